@@ -1,0 +1,518 @@
+package ledger
+
+import "encoding/binary"
+
+// Kind says what a record decides. Unknown kinds are fatal: a fold that skipped one would disagree with
+// the replica that wrote it.
+type Kind uint8
+
+const (
+	KindAccept   Kind = iota + 1 // a message entered: frozen price, number, class, and the PDU's bytes
+	KindRoute                    // the plan, and that the verifier passed it
+	KindDispatch                 // committed BEFORE the bytes go to a carrier's link
+	KindAnswer                   // what the carrier said, and what follows from it
+	KindReceipt                  // a carrier's delivery receipt that fits this message
+	KindFinal                    // the message's one end, and the money that moved with it
+	KindReturn                   // the client took its receipt (or gave it up)
+	KindDoubt                    // dispatched, and the link or the process died before an answer
+	KindAccount                  // a client or carrier got its number and lane
+	KindCatalog                  // a catalog version was applied
+	KindOrphan                   // a receipt that fits no message, kept and counted
+	KindMove                     // where a message's only copy stands from now on
+	KindMO                       // a message from a carrier for one of our clients
+	kindEnd
+)
+
+var kindNames = [kindEnd]string{"", "ACCEPT", "ROUTE", "DISPATCH", "ANSWER", "RECEIPT", "FINAL", "RETURN", "DOUBT", "ACCOUNT", "CATALOG", "ORPHAN", "MOVE", "MO"}
+
+func (k Kind) String() string {
+	if k > 0 && k < kindEnd {
+		return kindNames[k]
+	}
+	return "kind?"
+}
+
+// recordHeader is the fixed front of every record, little endian:
+//
+//	0 length u32 (header included)   4 kind u8   5 version u8   6 worker u8   7 flags u8
+//	8 message id u64                16 decided at, unix ns i64
+const (
+	recordHeader  = 24
+	recordVersion = 1
+)
+
+var le = binary.LittleEndian
+
+// Record is a view of one decoded record; Body aliases the block.
+type Record struct {
+	Kind   Kind
+	Worker uint8
+	Flags  uint8
+	ID     MsgID
+	At     int64 // unix nanoseconds
+	Body   []byte
+	Off    uint32 // offset of Body in its block
+}
+
+// openRecord appends a header whose length sealRecord fills in.
+func openRecord(b []byte, k Kind, worker, flags uint8, id MsgID, at int64) []byte {
+	b = le.AppendUint32(b, 0)
+	b = append(b, byte(k), recordVersion, worker, flags)
+	b = le.AppendUint64(b, uint64(id))
+	return le.AppendUint64(b, uint64(at))
+}
+
+func sealRecord(b []byte, at int) []byte {
+	le.PutUint32(b[at:], uint32(len(b)-at))
+	return b
+}
+
+// appendBytes writes a length octet and at most 255 octets.
+func appendBytes(b, v []byte) []byte {
+	if len(v) > 255 {
+		v = v[:255]
+	}
+	b = append(b, byte(len(v)))
+	return append(b, v...)
+}
+
+// reader walks a record body; a body that ends early turns bad and stays so.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) take(n int) []byte {
+	if n > len(r.b) {
+		r.bad = true
+		r.b = nil
+		return make([]byte, n)
+	}
+	v := r.b[:n:n]
+	r.b = r.b[n:]
+	return v
+}
+func (r *reader) u8() uint8   { return r.take(1)[0] }
+func (r *reader) u16() uint16 { return le.Uint16(r.take(2)) }
+func (r *reader) u32() uint32 { return le.Uint32(r.take(4)) }
+func (r *reader) u64() uint64 { return le.Uint64(r.take(8)) }
+func (r *reader) i64() int64  { return int64(r.u64()) }
+func (r *reader) bytes() []byte {
+	return r.take(int(r.u8()))
+}
+
+// Accept freezes everything that admission decided, and the PDU as the client sent it.
+type Accept struct {
+	Account    uint32 // number of the client in the account table
+	Session    uint32 // the bind it came over
+	Row        uint32 // line of the sell row in rates.csv
+	Catalog    uint32 // version that the decision used
+	Class      Class
+	Parts      uint8
+	Price      Micro  // of all parts; held
+	Number     uint64 // E.164 digits
+	ValidUntil int64  // unix ns
+	Due        int64  // schedule_delivery_time, unix ns; 0 is at once
+	PDU        []byte
+}
+
+// AcceptPDUOffset is where the PDU stands behind the start of an ACCEPT body.
+const AcceptPDUOffset = 4*4 + 4 + 4*8
+
+// AppendAccept writes an ACCEPT record.
+func AppendAccept(b []byte, worker uint8, id MsgID, at int64, a *Accept) []byte {
+	start := len(b)
+	b = openRecord(b, KindAccept, worker, 0, id, at)
+	b = le.AppendUint32(b, a.Account)
+	b = le.AppendUint32(b, a.Session)
+	b = le.AppendUint32(b, a.Row)
+	b = le.AppendUint32(b, a.Catalog)
+	b = append(b, byte(a.Class), a.Parts, 0, 0)
+	b = le.AppendUint64(b, uint64(a.Price))
+	b = le.AppendUint64(b, a.Number)
+	b = le.AppendUint64(b, uint64(a.ValidUntil))
+	b = le.AppendUint64(b, uint64(a.Due))
+	b = append(b, a.PDU...)
+	return sealRecord(b, start)
+}
+
+// Accept decodes an ACCEPT body.
+func (r *Record) Accept(a *Accept) bool {
+	d := reader{b: r.Body}
+	a.Account, a.Session, a.Row, a.Catalog = d.u32(), d.u32(), d.u32(), d.u32()
+	a.Class, a.Parts = Class(d.u8()), d.u8()
+	d.u16()
+	a.Price, a.Number, a.ValidUntil, a.Due = Micro(d.i64()), d.u64(), d.i64(), d.i64()
+	a.PDU = d.b
+	return !d.bad
+}
+
+// PlanTarget is one carrier of a plan, in the order it is tried.
+type PlanTarget struct {
+	Carrier uint16 // number in the account table
+	Tier    uint8
+	Weight  uint16
+	Buy     Micro  // per part, at planning time
+	Row     uint32 // line in routes.csv
+}
+
+// MaxTargets bounds a plan; more rows than this in one plan are left out and said so by route explain.
+const MaxTargets = 4
+
+// Route is the router's plan and the verifier's verdict on it.
+type Route struct {
+	CommittedAt int64 // when the ACCEPT was committed
+	RoutedAt    int64
+	Router      uint8
+	Catalog     uint32
+	N           uint8
+	Targets     [MaxTargets]PlanTarget
+}
+
+// AppendRoute writes a ROUTE record; worker and at are the verifier's.
+func AppendRoute(b []byte, worker uint8, id MsgID, at int64, p *Route) []byte {
+	start := len(b)
+	b = openRecord(b, KindRoute, worker, 0, id, at)
+	b = le.AppendUint64(b, uint64(p.CommittedAt))
+	b = le.AppendUint64(b, uint64(p.RoutedAt))
+	b = le.AppendUint32(b, p.Catalog)
+	b = append(b, p.Router, p.N)
+	for _, t := range p.Targets[:p.N] {
+		b = le.AppendUint16(b, t.Carrier)
+		b = append(b, t.Tier)
+		b = le.AppendUint16(b, t.Weight)
+		b = le.AppendUint64(b, uint64(t.Buy))
+		b = le.AppendUint32(b, t.Row)
+	}
+	return sealRecord(b, start)
+}
+
+// Route decodes a ROUTE body.
+func (r *Record) Route(p *Route) bool {
+	d := reader{b: r.Body}
+	p.CommittedAt, p.RoutedAt, p.Catalog = d.i64(), d.i64(), d.u32()
+	p.Router, p.N = d.u8(), d.u8()
+	if p.N > MaxTargets {
+		return false
+	}
+	for i := range p.Targets[:p.N] {
+		t := &p.Targets[i]
+		t.Carrier, t.Tier, t.Weight, t.Buy, t.Row = d.u16(), d.u8(), d.u16(), Micro(d.i64()), d.u32()
+	}
+	return !d.bad
+}
+
+// FlagResend marks a DISPATCH that may repeat one whose fate is unknown. Every duplicate that a carrier
+// can see is one of these.
+const FlagResend = 1
+
+// Dispatch says which link is about to carry the message. Durable BEFORE the bytes are written.
+type Dispatch struct {
+	Carrier uint16
+	Target  uint8 // index in the plan
+	Attempt uint8
+	Session uint32
+	Buy     Micro // per part, at this attempt
+}
+
+// AppendDispatch writes a DISPATCH record.
+func AppendDispatch(b []byte, worker, flags uint8, id MsgID, at int64, p *Dispatch) []byte {
+	start := len(b)
+	b = openRecord(b, KindDispatch, worker, flags, id, at)
+	b = le.AppendUint16(b, p.Carrier)
+	b = append(b, p.Target, p.Attempt)
+	b = le.AppendUint32(b, p.Session)
+	b = le.AppendUint64(b, uint64(p.Buy))
+	return sealRecord(b, start)
+}
+
+// Dispatch decodes a DISPATCH body.
+func (r *Record) Dispatch(p *Dispatch) bool {
+	d := reader{b: r.Body}
+	p.Carrier, p.Target, p.Attempt, p.Session, p.Buy = d.u16(), d.u8(), d.u8(), d.u32(), Micro(d.i64())
+	return !d.bad
+}
+
+// Outcome is what an ANSWER decided.
+type Outcome uint8
+
+const (
+	Taken   Outcome = iota + 1 // the carrier has it; CarrierID is its name for it
+	Retry                      // the same target again at Due
+	Next                       // the plan's next target
+	Unsent                     // committed for a link that closed before any byte was written
+	Refused                    // no target is left; a FINAL follows in the same block
+)
+
+var outcomeNames = [...]string{"", "taken", "retry", "next target", "unsent", "refused"}
+
+func (o Outcome) String() string { return outcomeNames[o] }
+
+// Answer is what a carrier said to a submit_sm.
+type Answer struct {
+	Status    uint32 // command_status as received
+	Outcome   Outcome
+	Target    uint8 // that will be tried next
+	Due       int64 // not before, unix ns; 0 is at once
+	Cost      Micro // what we owe the carrier for this attempt
+	CarrierID []byte
+}
+
+// AppendAnswer writes an ANSWER record.
+func AppendAnswer(b []byte, worker uint8, id MsgID, at int64, p *Answer) []byte {
+	start := len(b)
+	b = openRecord(b, KindAnswer, worker, 0, id, at)
+	b = le.AppendUint32(b, p.Status)
+	b = append(b, byte(p.Outcome), p.Target)
+	b = le.AppendUint64(b, uint64(p.Due))
+	b = le.AppendUint64(b, uint64(p.Cost))
+	b = appendBytes(b, p.CarrierID)
+	return sealRecord(b, start)
+}
+
+// Answer decodes an ANSWER body; CarrierID aliases the block.
+func (r *Record) Answer(p *Answer) bool {
+	d := reader{b: r.Body}
+	p.Status, p.Outcome, p.Target, p.Due, p.Cost = d.u32(), Outcome(d.u8()), d.u8(), d.i64(), Micro(d.i64())
+	p.CarrierID = d.bytes()
+	return !d.bad && p.Outcome > 0 && p.Outcome <= Refused
+}
+
+// Receipt is a carrier's word on one message.
+type Receipt struct {
+	State    uint8 // message_state, SMPP 3.4 §5.2.28
+	Inferred bool  // it resolved an in-doubt message without a known id
+	Done     int64 // done date, unix ns; 0 unknown
+	Cost     Micro // for carriers that charge on delivery
+	Err      []byte
+	ID       []byte // the carrier's id as the receipt wrote it
+}
+
+// AppendReceipt writes a RECEIPT record.
+func AppendReceipt(b []byte, worker uint8, id MsgID, at int64, p *Receipt) []byte {
+	start := len(b)
+	var flags uint8
+	if p.Inferred {
+		flags = 1
+	}
+	b = openRecord(b, KindReceipt, worker, flags, id, at)
+	b = append(b, p.State)
+	b = le.AppendUint64(b, uint64(p.Done))
+	b = le.AppendUint64(b, uint64(p.Cost))
+	b = appendBytes(b, p.Err)
+	b = appendBytes(b, p.ID)
+	return sealRecord(b, start)
+}
+
+// Receipt decodes a RECEIPT body.
+func (r *Record) Receipt(p *Receipt) bool {
+	d := reader{b: r.Body}
+	p.Inferred = r.Flags&1 != 0
+	p.State, p.Done, p.Cost = d.u8(), d.i64(), Micro(d.i64())
+	p.Err, p.ID = d.bytes(), d.bytes()
+	return !d.bad
+}
+
+// End is how a message ended. Each accepted message has exactly one.
+type End uint8
+
+const (
+	EndNone      End = iota
+	EndDelivered     // a receipt said so
+	EndFailed        // refused, rejected or undeliverable
+	EndExpired       // its validity passed
+	EndSent          // taken, and no receipt is due
+	EndUnknown       // taken, and the receipt never came within receipt_wait
+	Ends         = int(EndUnknown) + 1
+)
+
+var endNames = [Ends]string{"", "delivered", "failed", "expired", "sent", "unknown"}
+
+func (e End) String() string { return endNames[e] }
+
+// Reason says why a message ended as it did, in one word that operators can filter by.
+type Reason uint8
+
+const (
+	ReasonNone Reason = iota
+	ReasonReceipt
+	ReasonNoReceiptDue
+	ReasonReceiptWait
+	ReasonValidity
+	ReasonRefused
+	ReasonNoRoute
+	ReasonVerifier
+	ReasonOperator
+	ReasonUnresolved
+	reasonEnd
+)
+
+var reasonNames = [reasonEnd]string{"", "receipt", "no_receipt_due", "receipt_wait", "validity", "carrier_refused", "no_route", "verifier", "operator", "in_doubt_unresolved"}
+
+func (r Reason) String() string {
+	if r < reasonEnd {
+		return reasonNames[r]
+	}
+	return "reason?"
+}
+
+// Final ends a message. Hold goes back to zero: Charge of it is revenue, the rest returns to the client.
+type Final struct {
+	End    End
+	Reason Reason
+	Detail uint8 // the verifier's reason
+	Status uint32
+	Hold   Micro // what ACCEPT held
+	Charge Micro // 0 voids the hold
+	Return bool  // the client gets a receipt
+}
+
+// AppendFinal writes a FINAL record.
+func AppendFinal(b []byte, worker uint8, id MsgID, at int64, p *Final) []byte {
+	start := len(b)
+	var flags uint8
+	if p.Return {
+		flags = 1
+	}
+	b = openRecord(b, KindFinal, worker, flags, id, at)
+	b = append(b, byte(p.End), byte(p.Reason), p.Detail)
+	b = le.AppendUint32(b, p.Status)
+	b = le.AppendUint64(b, uint64(p.Hold))
+	b = le.AppendUint64(b, uint64(p.Charge))
+	return sealRecord(b, start)
+}
+
+// Final decodes a FINAL body.
+func (r *Record) Final(p *Final) bool {
+	d := reader{b: r.Body}
+	p.Return = r.Flags&1 != 0
+	p.End, p.Reason, p.Detail, p.Status = End(d.u8()), Reason(d.u8()), d.u8(), d.u32()
+	p.Hold, p.Charge = Micro(d.i64()), Micro(d.i64())
+	return !d.bad && p.End > 0 && int(p.End) < Ends
+}
+
+// Return says that the client answered the deliver_sm that carried its receipt.
+type Return struct {
+	Session uint32
+	Status  uint32
+}
+
+// AppendReturn writes a RETURN record.
+func AppendReturn(b []byte, worker uint8, id MsgID, at int64, p *Return) []byte {
+	start := len(b)
+	b = openRecord(b, KindReturn, worker, 0, id, at)
+	b = le.AppendUint32(b, p.Session)
+	b = le.AppendUint32(b, p.Status)
+	return sealRecord(b, start)
+}
+
+// Return decodes a RETURN body.
+func (r *Record) Return(p *Return) bool {
+	d := reader{b: r.Body}
+	p.Session, p.Status = d.u32(), d.u32()
+	return !d.bad
+}
+
+// Policy is what is done with a message in doubt.
+type Policy uint8
+
+const (
+	PolicyResend Policy = iota + 1 // once on the same carrier, then the next target
+	PolicyHold                     // until an operator, a late answer or a receipt decides
+	PolicyExpire                   // ends as unknown
+)
+
+var policyNames = [...]string{"", "resend", "hold", "expire"}
+
+func (p Policy) String() string { return policyNames[p] }
+
+// AppendDoubt writes a DOUBT record.
+func AppendDoubt(b []byte, worker uint8, id MsgID, at int64, p Policy, target uint8) []byte {
+	start := len(b)
+	b = openRecord(b, KindDoubt, worker, 0, id, at)
+	b = append(b, byte(p), target)
+	return sealRecord(b, start)
+}
+
+// Doubt decodes a DOUBT body.
+func (r *Record) Doubt() (p Policy, target uint8, ok bool) {
+	d := reader{b: r.Body}
+	p, target = Policy(d.u8()), d.u8()
+	return p, target, !d.bad && p > 0 && p <= PolicyExpire
+}
+
+// Party tells the two sides of the account table apart.
+type Party uint8
+
+const (
+	PartyClient Party = iota + 1
+	PartyCarrier
+)
+
+// Account is one row of the account table, kept in lane 0.
+type Account struct {
+	Party  Party
+	Number uint32
+	Lane   uint16
+	Name   []byte // the id in the catalog
+}
+
+// AppendAccount writes an ACCOUNT record.
+func AppendAccount(b []byte, at int64, p *Account) []byte {
+	start := len(b)
+	b = openRecord(b, KindAccount, 0, 0, 0, at)
+	b = append(b, byte(p.Party))
+	b = le.AppendUint32(b, p.Number)
+	b = le.AppendUint16(b, p.Lane)
+	b = appendBytes(b, p.Name)
+	return sealRecord(b, start)
+}
+
+// Account decodes an ACCOUNT body.
+func (r *Record) Account(p *Account) bool {
+	d := reader{b: r.Body}
+	p.Party, p.Number, p.Lane = Party(d.u8()), d.u32(), d.u16()
+	p.Name = d.bytes()
+	return !d.bad
+}
+
+// Catalog carries one applied version whole: its files are what a replica compiles.
+type Catalog struct {
+	Version uint32
+	Author  []byte
+	Files   []byte // an opaque archive, see EncodeFiles
+}
+
+// AppendCatalog writes a CATALOG record.
+func AppendCatalog(b []byte, at int64, p *Catalog) []byte {
+	start := len(b)
+	b = openRecord(b, KindCatalog, 0, 0, 0, at)
+	b = le.AppendUint32(b, p.Version)
+	b = appendBytes(b, p.Author)
+	b = append(b, p.Files...)
+	return sealRecord(b, start)
+}
+
+// Catalog decodes a CATALOG body.
+func (r *Record) Catalog(p *Catalog) bool {
+	d := reader{b: r.Body}
+	p.Version, p.Author = d.u32(), d.bytes()
+	p.Files = d.b
+	return !d.bad
+}
+
+// AppendOrphan writes an ORPHAN record: a receipt of the carrier that fits no message, as received.
+func AppendOrphan(b []byte, at int64, carrier uint16, pdu []byte) []byte {
+	start := len(b)
+	b = openRecord(b, KindOrphan, 0, 0, 0, at)
+	b = le.AppendUint16(b, carrier)
+	b = append(b, pdu...)
+	return sealRecord(b, start)
+}
+
+// Orphan decodes an ORPHAN body.
+func (r *Record) Orphan() (carrier uint16, pdu []byte, ok bool) {
+	d := reader{b: r.Body}
+	carrier = d.u16()
+	return carrier, d.b, !d.bad
+}
