@@ -1,0 +1,271 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Source is what a running node or an opened store can tell and do. Any goroutine may call it. An answer
+// that is somebody's fault other than ours is a *Problem; every other error is told as an internal one.
+type Source interface {
+	// Ready says whether binds are accepted. A draining node is not ready.
+	Ready() bool
+	Status(ctx context.Context) (Status, error)
+	// Trace tells the life of one message, by our id or a carrier's, in order, out and back.
+	Trace(ctx context.Context, id string) ([]TraceLine, error)
+	Find(ctx context.Context, q FindQuery) ([]Found, error)
+	// Apply validates the catalog files, keyed by path relative to the catalog folder, tells what would
+	// change and, unless dry, applies it whole. Problems are part of the answer, not an error.
+	Apply(ctx context.Context, a Application) (ApplyResult, error)
+	Explain(ctx context.Context, client, from, to string) (Explain, error)
+	Links(ctx context.Context) ([]LinkInfo, error)
+	Queues(ctx context.Context) ([]QueueInfo, error)
+	// Doubt lists what is in doubt now or, with resent, every message sent a second time out of doubt.
+	Doubt(ctx context.Context, resent bool) ([]DoubtInfo, error)
+	// Audit proves the books: counts add up, every message's entries sum to zero.
+	Audit(ctx context.Context) (Report, error)
+	// Check reads the whole store and verifies checksums and invariants.
+	Check(ctx context.Context) (Report, error)
+	// Layer pauses or resumes router, verifier or egress.
+	Layer(ctx context.Context, layer, action string) error
+}
+
+// Problem is an error that the asker can do something about. Status is an HTTP status.
+type Problem struct {
+	Status int
+	Text   string
+}
+
+func (p *Problem) Error() string { return p.Text }
+
+// BadRequest says that the question itself is wrong.
+func BadRequest(format string, args ...any) *Problem {
+	return &Problem{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+// NotFound says that the question is right and there is nothing of that name.
+func NotFound(format string, args ...any) *Problem {
+	return &Problem{http.StatusNotFound, fmt.Sprintf(format, args...)}
+}
+
+// Unavailable says that this Source cannot do it now: the node drains, or only a running node can.
+func Unavailable(format string, args ...any) *Problem {
+	return &Problem{http.StatusServiceUnavailable, fmt.Sprintf(format, args...)}
+}
+
+// Status is the node at one instant.
+type Status struct {
+	Node     string        `json:"node"`
+	Version  string        `json:"version"`
+	State    string        `json:"state"` // starting, serving, draining, stopped
+	Started  time.Time     `json:"started,omitzero"`
+	Catalog  CatalogStatus `json:"catalog"`
+	Layers   []LayerStatus `json:"layers"`
+	Books    Books         `json:"books"`
+	Lanes    []LaneStatus  `json:"lanes"`
+	Links    []LinkInfo    `json:"links"`
+	Queues   []QueueInfo   `json:"queues"`
+	Sessions Sessions      `json:"sessions"`
+}
+
+// CatalogStatus tells the applied catalog and whether the folder on disk says something else.
+type CatalogStatus struct {
+	Version uint32    `json:"version"`
+	Applied time.Time `json:"applied,omitzero"`
+	Author  string    `json:"author,omitempty"`
+	Folder  string    `json:"folder,omitempty"`
+	Differs bool      `json:"differs"` // the folder is not what was applied
+	Changes []string  `json:"changes,omitempty"`
+}
+
+// LayerStatus is one of the eight layers. Counts run since the process started.
+type LayerStatus struct {
+	Name     string            `json:"name"`
+	Workers  int               `json:"workers"`
+	Messages uint64            `json:"messages"`
+	TPS      float64           `json:"tps"`       // over the last ten seconds
+	Limit    float64           `json:"limit_tps"` // rating of all its workers; 0 = none
+	P50      float64           `json:"p50_ms"`
+	P99      float64           `json:"p99_ms"`
+	Refusals uint64            `json:"refusals"`
+	Reasons  map[string]uint64 `json:"reasons,omitempty"` // refusals by reason or command_status name
+	Paused   bool              `json:"paused"`
+}
+
+// Books are the counts of every message ever accepted. At any instant
+// Accepted = Delivered + Failed + Expired + Sent + Unknown + InFlight + InDoubt.
+type Books struct {
+	Accepted         uint64 `json:"accepted"`
+	Delivered        uint64 `json:"delivered"`
+	Failed           uint64 `json:"failed"`
+	Expired          uint64 `json:"expired"`
+	Sent             uint64 `json:"sent"`
+	Unknown          uint64 `json:"unknown"`
+	InFlight         uint64 `json:"in_flight"`
+	InDoubt          uint64 `json:"in_doubt"`
+	Resent           uint64 `json:"resent"`
+	ReceiptsReturned uint64 `json:"receipts_returned"`
+	ReceiptsParked   uint64 `json:"receipts_parked"`
+	LedgerSumMicro   int64  `json:"ledger_sum_micro"`
+}
+
+// AddUp says whether the counts and the ledger prove each other.
+func (b Books) AddUp() bool {
+	ended := b.Delivered + b.Failed + b.Expired + b.Sent + b.Unknown
+	return b.Accepted == ended+b.InFlight+b.InDoubt && b.LedgerSumMicro == 0
+}
+
+// LaneStatus is one raft group.
+type LaneStatus struct {
+	Lane      uint16 `json:"lane"`
+	Leader    bool   `json:"leader"`
+	Term      uint64 `json:"term"`
+	Committed uint64 `json:"committed"`
+	Applied   uint64 `json:"applied"`
+	First     uint64 `json:"first"` // oldest entry still in the log
+	Resident  int64  `json:"resident_bytes"`
+	Accounts  int    `json:"accounts"`
+}
+
+// Sessions are the binds towards clients.
+type Sessions struct {
+	Bound    int `json:"bound"`
+	PreBind  int `json:"pre_bind"`
+	Receiver int `json:"receiver"` // of the bound, those that can take a deliver_sm
+}
+
+// TraceLine is one step of one message, from a journaled fact.
+type TraceLine struct {
+	Layer  string    `json:"layer"`
+	Time   time.Time `json:"time"`
+	Worker string    `json:"worker"`
+	Event  string    `json:"event"`
+	Detail string    `json:"detail"`
+}
+
+// FindQuery selects messages; empty fields do not select. Limit 0 means DefaultFind.
+type FindQuery struct {
+	To, From  string // numbers as the client wrote them or in E.164; a trailing * matches a prefix
+	Client    string
+	CarrierID string // the id a carrier gave
+	Since     time.Time
+	Limit     int
+}
+
+// DefaultFind bounds an answer nobody bounded; MaxFind bounds one that somebody did.
+const (
+	DefaultFind = 100
+	MaxFind     = 10_000
+)
+
+// Found is one message, newest first in an answer.
+type Found struct {
+	ID        string    `json:"id"`
+	Client    string    `json:"client"`
+	From      string    `json:"from"`
+	To        string    `json:"to"`
+	Accepted  time.Time `json:"accepted_at"`
+	State     string    `json:"state"`
+	Carrier   string    `json:"carrier,omitempty"`
+	CarrierID string    `json:"carrier_id,omitempty"`
+	Parts     int       `json:"parts"`
+}
+
+// Application asks for a catalog. Files are keyed by slash-separated path relative to the catalog folder.
+type Application struct {
+	Files  map[string][]byte `json:"files"`
+	Dry    bool              `json:"dry_run"`
+	Author string            `json:"author"`
+}
+
+// ApplyResult tells what an application changed, or would. With Problems nothing was applied.
+type ApplyResult struct {
+	Version  uint32   `json:"version"` // in force after the call
+	Applied  bool     `json:"applied"`
+	Changes  []string `json:"changes"`
+	Problems []string `json:"problems"`
+}
+
+// LinkInfo is one session of one link to a carrier.
+type LinkInfo struct {
+	Carrier  string    `json:"carrier"`
+	Link     int       `json:"link"`
+	Session  int       `json:"session"`
+	Address  string    `json:"address"`
+	State    string    `json:"state"` // bound, dialling, waiting, refused, unbinding, closed
+	Since    time.Time `json:"since,omitzero"`
+	Reason   string    `json:"reason"` // why it is in this state, in words
+	Window   int       `json:"window"`
+	InFlight int       `json:"in_flight"`
+	TPS      float64   `json:"tps"`       // over the last ten seconds
+	Limit    float64   `json:"limit_tps"` // 0 = unlimited
+	Sent     uint64    `json:"sent"`
+	Answered uint64    `json:"answered"`
+	Refused  uint64    `json:"refused"`
+}
+
+// QueueInfo is one queue: "external" before the router, "internal" by carrier and class, "receipts" by client.
+type QueueInfo struct {
+	Queue     string  `json:"queue"`
+	Lane      uint16  `json:"lane"`
+	Carrier   string  `json:"carrier,omitempty"`
+	Client    string  `json:"client,omitempty"`
+	Class     string  `json:"class,omitempty"`
+	Depth     int     `json:"depth"`
+	OldestAge float64 `json:"oldest_age_s"`
+}
+
+// DoubtInfo is one message that was dispatched and never answered before its link or the process died.
+type DoubtInfo struct {
+	ID      string    `json:"id"`
+	Carrier string    `json:"carrier"`
+	Client  string    `json:"client"`
+	To      string    `json:"to"`
+	Since   time.Time `json:"since"`
+	Policy  string    `json:"policy"` // resend, hold, expire
+	State   string    `json:"state"`
+}
+
+// Report is the answer of audit and of store check. OK only if everything was proven.
+type Report struct {
+	OK    bool     `json:"ok"`
+	Lines []string `json:"lines"`
+	Books *Books   `json:"books,omitempty"` // audit only
+}
+
+// Explain is how a message would be routed now, and why.
+type Explain struct {
+	Plan       string       `json:"plan"`
+	Number     string       `json:"number"` // E.164
+	Network    string       `json:"network"`
+	Targets    []Target     `json:"targets"`           // in the order they would be tried
+	Refused    string       `json:"refused,omitempty"` // the status, if entry would refuse it
+	Considered []Considered `json:"considered"`
+}
+
+// Target is one carrier of a plan.
+type Target struct {
+	Carrier  string `json:"carrier"`
+	Tier     int    `json:"tier"`
+	Weight   int    `json:"weight"`
+	BuyMicro int64  `json:"buy_micro"`
+	Recent   Recent `json:"recent"`
+}
+
+// Recent is what a carrier did lately with numbers of this prefix.
+type Recent struct {
+	Taken     uint64  `json:"taken"`
+	Refused   uint64  `json:"refused"`
+	Delivered uint64  `json:"delivered"`
+	Failed    uint64  `json:"failed"`
+	DelayMS   float64 `json:"delay_ms"`
+	Usable    bool    `json:"usable"`
+}
+
+// Considered is one row of the tables and what became of it.
+type Considered struct {
+	Row    string `json:"row"`
+	Reason string `json:"reason"`
+}
