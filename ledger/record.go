@@ -18,12 +18,11 @@ const (
 	KindAccount                  // a client or carrier got its number and lane
 	KindCatalog                  // a catalog version was applied
 	KindOrphan                   // a receipt that fits no message, kept and counted
-	KindMove                     // where a message's only copy stands from now on
 	KindMO                       // a message from a carrier for one of our clients
 	kindEnd
 )
 
-var kindNames = [kindEnd]string{"", "ACCEPT", "ROUTE", "DISPATCH", "ANSWER", "RECEIPT", "FINAL", "RETURN", "DOUBT", "ACCOUNT", "CATALOG", "ORPHAN", "MOVE", "MO"}
+var kindNames = [kindEnd]string{"", "ACCEPT", "ROUTE", "DISPATCH", "ANSWER", "RECEIPT", "FINAL", "RETURN", "DOUBT", "ACCOUNT", "CATALOG", "ORPHAN", "MO"}
 
 func (k Kind) String() string {
 	if k > 0 && k < kindEnd {
@@ -515,4 +514,34 @@ func (r *Record) Orphan() (carrier uint16, pdu []byte, ok bool) {
 	d := reader{b: r.Body}
 	carrier = d.u16()
 	return carrier, d.b, !d.bad
+}
+
+// MO is a message from a carrier for one of our clients; it is parked until the client takes it.
+type MO struct {
+	Account uint32
+	Carrier uint16
+	PDU     []byte // deliver_sm as received
+}
+
+// MOPDUOffset is where the PDU stands behind the start of an MO body.
+const MOPDUOffset = 4 + 2 + 2
+
+// AppendMO writes an MO record.
+func AppendMO(b []byte, worker uint8, id MsgID, at int64, m *MO) []byte {
+	start := len(b)
+	b = openRecord(b, KindMO, worker, 0, id, at)
+	b = le.AppendUint32(b, m.Account)
+	b = le.AppendUint16(b, m.Carrier)
+	b = append(b, 0, 0)
+	b = append(b, m.PDU...)
+	return sealRecord(b, start)
+}
+
+// MO decodes an MO body.
+func (r *Record) MO(m *MO) bool {
+	d := reader{b: r.Body}
+	m.Account, m.Carrier = d.u32(), d.u16()
+	d.u16()
+	m.PDU = d.b
+	return !d.bad
 }
