@@ -1,0 +1,219 @@
+package pdu
+
+// Tags with the specification's names (3.4 §5.3.2, 5.0 §4.8.1).
+const (
+	TagDestAddrSubunit           Tag = 0x0005
+	TagDestNetworkType           Tag = 0x0006
+	TagDestBearerType            Tag = 0x0007
+	TagDestTelematicsID          Tag = 0x0008
+	TagSourceAddrSubunit         Tag = 0x000D
+	TagSourceNetworkType         Tag = 0x000E
+	TagSourceBearerType          Tag = 0x000F
+	TagSourceTelematicsID        Tag = 0x0010
+	TagQOSTimeToLive             Tag = 0x0017
+	TagPayloadType               Tag = 0x0019
+	TagAdditionalStatusInfoText  Tag = 0x001D
+	TagReceiptedMessageID        Tag = 0x001E
+	TagMSMsgWaitFacilities       Tag = 0x0030
+	TagPrivacyIndicator          Tag = 0x0201
+	TagSourceSubaddress          Tag = 0x0202
+	TagDestSubaddress            Tag = 0x0203
+	TagUserMessageReference      Tag = 0x0204
+	TagUserResponseCode          Tag = 0x0205
+	TagSourcePort                Tag = 0x020A
+	TagDestinationPort           Tag = 0x020B
+	TagSARMsgRefNum              Tag = 0x020C
+	TagLanguageIndicator         Tag = 0x020D
+	TagSARTotalSegments          Tag = 0x020E
+	TagSARSegmentSeqnum          Tag = 0x020F
+	TagSCInterfaceVersion        Tag = 0x0210
+	TagCallbackNumPresInd        Tag = 0x0302
+	TagCallbackNumAtag           Tag = 0x0303
+	TagNumberOfMessages          Tag = 0x0304
+	TagCallbackNum               Tag = 0x0381
+	TagDPFResult                 Tag = 0x0420
+	TagSetDPF                    Tag = 0x0421
+	TagMSAvailabilityStatus      Tag = 0x0422
+	TagNetworkErrorCode          Tag = 0x0423
+	TagMessagePayload            Tag = 0x0424
+	TagDeliveryFailureReason     Tag = 0x0425
+	TagMoreMessagesToSend        Tag = 0x0426
+	TagMessageState              Tag = 0x0427
+	TagCongestionState           Tag = 0x0428
+	TagUSSDServiceOp             Tag = 0x0501
+	TagBroadcastChannelIndicator Tag = 0x0600
+	TagBroadcastContentType      Tag = 0x0601
+	TagBroadcastContentTypeInfo  Tag = 0x0602
+	TagBroadcastMessageClass     Tag = 0x0603
+	TagBroadcastRepNum           Tag = 0x0604
+	TagBroadcastFrequencyInt     Tag = 0x0605
+	TagBroadcastAreaIdentifier   Tag = 0x0606
+	TagBroadcastErrorStatus      Tag = 0x0607
+	TagBroadcastAreaSuccess      Tag = 0x0608
+	TagBroadcastEndTime          Tag = 0x0609
+	TagBroadcastServiceGroup     Tag = 0x060A
+	TagBillingIdentification     Tag = 0x060B
+	TagSourceNetworkID           Tag = 0x060D
+	TagDestNetworkID             Tag = 0x060E
+	TagSourceNodeID              Tag = 0x060F
+	TagDestNodeID                Tag = 0x0610
+	TagDestAddrNPResolution      Tag = 0x0611
+	TagDestAddrNPInformation     Tag = 0x0612
+	TagDestAddrNPCountry         Tag = 0x0613
+	TagDisplayTime               Tag = 0x1201
+	TagSMSSignal                 Tag = 0x1203
+	TagMSValidity                Tag = 0x1204
+	TagAlertOnMessageDelivery    Tag = 0x130C
+	TagITSReplyType              Tag = 0x1380
+	TagITSSessionInfo            Tag = 0x1383
+)
+
+// tagSpec is one row of the table below: how long a value may be, and the largest first octet that means something.
+type tagSpec struct {
+	tag      Tag
+	name     string
+	min, max uint16
+	form     form
+	top      uint8
+}
+
+// form is how a value is read, for people and for Decode's users.
+type form uint8
+
+const (
+	number form = iota // big-endian integer
+	octets
+	text // C-octet string, found with and without its NUL
+)
+
+// fits allows lengths one octet wider where senders disagree about a NUL.
+var tagSpecs = [...]tagSpec{
+	{TagDestAddrSubunit, "dest_addr_subunit", 1, 1, number, 4},
+	{TagDestNetworkType, "dest_network_type", 1, 1, number, 8},
+	{TagDestBearerType, "dest_bearer_type", 1, 1, number, 8},
+	{TagDestTelematicsID, "dest_telematics_id", 2, 2, number, 255},
+	{TagSourceAddrSubunit, "source_addr_subunit", 1, 1, number, 4},
+	{TagSourceNetworkType, "source_network_type", 1, 1, number, 8},
+	{TagSourceBearerType, "source_bearer_type", 1, 1, number, 8},
+	{TagSourceTelematicsID, "source_telematics_id", 1, 2, number, 255}, // 1 by the text, 2 in common use
+	{TagQOSTimeToLive, "qos_time_to_live", 4, 4, number, 255},
+	{TagPayloadType, "payload_type", 1, 1, number, 1},
+	{TagAdditionalStatusInfoText, "additional_status_info_text", 0, 256, text, 255},
+	{TagReceiptedMessageID, "receipted_message_id", 0, 65, text, 255},
+	{TagMSMsgWaitFacilities, "ms_msg_wait_facilities", 1, 1, number, 255},
+	{TagPrivacyIndicator, "privacy_indicator", 1, 1, number, 3},
+	{TagSourceSubaddress, "source_subaddress", 2, 23, octets, 255},
+	{TagDestSubaddress, "dest_subaddress", 2, 23, octets, 255},
+	{TagUserMessageReference, "user_message_reference", 2, 2, number, 255},
+	{TagUserResponseCode, "user_response_code", 1, 1, number, 255},
+	{TagSourcePort, "source_port", 2, 2, number, 255},
+	{TagDestinationPort, "destination_port", 2, 2, number, 255},
+	{TagSARMsgRefNum, "sar_msg_ref_num", 2, 2, number, 255},
+	{TagLanguageIndicator, "language_indicator", 1, 1, number, 255},
+	{TagSARTotalSegments, "sar_total_segments", 1, 1, number, 255},
+	{TagSARSegmentSeqnum, "sar_segment_seqnum", 1, 1, number, 255},
+	{TagSCInterfaceVersion, "sc_interface_version", 1, 1, number, 255},
+	{TagCallbackNumPresInd, "callback_num_pres_ind", 1, 1, number, 15},
+	{TagCallbackNumAtag, "callback_num_atag", 0, 65, octets, 255},
+	{TagNumberOfMessages, "number_of_messages", 1, 1, number, 99},
+	{TagCallbackNum, "callback_num", 4, 19, octets, 1},
+	{TagDPFResult, "dpf_result", 1, 1, number, 1},
+	{TagSetDPF, "set_dpf", 1, 1, number, 1},
+	{TagMSAvailabilityStatus, "ms_availability_status", 1, 1, number, 2},
+	{TagNetworkErrorCode, "network_error_code", 3, 3, octets, 255},
+	{TagMessagePayload, "message_payload", 0, 65535, octets, 255},
+	{TagDeliveryFailureReason, "delivery_failure_reason", 1, 1, number, 3},
+	{TagMoreMessagesToSend, "more_messages_to_send", 1, 1, number, 1},
+	{TagMessageState, "message_state", 1, 1, number, 9},
+	{TagCongestionState, "congestion_state", 1, 1, number, 100},
+	{TagUSSDServiceOp, "ussd_service_op", 1, 1, number, 255},
+	{TagBroadcastChannelIndicator, "broadcast_channel_indicator", 1, 1, number, 1},
+	{TagBroadcastContentType, "broadcast_content_type", 3, 3, octets, 3},
+	{TagBroadcastContentTypeInfo, "broadcast_content_type_info", 1, 255, octets, 255},
+	{TagBroadcastMessageClass, "broadcast_message_class", 1, 1, number, 3},
+	{TagBroadcastRepNum, "broadcast_rep_num", 2, 2, number, 255},
+	{TagBroadcastFrequencyInt, "broadcast_frequency_interval", 3, 3, octets, 14},
+	{TagBroadcastAreaIdentifier, "broadcast_area_identifier", 1, 101, octets, 2},
+	{TagBroadcastErrorStatus, "broadcast_error_status", 4, 4, number, 255},
+	{TagBroadcastAreaSuccess, "broadcast_area_success", 1, 1, number, 255},
+	{TagBroadcastEndTime, "broadcast_end_time", 16, 17, text, 255},
+	{TagBroadcastServiceGroup, "broadcast_service_group", 1, 255, octets, 255},
+	{TagBillingIdentification, "billing_identification", 1, 1024, octets, 255},
+	{TagSourceNetworkID, "source_network_id", 6, 65, text, 255},
+	{TagDestNetworkID, "dest_network_id", 6, 65, text, 255},
+	{TagSourceNodeID, "source_node_id", 6, 6, octets, 255},
+	{TagDestNodeID, "dest_node_id", 6, 6, octets, 255},
+	{TagDestAddrNPResolution, "dest_addr_np_resolution", 1, 1, number, 2},
+	{TagDestAddrNPInformation, "dest_addr_np_information", 10, 10, octets, 255},
+	{TagDestAddrNPCountry, "dest_addr_np_country", 1, 5, octets, 255},
+	{TagDisplayTime, "display_time", 1, 1, number, 2},
+	{TagSMSSignal, "sms_signal", 2, 2, number, 255},
+	{TagMSValidity, "ms_validity", 1, 4, octets, 4},
+	{TagAlertOnMessageDelivery, "alert_on_message_delivery", 0, 1, number, 3},
+	{TagITSReplyType, "its_reply_type", 1, 1, number, 8},
+	{TagITSSessionInfo, "its_session_info", 2, 2, octets, 255},
+}
+
+// tagRows turns a tag into its row of tagSpecs plus one; 0 is a tag we do not know. All of the specifications' tags lie
+// below 0x0614 or in 0x1200-0x13FF, so two dense tables answer in one load each.
+var tagRows, tagRowsHigh = indexTags()
+
+const (
+	tagLowEnd    = 0x0614
+	tagHighFirst = 0x1200
+	tagHighEnd   = 0x1400
+)
+
+func indexTags() (low [tagLowEnd]uint8, high [tagHighEnd - tagHighFirst]uint8) {
+	for i, s := range tagSpecs {
+		if s.tag < tagLowEnd {
+			low[s.tag] = uint8(i + 1)
+		} else {
+			high[s.tag-tagHighFirst] = uint8(i + 1)
+		}
+	}
+	return low, high
+}
+
+// spec is nil for a tag the specifications do not define.
+func (t Tag) spec() *tagSpec {
+	row := uint8(0)
+	switch {
+	case t < tagLowEnd:
+		row = tagRows[t]
+	case t >= tagHighFirst && t < tagHighEnd:
+		row = tagRowsHigh[t-tagHighFirst]
+	}
+	if row == 0 {
+		return nil
+	}
+	return &tagSpecs[row-1]
+}
+
+// Known reports whether the specifications define t.
+func (t Tag) Known() bool { return t.spec() != nil }
+
+// fits reports whether t may carry n octets; a tag we do not know may carry any number.
+func (t Tag) fits(n int) bool {
+	s := t.spec()
+	return s == nil || n >= int(s.min) && n <= int(s.max)
+}
+
+// Check judges one value: RInvTLVLen, RInvTLVVal, or ROK. Values of unknown tags are always ROK.
+func (t Tag) Check(v []byte) Status {
+	s := t.spec()
+	switch {
+	case s == nil:
+		return ROK
+	case !t.fits(len(v)), t == TagMSValidity && len(v) != 1 && len(v) != 4:
+		return RInvTLVLen
+	case len(v) > 0 && v[0] > s.top, zeroSegment(t, v):
+		return RInvTLVVal
+	}
+	return ROK
+}
+
+// zeroSegment finds the two counters that begin at 1 (3.4 §5.3.2.23, §5.3.2.24).
+func zeroSegment(t Tag, v []byte) bool {
+	return (t == TagSARTotalSegments || t == TagSARSegmentSeqnum) && v[0] == 0
+}
