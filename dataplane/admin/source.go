@@ -188,13 +188,17 @@ type ApplyResult struct {
 	Problems []string `json:"problems"`
 }
 
+// LinkBound is the State of a link's session that can carry messages; what the others are is up to the
+// link and told by Reason.
+const LinkBound = "bound"
+
 // LinkInfo is one session of one link to a carrier.
 type LinkInfo struct {
 	Carrier  string    `json:"carrier"`
 	Link     int       `json:"link"`
 	Session  int       `json:"session"`
 	Address  string    `json:"address"`
-	State    string    `json:"state"` // bound, dialling, waiting, refused, unbinding, closed
+	State    string    `json:"state"` // LinkBound, dialling, waiting, refused, unbinding, closed
 	Since    time.Time `json:"since,omitzero"`
 	Reason   string    `json:"reason"` // why it is in this state, in words
 	Window   int       `json:"window"`

@@ -1,0 +1,74 @@
+package admin
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// CheckAddress says why addr cannot be the admin address. Until TLS and a token exist only loopback
+// addresses are taken, written as such: a name could resolve to something else tomorrow.
+func CheckAddress(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("admin address %q: want host:port: %w", addr, err)
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return fmt.Errorf("admin address %q: want an IP address such as 127.0.0.1", addr)
+	}
+	if !ip.Unmap().IsLoopback() {
+		return fmt.Errorf("admin address %q: only loopback addresses are taken, 127.0.0.1 or [::1]", addr)
+	}
+	return nil
+}
+
+// Listen opens the admin address.
+func Listen(addr string) (net.Listener, error) {
+	if err := CheckAddress(addr); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
+	return l, nil
+}
+
+// Time and size of a request. Answers have their own bound, by endpoint.
+const (
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 30 * time.Second
+	idleTimeout    = time.Minute
+	maxHeaderBytes = 16 << 10
+)
+
+// NewServer serves s. The owner calls Serve with what Listen gave, and Shutdown or Close at the end.
+func NewServer(s Source) *http.Server {
+	return &http.Server{
+		Handler:           Handler(s),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+	}
+}
+
+// localHost says whether a Host header names a loopback address. A page from elsewhere whose name was
+// rebound to 127.0.0.1 still sends its own name.
+func localHost(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	if host == "localhost" {
+		return true
+	}
+	if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
+		host = host[1 : n-1]
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
