@@ -1,0 +1,518 @@
+package book
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cespare/xxhash/v2"
+
+	"smsplane/ledger"
+	"smsplane/pdu"
+)
+
+// ErrBooks says that a committed record contradicts the books: the log is damaged or the fold is wrong.
+// Nothing may go on from there.
+var ErrBooks = errors.New("a committed record contradicts the books")
+
+// Log is where blocks are read from: resident, or from disk.
+type Log interface {
+	Block(index uint64) ([]byte, error)
+}
+
+// Straggler reads the stored form of a message that outlived its block.
+type Straggler interface {
+	Straggler(lane uint16, seq uint64) ([]byte, error)
+}
+
+// Counts are the lane's totals since it was formed. Live are counted by state; the rest only grow.
+type Counts struct {
+	Accepted  uint64
+	Ends      [ledger.Ends]uint64
+	Resent    uint64 // dispatches that may repeat one
+	Returned  uint64 // receipts that clients took
+	Doubts    uint64 // times a message came in doubt
+	MO        uint64
+	MOTaken   uint64
+	Orphans   uint64
+	Submitted uint64 // submit_sm dispatched
+}
+
+// Book is the fold of one lane; see the package comment.
+type Book struct {
+	Lane   uint16
+	Counts Counts
+	Live   [States]int // messages of clients, by state
+	Parked int         // ended, and the client has not taken the receipt
+	System *System     // of lane 0, nil elsewhere
+
+	// On is called after each record that Apply folded; m is nil for records about no message, and for a
+	// message that the record released. Nil while a log is replayed.
+	On func(r *ledger.Record, m *Msg) error
+
+	t       table
+	acc     accounts
+	byCID   map[uint64]uint64 // hash of carrier and its id → sequence
+	live    liveBlocks
+	log     Log
+	strag   Straggler
+	pack    pack
+	moves   map[uint64]bool // stragglers changed (true) or gone (false) since the last flush
+	moving  []moving
+	flushes uint64
+	applied uint64
+	flushed uint64
+	maxSeq  uint64
+	maxMO   uint64
+	replay  bool
+	view    pdu.Message
+}
+
+// moSequence marks ids of messages from carriers: they are numbered by the executor, not by a loop.
+const moSequence = 1 << 47
+
+// New makes the empty book of a lane that has applied nothing.
+func New(lane uint16, log Log, s Straggler) *Book {
+	b := &Book{Lane: lane, t: newTable(), acc: newAccounts(), byCID: map[uint64]uint64{}, log: log, strag: s, moves: map[uint64]bool{}}
+	if lane == 0 {
+		b.System = newSystem()
+	}
+	return b
+}
+
+// Applied is the index of the last block in the book.
+func (b *Book) Applied() uint64 { return b.applied }
+
+// NextSeq is above every sequence that any accepted message of the lane ever had.
+func (b *Book) NextSeq() uint64 { return b.maxSeq + 1 }
+
+// NextMO is the id for the next message from a carrier.
+func (b *Book) NextMO() ledger.MsgID { return ledger.MakeMsgID(b.Lane, moSequence|(b.maxMO+1)) }
+
+// Get is the live message with that id, nil when there is none.
+func (b *Book) Get(id ledger.MsgID) *Msg { return b.t.get(id) }
+
+// Sum adds every balance of the lane; zero unless the books are wrong.
+func (b *Book) Sum() ledger.Micro { return b.acc.sum() }
+
+// Client is the account of one client, as of the applied index.
+func (b *Book) Client(n uint32) Client {
+	if c := b.acc.clients[n]; c != nil {
+		return *c
+	}
+	return Client{}
+}
+
+// Carriers hands out what the lane owes each carrier.
+func (b *Book) Carriers(f func(n uint16, c Carrier)) {
+	for n, c := range b.acc.carriers {
+		f(n, *c)
+	}
+}
+
+// Clients hands out the accounts of the lane.
+func (b *Book) Clients(f func(n uint32, c Client)) {
+	for n, c := range b.acc.clients {
+		f(n, *c)
+	}
+}
+
+// Each visits live messages from a slot on, at most budget slots, and returns where to go on; 0 is the end.
+func (b *Book) Each(from uint32, budget int, f func(m *Msg)) uint32 {
+	if from == 0 {
+		from = 1
+	}
+	for ; from < b.t.used; from++ {
+		if budget--; budget < 0 {
+			return from
+		}
+		if m := b.t.at(from); m.State != StateNone {
+			f(m)
+		}
+	}
+	return 0
+}
+
+// Slots is the size of the table that Each walks.
+func (b *Book) Slots() int { return int(b.t.used) }
+
+// PDU is the message as it came in; it aliases a block and is valid until the next Apply.
+func (b *Book) PDU(m *Msg) ([]byte, error) {
+	if m.moved {
+		for _, v := range b.moving {
+			if v.id == m.ID {
+				return v.pdu, nil
+			}
+		}
+		v, err := b.strag.Straggler(b.Lane, m.ID.Seq())
+		if err != nil {
+			return nil, err
+		}
+		var c Msg
+		return readMsg(&c, v)
+	}
+	blk, err := b.log.Block(m.Block)
+	if err != nil {
+		return nil, fmt.Errorf("message %v in block %d of lane %d: %w", m.ID, m.Block, b.Lane, err)
+	}
+	if int(m.Off)+int(m.Len) > len(blk) {
+		return nil, fmt.Errorf("%w: message %v lies outside block %d of lane %d", ErrBooks, m.ID, m.Block, b.Lane)
+	}
+	return blk[m.Off : m.Off+m.Len : m.Off+m.Len], nil
+}
+
+func cidHash(carrier uint16, id []byte) uint64 {
+	var d xxhash.Digest
+	d.ResetWithSeed(uint64(carrier))
+	d.Write(id)
+	return d.Sum64()
+}
+
+// SetCarrierID notes a carrier's name for m; the leader does so when it decides, the fold when it applies.
+func (b *Book) SetCarrierID(m *Msg, carrier uint16, id []byte) {
+	m.cidLen = uint8(copy(m.cid[:], id))
+	if m.cidLen > 0 {
+		b.byCID[cidHash(carrier, m.CarrierID())] = m.ID.Seq()
+	}
+}
+
+// ByCarrierID finds the live message that a carrier knows by that id.
+func (b *Book) ByCarrierID(carrier uint16, id []byte) *Msg {
+	id = id[:min(len(id), maxCarrierID)]
+	seq, ok := b.byCID[cidHash(carrier, id)]
+	if !ok {
+		return nil
+	}
+	m := b.t.get(ledger.MakeMsgID(b.Lane, seq))
+	if m == nil || m.Carrier != carrier || string(m.CarrierID()) != string(id) {
+		return nil
+	}
+	return m
+}
+
+// set moves m to another state and keeps the counts by state.
+func (b *Book) set(m *Msg, s State) {
+	if !m.MO {
+		b.Live[m.State]--
+		b.Live[s]++
+	}
+	m.State = s
+}
+
+// Apply folds one committed block. A nil block (an entry of raft itself) only moves the applied index.
+func (b *Book) Apply(index uint64, block []byte) error {
+	if index <= b.applied {
+		return fmt.Errorf("%w: block %d of lane %d applied after %d", ErrBooks, index, b.Lane, b.applied)
+	}
+	if block != nil {
+		if err := ledger.Walk(block, func(r *ledger.Record) error { return b.record(index, r) }); err != nil {
+			return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)
+		}
+	}
+	b.applied = index
+	return nil
+}
+
+func (b *Book) record(index uint64, r *ledger.Record) error {
+	switch r.Kind {
+	case ledger.KindAccept:
+		return b.accept(index, r)
+	case ledger.KindMO:
+		return b.mo(index, r)
+	case ledger.KindAccount, ledger.KindCatalog, ledger.KindOrphan:
+		return b.system(index, r)
+	}
+	m := b.t.get(r.ID)
+	if m == nil {
+		if b.replay {
+			return nil // it ended, and was released, before the point the log is replayed to
+		}
+		return bad(r, nil, "no such message")
+	}
+	if m.asOf >= index {
+		return nil
+	}
+	gone, err := b.fold(r, m)
+	if err != nil {
+		return err
+	}
+	if m.moved {
+		b.moves[m.ID.Seq()] = !gone
+	}
+	if gone {
+		b.release(m)
+		m = nil
+	}
+	return b.tell(r, m)
+}
+
+func (b *Book) tell(r *ledger.Record, m *Msg) error {
+	if b.On == nil || b.replay {
+		return nil
+	}
+	return b.On(r, m)
+}
+
+func bad(r *ledger.Record, m *Msg, why string) error {
+	state := "absent"
+	if m != nil {
+		state = m.State.String()
+	}
+	return fmt.Errorf("%w: %v of %v (%s): %s", ErrBooks, r.Kind, r.ID, state, why)
+}
+
+func (b *Book) accept(index uint64, r *ledger.Record) error {
+	if m := b.t.get(r.ID); m != nil {
+		if m.asOf >= index {
+			return nil
+		}
+		return bad(r, m, "accepted twice")
+	}
+	var a ledger.Accept
+	if !r.Accept(&a) {
+		return bad(r, nil, "cut short")
+	}
+	m := b.t.add(r.ID)
+	m.Block, m.Off, m.Len = index, r.Off+ledger.AcceptPDUOffset, uint32(len(a.PDU))
+	m.Accepted, m.EntryWorker = r.At, r.Worker
+	m.Account, m.Session, m.Row, m.Catalog = a.Account, a.Session, a.Row, a.Catalog
+	m.Class, m.Parts, m.Hold, m.Number, m.ValidUntil, m.Due = a.Class, a.Parts, a.Price, a.Number, a.ValidUntil, a.Due
+	m.State = StateAccepted
+	b.Live[StateAccepted]++
+	b.live.add(index)
+	b.maxSeq = max(b.maxSeq, r.ID.Seq())
+	if !b.replay {
+		b.Counts.Accepted++
+		b.acc.hold(a.Account, a.Price)
+	}
+	return b.tell(r, m)
+}
+
+func (b *Book) mo(index uint64, r *ledger.Record) error {
+	if m := b.t.get(r.ID); m != nil {
+		if m.asOf >= index {
+			return nil
+		}
+		return bad(r, m, "accepted twice")
+	}
+	var v ledger.MO
+	if !r.MO(&v) {
+		return bad(r, nil, "cut short")
+	}
+	m := b.t.add(r.ID)
+	m.Block, m.Off, m.Len = index, r.Off+ledger.MOPDUOffset, uint32(len(v.PDU))
+	m.Accepted, m.Account, m.Carrier = r.At, v.Account, v.Carrier
+	m.State, m.MO, m.Return = StateEnded, true, true
+	b.Parked++
+	b.live.add(index)
+	b.maxMO = max(b.maxMO, r.ID.Seq()&^moSequence)
+	if !b.replay {
+		b.Counts.MO++
+	}
+	return b.tell(r, m)
+}
+
+// release forgets a message: its block may go when nothing else lives in it.
+func (b *Book) release(m *Msg) {
+	if !m.MO {
+		b.Live[m.State]--
+	}
+	if m.cidLen > 0 {
+		if h := cidHash(m.Carrier, m.CarrierID()); b.byCID[h] == m.ID.Seq() {
+			delete(b.byCID, h)
+		}
+	}
+	if !m.moved {
+		b.live.drop(m.Block)
+	}
+	b.t.drop(m)
+}
+
+// fold adds one record about a live message; gone means that the books need it no more.
+func (b *Book) fold(r *ledger.Record, m *Msg) (gone bool, err error) {
+	switch r.Kind {
+	case ledger.KindRoute:
+		return false, b.route(r, m)
+	case ledger.KindDispatch:
+		return false, b.dispatch(r, m)
+	case ledger.KindAnswer:
+		return false, b.answer(r, m)
+	case ledger.KindDoubt:
+		return false, b.doubt(r, m)
+	case ledger.KindReceipt:
+		return false, b.receipt(r, m)
+	case ledger.KindFinal:
+		return b.final(r, m)
+	case ledger.KindReturn:
+		return true, b.returned(r, m)
+	}
+	return false, bad(r, m, "kind has no fold")
+}
+
+func (b *Book) route(r *ledger.Record, m *Msg) error {
+	var p ledger.Route
+	if !r.Route(&p) {
+		return bad(r, m, "cut short")
+	}
+	if m.State != StateAccepted && m.State != StateRouted {
+		return bad(r, m, "not waiting for a plan")
+	}
+	m.Committed, m.Routed, m.Verified, m.RouterWorker, m.VerifyWorker = p.CommittedAt, p.RoutedAt, r.At, p.Router, r.Worker
+	m.RouteCatalog, m.N, m.Targets, m.Target = p.Catalog, p.N, p.Targets, 0
+	b.set(m, StateRouted)
+	return nil
+}
+
+func (b *Book) dispatch(r *ledger.Record, m *Msg) error {
+	var d ledger.Dispatch
+	if !r.Dispatch(&d) || d.Target >= m.N {
+		return bad(r, m, "cut short")
+	}
+	if m.State != StateRouted && m.State != StateDoubt {
+		return bad(r, m, "not waiting for a link")
+	}
+	m.Target, m.Carrier, m.Link, m.Buy, m.Attempts = d.Target, d.Carrier, d.Session, d.Buy, d.Attempt
+	m.Dispatched, m.EgressWorker = r.At, r.Worker
+	if r.Flags&ledger.FlagResend != 0 {
+		m.Resends++
+		if !b.replay {
+			b.Counts.Resent++
+		}
+	}
+	if !b.replay {
+		b.Counts.Submitted++
+	}
+	b.set(m, StateDispatched)
+	return nil
+}
+
+func (b *Book) answer(r *ledger.Record, m *Msg) error {
+	var a ledger.Answer
+	if !r.Answer(&a) {
+		return bad(r, m, "cut short")
+	}
+	if m.State != StateDispatched && m.State != StateDoubt && m.State != StateRouted {
+		return bad(r, m, "not waiting for an answer")
+	}
+	m.Answered, m.Status = r.At, a.Status
+	if a.Outcome == ledger.Taken {
+		b.SetCarrierID(m, m.Carrier, a.CarrierID)
+		m.WasTaken = true
+		m.Cost += a.Cost
+		if !b.replay {
+			b.acc.owe(m.Carrier, a.Cost)
+		}
+		b.set(m, StateTaken)
+		return nil
+	}
+	if !b.replay {
+		b.pack.attempt(&Attempt{ID: m.ID, N: m.Attempts, Target: m.Target, Carrier: m.Carrier, Link: m.Link, Worker: m.EgressWorker,
+			Dispatched: m.Dispatched, Answered: r.At, Status: a.Status, Outcome: a.Outcome, Resend: m.Resends > 0})
+	}
+	if a.Target < m.N {
+		m.Target = a.Target
+	}
+	m.Due = a.Due
+	b.set(m, StateRouted)
+	return nil
+}
+
+func (b *Book) doubt(r *ledger.Record, m *Msg) error {
+	p, target, ok := r.Doubt()
+	if !ok || target >= m.N {
+		return bad(r, m, "cut short")
+	}
+	if m.State != StateDispatched {
+		return bad(r, m, "no link has it")
+	}
+	m.Policy = p
+	if !b.replay {
+		b.Counts.Doubts++
+		b.pack.attempt(&Attempt{ID: m.ID, N: m.Attempts, Target: m.Target, Carrier: m.Carrier, Link: m.Link, Worker: m.EgressWorker,
+			Dispatched: m.Dispatched, Answered: r.At, Policy: p, Resend: m.Resends > 0})
+	}
+	m.Target = target
+	b.set(m, StateDoubt)
+	return nil
+}
+
+func (b *Book) receipt(r *ledger.Record, m *Msg) error {
+	var v ledger.Receipt
+	if !r.Receipt(&v) {
+		return bad(r, m, "cut short")
+	}
+	m.ReceiptState, m.Receipted, m.ReceiptDone, m.Inferred = v.State, r.At, v.Done, v.Inferred
+	m.errLen = uint8(copy(m.err[:], v.Err))
+	m.Cost += v.Cost
+	if m.cidLen == 0 {
+		m.cidLen = uint8(copy(m.cid[:], v.ID))
+	}
+	if v.Inferred {
+		m.WasTaken = true
+		b.set(m, StateTaken)
+	}
+	if !b.replay {
+		b.acc.owe(m.Carrier, v.Cost)
+	}
+	return nil
+}
+
+func (b *Book) final(r *ledger.Record, m *Msg) (gone bool, err error) {
+	var f ledger.Final
+	if !r.Final(&f) {
+		return false, bad(r, m, "cut short")
+	}
+	if m.State == StateEnded {
+		return false, bad(r, m, "ended twice")
+	}
+	if f.Hold != m.Hold || f.Charge > f.Hold || f.Charge < 0 {
+		return false, bad(r, m, fmt.Sprintf("hold %v and charge %v against a hold of %v", f.Hold, f.Charge, m.Hold))
+	}
+	m.End, m.Reason, m.Detail, m.FinalStatus, m.Charge = f.End, f.Reason, f.Detail, f.Status, f.Charge
+	m.Ended, m.BillingWorker, m.Return = r.At, r.Worker, f.Return
+	b.set(m, StateEnded)
+	if f.Return {
+		b.Parked++
+	}
+	if !b.replay {
+		b.Counts.Ends[f.End]++
+		b.acc.settle(m.Account, f.Hold, f.Charge)
+		if err := b.writeEDR(m); err != nil {
+			return false, err
+		}
+	}
+	return !f.Return, nil
+}
+
+func (b *Book) writeEDR(m *Msg) error {
+	p, err := b.PDU(m)
+	if err != nil {
+		return err
+	}
+	if st := b.view.Parse(p); st != pdu.ROK {
+		return fmt.Errorf("%w: message %v no longer parses: %v", ErrBooks, m.ID, st)
+	}
+	m.Coding = b.view.DataCoding()
+	b.pack.edr(m, b.view.SrcAddr(), b.view.DstAddr())
+	return nil
+}
+
+func (b *Book) returned(r *ledger.Record, m *Msg) error {
+	var v ledger.Return
+	if !r.Return(&v) {
+		return bad(r, m, "cut short")
+	}
+	if m.State != StateEnded || !m.Return {
+		return bad(r, m, "no receipt is due")
+	}
+	b.Parked--
+	if b.replay {
+		return nil
+	}
+	if m.MO {
+		b.Counts.MOTaken++
+		return nil
+	}
+	b.Counts.Returned++
+	b.pack.returned(&Returned{ID: m.ID, At: r.At, Worker: r.Worker, Session: v.Session, Status: v.Status})
+	return nil
+}

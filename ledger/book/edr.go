@@ -1,0 +1,233 @@
+package book
+
+import (
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+
+	"smsplane/ledger"
+)
+
+// A pack is what one flush adds to the record of the past: EDRs, attempts that led nowhere, and receipts
+// that clients took. Packs are keyed by the applied index, so they stand in time order and are dropped as
+// ranges. Beside each pack stands an index of 32-bit hashes of everything one can search by.
+
+type entryKind uint8
+
+const (
+	entryEDR entryKind = iota + 1
+	entryAttempt
+	entryReturn
+)
+
+// EDR is the life of one message that has ended, in integers and in the addresses as the client wrote them.
+// All times are unix nanoseconds, 0 where a step was never taken.
+type EDR struct {
+	ID                                                                            ledger.MsgID
+	Account                                                                       uint32
+	Class                                                                         ledger.Class
+	Parts, Coding                                                                 uint8
+	Number                                                                        uint64
+	Src, Dst                                                                      []byte
+	Accepted, Committed, Routed, Verified, Dispatched, Answered, Receipted, Ended int64
+	ReceiptDone                                                                   int64
+	EntryWorker, RouterWorker, VerifyWorker, EgressWorker, BillingWorker          uint8
+	Session, Link                                                                 uint32
+	Row, Catalog, RouteCatalog                                                    uint32
+	Targets                                                                       []ledger.PlanTarget
+	Target, Attempts, Resends                                                     uint8
+	Carrier                                                                       uint16
+	CarrierID                                                                     []byte
+	Status, FinalStatus                                                           uint32
+	ReceiptState                                                                  uint8
+	Inferred, Return                                                              bool
+	Err                                                                           []byte
+	End                                                                           ledger.End
+	Reason                                                                        ledger.Reason
+	Detail                                                                        uint8
+	Hold, Charge, Buy, Cost                                                       ledger.Micro
+}
+
+// Attempt is a dispatch that did not end in "taken".
+type Attempt struct {
+	ID                   ledger.MsgID
+	N, Target            uint8
+	Carrier              uint16
+	Link                 uint32
+	Worker               uint8
+	Dispatched, Answered int64
+	Status               uint32
+	Outcome              ledger.Outcome // 0: in doubt
+	Policy               ledger.Policy  // what was done about the doubt
+	Resend               bool
+}
+
+// Returned says that the client took the receipt.
+type Returned struct {
+	ID      ledger.MsgID
+	At      int64
+	Worker  uint8
+	Session uint32
+	Status  uint32
+}
+
+// pack collects entries between two flushes.
+type pack struct {
+	body, index, scratch []byte
+	n                    int
+}
+
+func hash32(b []byte) uint32 { return uint32(xxhash.Sum64(b)) }
+
+func hashID(id ledger.MsgID) uint32 {
+	var b [8]byte
+	le.PutUint64(b[:], uint64(id))
+	return hash32(b[:])
+}
+
+func (p *pack) add(k entryKind, hashes ...uint32) {
+	p.body = append(p.body, byte(k))
+	p.body = le.AppendUint16(p.body, uint16(len(p.scratch)))
+	p.body = append(p.body, p.scratch...)
+	for _, h := range hashes {
+		p.index = le.AppendUint32(p.index, h)
+	}
+	p.n++
+}
+
+func (p *pack) reset() { p.body, p.index, p.n = p.body[:0], p.index[:0], 0 }
+
+func flag(b bool, bit uint8) uint8 {
+	if b {
+		return bit
+	}
+	return 0
+}
+
+// edr writes the EDR of a message that just ended. Times are microseconds behind Accepted.
+func (p *pack) edr(m *Msg, src, dst []byte) {
+	b := p.scratch[:0]
+	b = le.AppendUint64(b, uint64(m.ID))
+	b = le.AppendUint64(b, uint64(m.Accepted))
+	for _, t := range [...]int64{m.Committed, m.Routed, m.Verified, m.Dispatched, m.Answered, m.Receipted, m.Ended, m.ReceiptDone} {
+		b = appendSince(b, m.Accepted, t)
+	}
+	b = append(b, byte(m.Class), m.Parts, m.Coding, m.EntryWorker, m.RouterWorker, m.VerifyWorker, m.EgressWorker, m.BillingWorker,
+		m.Target, m.Attempts, m.Resends, m.ReceiptState, byte(m.End), byte(m.Reason), m.Detail, flag(m.Inferred, 1)|flag(m.Return, 2), m.N)
+	for _, v := range [...]uint64{uint64(m.Account), m.Number, uint64(m.Session), uint64(m.Link), uint64(m.Row), uint64(m.Catalog),
+		uint64(m.RouteCatalog), uint64(m.Carrier), uint64(m.Status), uint64(m.FinalStatus)} {
+		b = binary.AppendUvarint(b, v)
+	}
+	for _, v := range [...]ledger.Micro{m.Hold, m.Charge, m.Buy, m.Cost} {
+		b = binary.AppendVarint(b, int64(v))
+	}
+	for _, t := range m.Targets[:m.N] {
+		b = append(b, t.Tier)
+		b = binary.AppendUvarint(b, uint64(t.Carrier))
+		b = binary.AppendUvarint(b, uint64(t.Weight))
+		b = binary.AppendVarint(b, int64(t.Buy))
+		b = binary.AppendUvarint(b, uint64(t.Row))
+	}
+	b = appendBytes(b, src)
+	b = appendBytes(b, dst)
+	b = appendBytes(b, m.CarrierID())
+	p.scratch = appendBytes(b, m.Err())
+	cid := uint32(0)
+	if m.cidLen > 0 {
+		cid = hash32(m.CarrierID())
+	}
+	p.add(entryEDR, hashID(m.ID), hashNumber(m.Number), hash32(src), cid)
+}
+
+func hashNumber(n uint64) uint32 {
+	var b [8]byte
+	le.PutUint64(b[:], n)
+	return hash32(b[:])
+}
+
+// appendSince writes a time as whole microseconds behind base, plus one; zero is "never".
+func appendSince(b []byte, base, t int64) []byte {
+	if t == 0 {
+		return binary.AppendVarint(b, 0)
+	}
+	d := (t - base) / 1000
+	if d >= 0 {
+		d++ // keeps 0 free
+	}
+	return binary.AppendVarint(b, d)
+}
+
+func (r *reader) since(base int64) int64 {
+	d := r.varint()
+	switch {
+	case d == 0:
+		return 0
+	case d > 0:
+		d--
+	}
+	return base + d*1000
+}
+
+func readEDR(body []byte) (e EDR, ok bool) {
+	r := reader{b: body}
+	e.ID, e.Accepted = ledger.MsgID(r.u64()), int64(r.u64())
+	for _, t := range [...]*int64{&e.Committed, &e.Routed, &e.Verified, &e.Dispatched, &e.Answered, &e.Receipted, &e.Ended, &e.ReceiptDone} {
+		*t = r.since(e.Accepted)
+	}
+	e.Class = ledger.Class(r.u8())
+	for _, v := range [...]*uint8{&e.Parts, &e.Coding, &e.EntryWorker, &e.RouterWorker, &e.VerifyWorker, &e.EgressWorker, &e.BillingWorker,
+		&e.Target, &e.Attempts, &e.Resends, &e.ReceiptState} {
+		*v = r.u8()
+	}
+	e.End, e.Reason, e.Detail = ledger.End(r.u8()), ledger.Reason(r.u8()), r.u8()
+	f := r.u8()
+	e.Inferred, e.Return = f&1 != 0, f&2 != 0
+	n := int(r.u8())
+	e.Account, e.Number, e.Session, e.Link = uint32(r.uvarint()), r.uvarint(), uint32(r.uvarint()), uint32(r.uvarint())
+	e.Row, e.Catalog, e.RouteCatalog = uint32(r.uvarint()), uint32(r.uvarint()), uint32(r.uvarint())
+	e.Carrier, e.Status, e.FinalStatus = uint16(r.uvarint()), uint32(r.uvarint()), uint32(r.uvarint())
+	for _, v := range [...]*ledger.Micro{&e.Hold, &e.Charge, &e.Buy, &e.Cost} {
+		*v = ledger.Micro(r.varint())
+	}
+	for ; n > 0 && !r.bad; n-- {
+		e.Targets = append(e.Targets, ledger.PlanTarget{Tier: r.u8(), Carrier: uint16(r.uvarint()), Weight: uint16(r.uvarint()),
+			Buy: ledger.Micro(r.varint()), Row: uint32(r.uvarint())})
+	}
+	e.Src, e.Dst, e.CarrierID, e.Err = r.bytes(), r.bytes(), r.bytes(), r.bytes()
+	return e, !r.bad && len(r.b) == 0
+}
+
+func (p *pack) attempt(a *Attempt) {
+	b := le.AppendUint64(p.scratch[:0], uint64(a.ID))
+	b = le.AppendUint64(b, uint64(a.Dispatched))
+	b = le.AppendUint64(b, uint64(a.Answered))
+	b = le.AppendUint32(b, a.Status)
+	b = le.AppendUint32(b, a.Link)
+	b = le.AppendUint16(b, a.Carrier)
+	p.scratch = append(b, a.N, a.Target, a.Worker, byte(a.Outcome), byte(a.Policy), flag(a.Resend, 1))
+	p.add(entryAttempt, hashID(a.ID))
+}
+
+func readAttempt(body []byte) (a Attempt, ok bool) {
+	r := reader{b: body}
+	a.ID, a.Dispatched, a.Answered = ledger.MsgID(r.u64()), int64(r.u64()), int64(r.u64())
+	a.Status, a.Link, a.Carrier = r.u32(), r.u32(), r.u16()
+	a.N, a.Target, a.Worker, a.Outcome, a.Policy = r.u8(), r.u8(), r.u8(), ledger.Outcome(r.u8()), ledger.Policy(r.u8())
+	a.Resend = r.u8() != 0
+	return a, !r.bad && len(r.b) == 0
+}
+
+func (p *pack) returned(v *Returned) {
+	b := le.AppendUint64(p.scratch[:0], uint64(v.ID))
+	b = le.AppendUint64(b, uint64(v.At))
+	b = le.AppendUint32(b, v.Session)
+	b = le.AppendUint32(b, v.Status)
+	p.scratch = append(b, v.Worker)
+	p.add(entryReturn, hashID(v.ID))
+}
+
+func readReturned(body []byte) (v Returned, ok bool) {
+	r := reader{b: body}
+	v.ID, v.At, v.Session, v.Status, v.Worker = ledger.MsgID(r.u64()), int64(r.u64()), r.u32(), r.u32(), r.u8()
+	return v, !r.bad && len(r.b) == 0
+}

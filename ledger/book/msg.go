@@ -1,0 +1,236 @@
+package book
+
+import (
+	"fmt"
+
+	"smsplane/ledger"
+)
+
+// State is where a message stands in the books.
+//
+//	accepted → routed → dispatched → taken → ended
+//	               ↑        │ ↘ doubt ↗
+//	               └────────┘ retry, next target, resend
+type State uint8
+
+const (
+	StateNone       State = iota
+	StateAccepted         // in the external queue
+	StateRouted           // in the internal queue of its present target
+	StateDispatched       // a link has it, or is about to
+	StateTaken            // the carrier has it, a receipt may come
+	StateDoubt            // dispatched, and nobody knows whether it arrived
+	StateEnded            // final; kept while the client has not taken its receipt
+	States          = int(StateEnded) + 1
+)
+
+var stateNames = [States]string{"none", "accepted", "routed", "dispatched", "taken", "in_doubt", "ended"}
+
+func (s State) String() string { return stateNames[s] }
+
+// Msg is one live message. It holds no pointers, so that a large table costs the collector nothing.
+type Msg struct {
+	ID     ledger.MsgID
+	Block  uint64 // raft index of the block that carries its PDU
+	asOf   uint64 // for stragglers: everything up to this index is in it already
+	Number uint64
+	Hold   ledger.Micro
+	Charge ledger.Micro
+	Buy    ledger.Micro // per part, of the present attempt
+	Cost   ledger.Micro // owed to carriers so far
+
+	Accepted, Committed, Routed, Verified, Dispatched, Answered, Receipted, Ended int64
+	ReceiptDone, ValidUntil, Due                                                  int64
+
+	Targets [ledger.MaxTargets]ledger.PlanTarget
+
+	Off, Len      uint32 // of the PDU in its block
+	Account       uint32
+	Session       uint32 // the client's bind
+	Row, Catalog  uint32
+	RouteCatalog  uint32
+	Link          uint32 // link session of the present attempt
+	Status        uint32 // last answer
+	FinalStatus   uint32
+	next, prev    uint32 // leader: the list it stands in
+	slot          uint32
+	Note          uint32 // leader: free for the executor (session that a receipt is with)
+	cid           [maxCarrierID]byte
+	err           [8]byte
+	cidLen        uint8
+	errLen        uint8
+	State         State
+	Phase         uint8 // leader: which decision is on its way; meaning is the executor's
+	Class         ledger.Class
+	Parts         uint8
+	N, Target     uint8
+	Attempts      uint8
+	Resends       uint8
+	Policy        ledger.Policy
+	End           ledger.End
+	Reason        ledger.Reason
+	Detail        uint8
+	ReceiptState  uint8
+	Inferred      bool
+	Return        bool // the client's receipt has not been taken yet
+	MO            bool // a message from a carrier, not from a client
+	WasTaken      bool // some carrier took it
+	moved         bool // its own key holds it, not its block
+	Coding        uint8
+	EntryWorker   uint8
+	RouterWorker  uint8
+	VerifyWorker  uint8
+	EgressWorker  uint8
+	BillingWorker uint8
+	Carrier       uint16 // that it was last dispatched to
+}
+
+// Present is the target that is tried now.
+func (m *Msg) Present() *ledger.PlanTarget { return &m.Targets[m.Target] }
+
+// CarrierID is the carrier's name for the message; empty until it took it. message_id has at most 64 octets
+// (SMPP 3.4 §5.2.23); what is longer is cut.
+func (m *Msg) CarrierID() []byte { return m.cid[:m.cidLen] }
+
+// Err is the err: field of the receipt.
+func (m *Msg) Err() []byte { return m.err[:m.errLen] }
+
+// maxCarrierID is message_id without its NUL (SMPP 3.4 §5.2.23).
+const maxCarrierID = 64
+
+const (
+	chunkBits = 10
+	chunkSize = 1 << chunkBits
+)
+
+// table keeps live messages in chunks that never move. Slot 0 is nobody.
+type table struct {
+	chunks [][]Msg
+	free   []uint32
+	bySeq  map[uint64]uint32
+	used   uint32
+}
+
+func newTable() table { return table{bySeq: map[uint64]uint32{}, used: 1} }
+
+func (t *table) at(slot uint32) *Msg { return &t.chunks[slot>>chunkBits][slot&(chunkSize-1)] }
+
+func (t *table) get(id ledger.MsgID) *Msg {
+	if s, ok := t.bySeq[id.Seq()]; ok {
+		return t.at(s)
+	}
+	return nil
+}
+
+func (t *table) add(id ledger.MsgID) *Msg {
+	var s uint32
+	if n := len(t.free); n > 0 {
+		s, t.free = t.free[n-1], t.free[:n-1]
+	} else {
+		s = t.used
+		t.used++
+		if int(s>>chunkBits) == len(t.chunks) {
+			t.chunks = append(t.chunks, make([]Msg, chunkSize))
+		}
+	}
+	m := t.at(s)
+	*m = Msg{ID: id, slot: s}
+	t.bySeq[id.Seq()] = s
+	return m
+}
+
+func (t *table) drop(m *Msg) {
+	if m.next != 0 || m.prev != 0 {
+		panic(fmt.Sprintf("book: message %v released while it stands in a list", m.ID))
+	}
+	delete(t.bySeq, m.ID.Seq())
+	s := m.slot
+	*m = Msg{}
+	t.free = append(t.free, s)
+}
+
+// List is a FIFO of live messages of one book, linked through their slots. A message stands in at most one
+// list. The zero List is empty.
+type List struct {
+	head, tail uint32
+	n          int
+}
+
+// Len is the number of messages in the list.
+func (l *List) Len() int { return l.n }
+
+// listed marks both ends, so that a lone message still shows that it stands in a list.
+const listed = ^uint32(0)
+
+// Push appends m.
+func (b *Book) Push(l *List, m *Msg) {
+	if m.next != 0 || m.prev != 0 {
+		panic(fmt.Sprintf("book: message %v pushed while it stands in a list", m.ID))
+	}
+	m.next, m.prev = listed, listed
+	if l.n == 0 {
+		l.head = m.slot
+	} else {
+		b.t.at(l.tail).next = m.slot
+		m.prev = l.tail
+	}
+	l.tail = m.slot
+	l.n++
+}
+
+// PushFront puts m before all others: it was taken off and could not be used.
+func (b *Book) PushFront(l *List, m *Msg) {
+	if l.n == 0 {
+		b.Push(l, m)
+		return
+	}
+	if m.next != 0 || m.prev != 0 {
+		panic(fmt.Sprintf("book: message %v pushed while it stands in a list", m.ID))
+	}
+	m.next, m.prev = l.head, listed
+	b.t.at(l.head).prev = m.slot
+	l.head = m.slot
+	l.n++
+}
+
+// Front is the oldest message of the list, nil when empty.
+func (b *Book) Front(l *List) *Msg {
+	if l.n == 0 {
+		return nil
+	}
+	return b.t.at(l.head)
+}
+
+// Pop takes the oldest message off.
+func (b *Book) Pop(l *List) *Msg {
+	m := b.Front(l)
+	if m != nil {
+		b.Remove(l, m)
+	}
+	return m
+}
+
+// Remove takes m out of the list it stands in, which must be l.
+func (b *Book) Remove(l *List, m *Msg) {
+	if m.next == 0 || m.prev == 0 {
+		panic(fmt.Sprintf("book: message %v removed from a list it does not stand in", m.ID))
+	}
+	if m.prev == listed {
+		l.head = m.next
+	} else {
+		b.t.at(m.prev).next = m.next
+	}
+	if m.next == listed {
+		l.tail = m.prev
+	} else {
+		b.t.at(m.next).prev = m.prev
+	}
+	m.next, m.prev = 0, 0
+	l.n--
+	if l.n == 0 {
+		*l = List{}
+	}
+}
+
+// Listed says that m stands in some list.
+func (m *Msg) Listed() bool { return m.next != 0 }

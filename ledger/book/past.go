@@ -1,0 +1,92 @@
+package book
+
+import (
+	"fmt"
+
+	"smsplane/ledger"
+	"smsplane/ledger/journal"
+)
+
+// Archive is the part of the journal that the past is read from. Any goroutine may read it.
+type Archive interface {
+	Get(key []byte) ([]byte, error)
+	ScanReverse(lo, hi []byte, f func(k, v []byte) error) error
+}
+
+// Past hands out what packs of a lane hold, newest pack first, entries in the order they were written.
+type Past struct {
+	EDR      func(e *EDR) error
+	Attempt  func(a *Attempt) error
+	Returned func(v *Returned) error
+}
+
+// Hashes to search by; 0 searches everything.
+func HashID(id ledger.MsgID) uint32 { return hashID(id) }
+func HashNumber(n uint64) uint32    { return hashNumber(n) }
+func HashText(b []byte) uint32      { return hash32(b) }
+
+// Search walks the packs whose index holds hash. A hash can lie: the callbacks compare the real value.
+func Search(s Archive, lane uint16, hash uint32, p Past) error {
+	lo, hi := journal.LaneRange(journal.EDRIndex, lane)
+	return s.ScanReverse(lo, hi, func(k, v []byte) error {
+		if hash != 0 && !indexed(v, hash) {
+			return nil
+		}
+		key := append([]byte(nil), k...)
+		key[0] = byte(journal.EDR)
+		body, err := s.Get(key)
+		if err != nil {
+			return err
+		}
+		return p.walk(body)
+	})
+}
+
+func indexed(v []byte, hash uint32) bool {
+	for ; len(v) >= 4; v = v[4:] {
+		if le.Uint32(v) == hash {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Past) walk(body []byte) error {
+	for r := (reader{b: body}); len(r.b) > 0; {
+		k, n := entryKind(r.u8()), int(r.u16())
+		if n > len(r.b) {
+			return fmt.Errorf("%w: damaged pack", ErrBooks)
+		}
+		if err := p.entry(k, r.take(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Past) entry(k entryKind, v []byte) error {
+	ok, err := true, error(nil)
+	switch k {
+	case entryEDR:
+		var e EDR
+		if e, ok = readEDR(v); ok && p.EDR != nil {
+			err = p.EDR(&e)
+		}
+	case entryAttempt:
+		var a Attempt
+		if a, ok = readAttempt(v); ok && p.Attempt != nil {
+			err = p.Attempt(&a)
+		}
+	case entryReturn:
+		var t Returned
+		if t, ok = readReturned(v); ok && p.Returned != nil {
+			err = p.Returned(&t)
+		}
+	default:
+		ok = false
+	}
+	if !ok {
+		return fmt.Errorf("%w: damaged entry in a pack", ErrBooks)
+	}
+	return err
+}

@@ -1,0 +1,213 @@
+package book
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"smsplane/ledger"
+	"smsplane/ledger/journal"
+)
+
+const stateVersion = 1
+
+// Dirty says that something was applied since the last Flush; Pending is how many EDR entries wait for it.
+func (b *Book) Dirty() bool  { return b.applied != b.flushed || len(b.moves) > 0 }
+func (b *Book) Pending() int { return b.pack.n }
+
+// Flush writes everything that changed since the last one into w: the state blob with the applied index in
+// it, the packs, the stragglers. w must be committed whole, after the flushes before it.
+func (b *Book) Flush(w *journal.Batch) error {
+	if b.pack.n > 0 {
+		w.Set(journal.Key(journal.EDR, b.Lane, b.applied), b.pack.body)
+		w.Set(journal.Key(journal.EDRIndex, b.Lane, b.applied), b.pack.index)
+		b.pack.reset()
+	}
+	if err := b.flushStragglers(w); err != nil {
+		return err
+	}
+	if b.System != nil {
+		b.flushSystem(w)
+	}
+	w.Set(journal.Key(journal.Fold, b.Lane), b.appendState(nil))
+	b.flushed = b.applied
+	b.flushes++
+	return nil
+}
+
+// Flushes numbers the flushes so far. Stored is told the number of the latest one that can be read back:
+// until then the bodies of its stragglers stay in memory.
+func (b *Book) Flushes() uint64 { return b.flushes }
+
+// Stored drops the bodies that flush n made readable.
+func (b *Book) Stored(n uint64) {
+	b.moving = slices.DeleteFunc(b.moving, func(v moving) bool { return v.flush <= n })
+}
+
+func (b *Book) flushStragglers(w *journal.Batch) error {
+	for seq, alive := range b.moves {
+		key := journal.Key(journal.Moved, b.Lane, seq)
+		if !alive {
+			w.DeleteRange(key, journal.Key(journal.Moved, b.Lane, seq+1))
+			continue
+		}
+		m := b.t.get(ledger.MakeMsgID(b.Lane, seq))
+		p, err := b.PDU(m)
+		if err != nil {
+			return err
+		}
+		m.asOf = b.applied
+		w.Set(key, appendMsg(nil, m, b.applied, p))
+	}
+	clear(b.moves)
+	return nil
+}
+
+func (b *Book) flushSystem(w *journal.Batch) {
+	s := b.System
+	if s.fileVersion != s.Version {
+		w.Set(journal.Key(journal.Catalog, 0, uint64(s.Version)), s.Files)
+		s.fileVersion = s.Version
+	}
+	for _, o := range s.newOrphans {
+		v := le.AppendUint64(nil, uint64(o.At))
+		v = le.AppendUint16(v, o.Carrier)
+		w.Set(journal.Key(journal.Orphan, 0, o.N), append(v, o.PDU...))
+	}
+	for _, n := range s.gone {
+		w.DeleteRange(journal.Key(journal.Orphan, 0, n), journal.Key(journal.Orphan, 0, n+1))
+	}
+	s.newOrphans, s.gone = nil, nil
+}
+
+func (b *Book) appendState(v []byte) []byte {
+	v = append(v, stateVersion)
+	c := &b.Counts
+	for _, n := range [...]uint64{b.applied, b.maxSeq, b.maxMO, c.Accepted, c.Resent, c.Returned, c.Doubts, c.MO, c.MOTaken, c.Orphans, c.Submitted} {
+		v = le.AppendUint64(v, n)
+	}
+	for _, n := range c.Ends {
+		v = le.AppendUint64(v, n)
+	}
+	v = b.acc.append(v)
+	if b.System != nil {
+		v = b.System.append(v)
+	}
+	return v
+}
+
+func (b *Book) readState(v []byte) error {
+	r := reader{b: v}
+	if r.u8() != stateVersion {
+		return fmt.Errorf("%w: state of lane %d has an unknown version", ErrBooks, b.Lane)
+	}
+	c := &b.Counts
+	for _, n := range [...]*uint64{&b.applied, &b.maxSeq, &b.maxMO, &c.Accepted, &c.Resent, &c.Returned, &c.Doubts, &c.MO, &c.MOTaken, &c.Orphans, &c.Submitted} {
+		*n = r.u64()
+	}
+	for i := range c.Ends {
+		c.Ends[i] = r.u64()
+	}
+	b.acc.read(&r)
+	if b.System != nil {
+		b.System.read(&r)
+	}
+	if r.bad || len(r.b) != 0 {
+		return fmt.Errorf("%w: damaged state of lane %d", ErrBooks, b.Lane)
+	}
+	b.flushed = b.applied
+	return nil
+}
+
+// Store is the part of the journal that a book loads from.
+type Store interface {
+	Get(key []byte) ([]byte, error)
+	Scan(lo, hi []byte, f func(k, v []byte) error) error
+}
+
+// Load brings an empty book to the applied index that was last flushed: state blob, stragglers, and the
+// live messages from the log's blocks [first, applied].
+func (b *Book) Load(s Store, first uint64, blocks func(from, to uint64, f func(index uint64, block []byte) error) error) error {
+	v, err := s.Get(journal.Key(journal.Fold, b.Lane))
+	if err != nil || v == nil {
+		return err
+	}
+	if err := b.readState(v); err != nil {
+		return err
+	}
+	lo, hi := journal.LaneRange(journal.Moved, b.Lane)
+	if err := s.Scan(lo, hi, func(_, v []byte) error { return b.loadStraggler(v) }); err != nil {
+		return err
+	}
+	if b.System != nil {
+		if err := b.loadSystem(s); err != nil {
+			return err
+		}
+	}
+	b.replay = true
+	defer func() { b.replay = false }()
+	return blocks(first, b.applied, func(index uint64, block []byte) error {
+		if block == nil {
+			return nil
+		}
+		err := ledger.Walk(block, func(r *ledger.Record) error { return b.record(index, r) })
+		if err != nil {
+			return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)
+		}
+		return nil
+	})
+}
+
+func (b *Book) loadStraggler(v []byte) error {
+	var m Msg
+	if _, err := readMsg(&m, v); err != nil {
+		return err
+	}
+	t := b.t.add(m.ID)
+	m.slot = t.slot
+	*t = m
+	if m.Return {
+		b.Parked++
+	}
+	if !m.MO {
+		b.Live[m.State]++
+	}
+	if m.cidLen > 0 {
+		b.byCID[cidHash(m.Carrier, m.CarrierID())] = m.ID.Seq()
+	}
+	return nil
+}
+
+func (b *Book) loadSystem(s Store) error {
+	if b.System.Version > 0 {
+		v, err := s.Get(journal.Key(journal.Catalog, 0, uint64(b.System.Version)))
+		if err != nil {
+			return err
+		}
+		if v == nil {
+			return fmt.Errorf("%w: catalog version %d is missing", ErrBooks, b.System.Version)
+		}
+		b.System.Files = v
+	}
+	lo, hi := journal.LaneRange(journal.Orphan, 0)
+	return s.Scan(lo, hi, func(k, v []byte) error {
+		r := reader{b: v}
+		o := &Orphan{N: be.Uint64(k[len(k)-8:]), At: int64(r.u64()), Carrier: r.u16()}
+		if r.bad {
+			return errors.Join(ErrBooks, errors.New("damaged orphan"))
+		}
+		o.PDU = append([]byte(nil), r.b...)
+		b.System.Orphans[o.N] = o
+		return nil
+	})
+}
+
+// LowWater is the first block that the books still need, given what was flushed: everything below may be
+// dropped from the log.
+func (b *Book) LowWater() uint64 {
+	low := b.flushed + 1
+	if l, ok := b.live.lowest(); ok {
+		low = min(low, l)
+	}
+	return low
+}

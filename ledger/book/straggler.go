@@ -1,0 +1,143 @@
+package book
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"smsplane/ledger"
+)
+
+const stragglerVersion = 1
+
+// appendMsg writes a message that outlived its block: its state as of index, then its PDU.
+func appendMsg(b []byte, m *Msg, index uint64, p []byte) []byte {
+	b = append(b, stragglerVersion)
+	for _, v := range m.numbers() {
+		b = le.AppendUint64(b, *v)
+	}
+	for _, v := range m.times() {
+		b = le.AppendUint64(b, uint64(*v))
+	}
+	for _, v := range m.amounts() {
+		b = le.AppendUint64(b, uint64(*v))
+	}
+	for _, v := range m.words() {
+		b = le.AppendUint32(b, *v)
+	}
+	for _, v := range m.octets() {
+		b = append(b, *v)
+	}
+	for _, v := range m.flags() {
+		b = append(b, flag(*v, 1))
+	}
+	b = append(b, byte(m.State), byte(m.Class), byte(m.Policy), byte(m.End), byte(m.Reason))
+	b = le.AppendUint16(b, m.Carrier)
+	b = le.AppendUint64(b, uint64(m.ID))
+	b = le.AppendUint64(b, index)
+	for i := range m.Targets {
+		t := &m.Targets[i]
+		b = le.AppendUint16(b, t.Carrier)
+		b = append(b, t.Tier)
+		b = le.AppendUint16(b, t.Weight)
+		b = le.AppendUint64(b, uint64(t.Buy))
+		b = le.AppendUint32(b, t.Row)
+	}
+	b = appendBytes(b, m.CarrierID())
+	b = appendBytes(b, m.Err())
+	return append(b, p...)
+}
+
+func (m *Msg) numbers() []*uint64 { return []*uint64{&m.Block, &m.Number} }
+func (m *Msg) times() []*int64 {
+	return []*int64{&m.Accepted, &m.Committed, &m.Routed, &m.Verified, &m.Dispatched, &m.Answered, &m.Receipted, &m.Ended,
+		&m.ReceiptDone, &m.ValidUntil, &m.Due}
+}
+func (m *Msg) amounts() []*ledger.Micro {
+	return []*ledger.Micro{&m.Hold, &m.Charge, &m.Buy, &m.Cost}
+}
+func (m *Msg) words() []*uint32 {
+	return []*uint32{&m.Off, &m.Len, &m.Account, &m.Session, &m.Row, &m.Catalog, &m.RouteCatalog, &m.Link, &m.Status, &m.FinalStatus}
+}
+func (m *Msg) octets() []*uint8 {
+	return []*uint8{&m.Parts, &m.N, &m.Target, &m.Attempts, &m.Resends, &m.Detail, &m.ReceiptState, &m.Coding, &m.EntryWorker,
+		&m.RouterWorker, &m.VerifyWorker, &m.EgressWorker, &m.BillingWorker}
+}
+func (m *Msg) flags() []*bool { return []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken} }
+
+// readMsg is the inverse of appendMsg; the PDU aliases v.
+func readMsg(m *Msg, v []byte) (p []byte, err error) {
+	r := reader{b: v}
+	if r.u8() != stragglerVersion {
+		return nil, fmt.Errorf("%w: straggler of an unknown version", ErrBooks)
+	}
+	for _, f := range m.numbers() {
+		*f = r.u64()
+	}
+	for _, f := range m.times() {
+		*f = int64(r.u64())
+	}
+	for _, f := range m.amounts() {
+		*f = ledger.Micro(r.u64())
+	}
+	for _, f := range m.words() {
+		*f = r.u32()
+	}
+	for _, f := range m.octets() {
+		*f = r.u8()
+	}
+	for _, f := range m.flags() {
+		*f = r.u8() != 0
+	}
+	m.State, m.Class, m.Policy = State(r.u8()), ledger.Class(r.u8()), ledger.Policy(r.u8())
+	m.End, m.Reason = ledger.End(r.u8()), ledger.Reason(r.u8())
+	m.Carrier, m.ID, m.asOf = r.u16(), ledger.MsgID(r.u64()), r.u64()
+	for i := range m.Targets {
+		t := &m.Targets[i]
+		t.Carrier, t.Tier, t.Weight, t.Buy, t.Row = r.u16(), r.u8(), r.u16(), ledger.Micro(r.u64()), r.u32()
+	}
+	m.cidLen = uint8(copy(m.cid[:], r.bytes()))
+	m.errLen = uint8(copy(m.err[:], r.bytes()))
+	if r.bad || int(m.State) >= States || m.N > ledger.MaxTargets || len(r.b) > math.MaxInt32 {
+		return nil, fmt.Errorf("%w: damaged straggler", ErrBooks)
+	}
+	m.moved = true
+	return r.b, nil
+}
+
+// Move writes the live messages of the oldest block under keys of their own, so that the log can be dropped
+// behind them; at most limit messages. It returns how many it moved.
+func (b *Book) Move(limit int) (int, error) {
+	index, ok := b.live.lowest()
+	if !ok || int(b.live.count(index)) > limit {
+		return 0, nil
+	}
+	blk, err := b.log.Block(index)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	err = ledger.Walk(blk, func(r *ledger.Record) error {
+		if r.Kind != ledger.KindAccept && r.Kind != ledger.KindMO {
+			return nil
+		}
+		m := b.t.get(r.ID)
+		if m == nil || m.moved {
+			return nil
+		}
+		b.moving = append(b.moving, moving{m.ID, slices.Clone(blk[m.Off : m.Off+m.Len]), b.flushes + 1})
+		m.moved = true
+		b.moves[m.ID.Seq()] = true
+		b.live.drop(m.Block)
+		n++
+		return nil
+	})
+	return n, err
+}
+
+// moving is a straggler whose body is not stored under its own key yet.
+type moving struct {
+	id    ledger.MsgID
+	pdu   []byte
+	flush uint64 // that stores it
+}

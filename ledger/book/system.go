@@ -1,0 +1,119 @@
+package book
+
+import (
+	"slices"
+
+	"smsplane/ledger"
+)
+
+// AccountRow gives a client or carrier of the catalog its number, and a client its lane, for ever.
+type AccountRow struct {
+	Party  ledger.Party
+	Number uint32
+	Lane   uint16
+	Name   string
+}
+
+// Orphan is a receipt that fits no message known here. It is kept for OrphanKeep and tried against every
+// answer of its carrier, because some carriers send the receipt first.
+type Orphan struct {
+	N       uint64
+	Carrier uint16
+	At      int64
+	PDU     []byte
+}
+
+// System is what lane 0 knows for all lanes.
+type System struct {
+	Accounts  []AccountRow
+	Version   uint32 // of the catalog
+	Author    string
+	AppliedAt int64
+	Files     []byte // archive of the catalog's files, see ledger.DecodeFiles
+	Orphans   map[uint64]*Orphan
+
+	orphanN     uint64
+	newOrphans  []*Orphan
+	gone        []uint64
+	fileVersion uint32 // that is stored
+}
+
+func newSystem() *System { return &System{Orphans: map[uint64]*Orphan{}} }
+
+// Number finds the account number of a party; ok is false for one the catalog never named.
+func (s *System) Number(p ledger.Party, name string) (AccountRow, bool) {
+	for _, a := range s.Accounts {
+		if a.Party == p && a.Name == name {
+			return a, true
+		}
+	}
+	return AccountRow{}, false
+}
+
+// Forget removes an orphan that found its message. The stored copy goes with the next flush.
+func (s *System) Forget(n uint64) {
+	if _, ok := s.Orphans[n]; ok {
+		delete(s.Orphans, n)
+		s.newOrphans = slices.DeleteFunc(s.newOrphans, func(o *Orphan) bool { return o.N == n })
+		s.gone = append(s.gone, n)
+	}
+}
+
+func (b *Book) system(index uint64, r *ledger.Record) error {
+	s := b.System
+	if s == nil {
+		return bad(r, nil, "belongs to lane 0")
+	}
+	if b.replay {
+		return nil // the state blob has it
+	}
+	switch r.Kind {
+	case ledger.KindAccount:
+		var a ledger.Account
+		if !r.Account(&a) {
+			return bad(r, nil, "cut short")
+		}
+		s.Accounts = append(s.Accounts, AccountRow{Party: a.Party, Number: a.Number, Lane: a.Lane, Name: string(a.Name)})
+	case ledger.KindCatalog:
+		var c ledger.Catalog
+		if !r.Catalog(&c) || c.Version <= s.Version {
+			return bad(r, nil, "cut short, or an old version")
+		}
+		s.Version, s.Author, s.AppliedAt, s.Files = c.Version, string(c.Author), r.At, slices.Clone(c.Files)
+	case ledger.KindOrphan:
+		carrier, p, ok := r.Orphan()
+		if !ok {
+			return bad(r, nil, "cut short")
+		}
+		s.orphanN++
+		o := &Orphan{N: s.orphanN, Carrier: carrier, At: r.At, PDU: slices.Clone(p)}
+		s.Orphans[o.N] = o
+		s.newOrphans = append(s.newOrphans, o)
+		b.Counts.Orphans++
+	}
+	return b.tell(r, nil)
+}
+
+func (s *System) append(b []byte) []byte {
+	b = le.AppendUint32(b, s.Version)
+	b = le.AppendUint64(b, uint64(s.AppliedAt))
+	b = appendBytes(b, []byte(s.Author))
+	b = le.AppendUint64(b, s.orphanN)
+	b = le.AppendUint32(b, uint32(len(s.Accounts)))
+	for _, a := range s.Accounts {
+		b = append(b, byte(a.Party))
+		b = le.AppendUint32(b, a.Number)
+		b = le.AppendUint16(b, a.Lane)
+		b = appendBytes(b, []byte(a.Name))
+	}
+	return b
+}
+
+func (s *System) read(r *reader) {
+	s.Version, s.AppliedAt, s.Author = r.u32(), int64(r.u64()), string(r.bytes())
+	s.fileVersion = s.Version
+	s.orphanN = r.u64()
+	for n := r.u32(); n > 0 && !r.bad; n-- {
+		s.Accounts = append(s.Accounts, AccountRow{Party: ledger.Party(r.u8()), Number: r.u32(), Lane: r.u16(), Name: string(r.bytes())})
+	}
+}
