@@ -16,6 +16,7 @@ const (
 	Fold      Kind = 5 // state of the folds
 	EDR       Kind = 6 // packs of event detail records
 	EDRIndex  Kind = 7
+	Orphan    Kind = 8 // receipts that fit no message
 	Catalog   Kind = 9
 )
 
