@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"smsplane/router"
 )
 
 // Source is what a running node or an opened store can tell and do. Any goroutine may call it. An answer
@@ -221,6 +223,9 @@ type QueueInfo struct {
 	OldestAge float64 `json:"oldest_age_s"`
 }
 
+// Explain is how the router would send a message now, and why.
+type Explain = router.Explain
+
 // DoubtInfo is one message that was dispatched and never answered before its link or the process died.
 type DoubtInfo struct {
 	ID      string    `json:"id"`
@@ -237,39 +242,4 @@ type Report struct {
 	OK    bool     `json:"ok"`
 	Lines []string `json:"lines"`
 	Books *Books   `json:"books,omitempty"` // audit only
-}
-
-// Explain is how a message would be routed now, and why.
-type Explain struct {
-	Plan       string       `json:"plan"`
-	Number     string       `json:"number"` // E.164
-	Network    string       `json:"network"`
-	Targets    []Target     `json:"targets"`           // in the order they would be tried
-	Refused    string       `json:"refused,omitempty"` // the status, if entry would refuse it
-	Considered []Considered `json:"considered"`
-}
-
-// Target is one carrier of a plan.
-type Target struct {
-	Carrier  string `json:"carrier"`
-	Tier     int    `json:"tier"`
-	Weight   int    `json:"weight"`
-	BuyMicro int64  `json:"buy_micro"`
-	Recent   Recent `json:"recent"`
-}
-
-// Recent is what a carrier did lately with numbers of this prefix.
-type Recent struct {
-	Taken     uint64  `json:"taken"`
-	Refused   uint64  `json:"refused"`
-	Delivered uint64  `json:"delivered"`
-	Failed    uint64  `json:"failed"`
-	DelayMS   float64 `json:"delay_ms"`
-	Usable    bool    `json:"usable"`
-}
-
-// Considered is one row of the tables and what became of it.
-type Considered struct {
-	Row    string `json:"row"`
-	Reason string `json:"reason"`
 }
