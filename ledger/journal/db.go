@@ -1,0 +1,243 @@
+package journal
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// DB is a host's store. See the package comment for who may call what.
+type DB struct {
+	o    Options
+	p    *pebble.DB
+	id   [16]byte
+	dead atomic.Bool // a write failed: nothing is acknowledged from here on
+
+	queue   queue
+	pending pending
+	wg      sync.WaitGroup
+	last    map[uint16]uint64 // appender's: last index on disk by lane
+	stats   counters
+
+	mu      sync.Mutex
+	logs    map[uint16]*Log
+	closing atomic.Bool
+}
+
+const storeVersion = 1
+
+// Open opens or makes the store in o.Dir and starts its two goroutines.
+func Open(o Options) (*DB, error) { return open(o, false) }
+
+// OpenReadOnly opens a store that no process has open, for looking only: Append, Write and DropBelow panic.
+func OpenReadOnly(o Options) (*DB, error) { return open(o, true) }
+
+func open(o Options, readOnly bool) (*DB, error) {
+	d := &DB{o: o.withDefaults(), last: map[uint16]uint64{}, logs: map[uint16]*Log{}}
+	d.queue.init()
+	d.pending.init()
+	p, err := pebble.Open(o.Dir, d.pebbleOptions(readOnly))
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", o.Dir, err)
+	}
+	d.p = p
+	if err := d.recover(readOnly); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Dir, err), p.Close())
+	}
+	if readOnly {
+		d.queue.closed = true
+		return d, nil
+	}
+	d.wg.Add(2)
+	go d.appendLoop()
+	go d.syncLoop()
+	return d, nil
+}
+
+// recover reads or makes the store's id and finds each lane's last index. That the entries between are all
+// there is verified when the lane's Log is made, which reads them anyway.
+func (d *DB) recover(readOnly bool) error {
+	if err := d.recoverID(readOnly); err != nil {
+		return err
+	}
+	lanes, err := d.Lanes()
+	if err != nil {
+		return err
+	}
+	for _, lane := range lanes {
+		if d.last[lane], err = d.lastOnDisk(lane); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recoverID reads the store's id, or makes one: random, once, so that peers can refuse a wiped store that
+// comes back under a known name.
+func (d *DB) recoverID(readOnly bool) error {
+	key := Key(storeKind, 0)
+	b, err := d.Get(key)
+	switch {
+	case err != nil:
+		return err
+	case b == nil && readOnly:
+		return errors.New("not a journal: it has no id")
+	case b == nil:
+		if _, err := rand.Read(d.id[:]); err != nil {
+			return fmt.Errorf("make the store's id: %w", err)
+		}
+		b = append(be.AppendUint32(nil, storeVersion), d.id[:]...)
+		b = be.AppendUint64(b, uint64(d.o.Clock()))
+		return d.p.Set(key, b, pebble.Sync)
+	case len(b) != 28:
+		return fmt.Errorf("%w: store id of %d octets", ErrCorrupt, len(b))
+	case be.Uint32(b) != storeVersion:
+		return fmt.Errorf("layout version %d, this build knows %d", be.Uint32(b), storeVersion)
+	}
+	copy(d.id[:], b[4:])
+	return nil
+}
+
+// ID is the store's random name, made once.
+func (d *DB) ID() [16]byte { return d.id }
+
+// Lanes lists the lanes that have a meta or an entry, in order.
+func (d *DB) Lanes() ([]uint16, error) {
+	var lanes []uint16
+	for _, k := range []Kind{LaneMeta, EntryKind} {
+		lo, hi := kindRange(k)
+		it, err := d.iter(lo, hi)
+		if err != nil {
+			return nil, err
+		}
+		for ok := it.First(); ok; {
+			lane, _, err := parseKey(it.Key())
+			if err != nil {
+				return nil, errors.Join(err, it.Close())
+			}
+			lanes = append(lanes, lane)
+			_, next := LaneRange(k, lane)
+			ok = it.SeekGE(next)
+		}
+		if err := it.Close(); err != nil {
+			return nil, fmt.Errorf("list lanes: %w", err)
+		}
+	}
+	slices.Sort(lanes)
+	return slices.Compact(lanes), nil
+}
+
+// lastOnDisk is the last index of a lane: its last entry, or the one before the window when all is dropped.
+func (d *DB) lastOnDisk(lane uint16) (uint64, error) {
+	_, w, err := d.readMeta(lane)
+	if err != nil {
+		return 0, err
+	}
+	lo, hi := LaneRange(EntryKind, lane)
+	it, err := d.iter(lo, hi)
+	if err != nil {
+		return 0, err
+	}
+	last := w.first - 1
+	if it.Last() {
+		_, last, err = parseKey(it.Key())
+	}
+	if err := errors.Join(err, it.Close()); err != nil {
+		return 0, fmt.Errorf("lane %d: last entry: %w", lane, err)
+	}
+	return last, nil
+}
+
+// Close drops what is due, writes and syncs everything queued, and closes the store. The lanes' owners have
+// stopped before.
+func (d *DB) Close() error {
+	if d.queue.isClosed() { // read only
+		return d.p.Close()
+	}
+	d.mu.Lock()
+	for _, l := range d.logs {
+		l.flushDrop()
+	}
+	d.mu.Unlock()
+	d.queue.close()
+	d.wg.Wait()
+	d.closing.Store(true)
+	return d.p.Close()
+}
+
+// fatal ends the process through Options.Fatal; nothing is acknowledged after it began.
+func (d *DB) fatal(err error) {
+	d.dead.Store(true)
+	d.o.Fatal(err)
+	panic("journal: Options.Fatal returned after: " + err.Error())
+}
+
+// backgroundError hears of failed flushes and compactions. They end the process as a failed commit does:
+// what cannot be written to a table now will stop the writers soon, and the peer should lead before that.
+func (d *DB) backgroundError(err error) {
+	if !d.closing.Load() && !errors.Is(err, pebble.ErrCancelledCompaction) {
+		d.fatal(fmt.Errorf("store: background: %w", err))
+	}
+}
+
+// Get returns a copy of the value under key; nil, nil when there is none.
+func (d *DB) Get(key []byte) ([]byte, error) {
+	v, c, err := d.p.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get %x: %w", key, err)
+	}
+	v = append([]byte{}, v...)
+	return v, c.Close()
+}
+
+func (d *DB) iter(lo, hi []byte) (*pebble.Iterator, error) {
+	it, err := d.p.NewIter(&pebble.IterOptions{LowerBound: bytes.Clone(lo), UpperBound: bytes.Clone(hi)})
+	if err != nil {
+		return nil, fmt.Errorf("scan from %x: %w", lo, err)
+	}
+	return it, nil
+}
+
+// ErrStop, returned by the function given to a Scan, ends it without an error.
+var ErrStop = errors.New("stop the scan")
+
+// Scan hands the pairs with keys in [lo, hi) to f in order; k and v are valid during the call. It reads what
+// was there when it began. Readers keep a cursor and give it as lo: a scan that starts before a long
+// dropped range pays for it.
+func (d *DB) Scan(lo, hi []byte, f func(k, v []byte) error) error {
+	return d.scan(lo, hi, (*pebble.Iterator).First, (*pebble.Iterator).Next, f)
+}
+
+// ScanReverse is Scan from the last key to the first.
+func (d *DB) ScanReverse(lo, hi []byte, f func(k, v []byte) error) error {
+	return d.scan(lo, hi, (*pebble.Iterator).Last, (*pebble.Iterator).Prev, f)
+}
+
+func (d *DB) scan(lo, hi []byte, first, next func(*pebble.Iterator) bool, f func(k, v []byte) error) error {
+	it, err := d.iter(lo, hi)
+	if err != nil {
+		return err
+	}
+	for ok := first(it); ok && err == nil; ok = err == nil && next(it) {
+		var v []byte
+		if v, err = it.ValueAndErr(); err == nil {
+			err = f(it.Key(), v)
+		}
+	}
+	if cerr := it.Close(); err == nil && cerr != nil {
+		return fmt.Errorf("scan from %x: %w", lo, cerr)
+	}
+	if errors.Is(err, ErrStop) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+package journal
+
+import "fmt"
+
+// A lane's meta is two keys, because two goroutines write them: the vote travels with the appends, the
+// window with the drops.
+const (
+	metaVote   = 0 // term u64, voted for u64, commit u64
+	metaWindow = 1 // first index u64, term of the entry before it u64
+)
+
+// window is where a lane's log begins.
+type window struct{ first, prevTerm uint64 }
+
+func encodeVote(v Vote) []byte {
+	b := be.AppendUint64(make([]byte, 0, 24), v.Term)
+	b = be.AppendUint64(b, v.Voted)
+	return be.AppendUint64(b, v.Commit)
+}
+
+func encodeWindow(w window) []byte {
+	return be.AppendUint64(be.AppendUint64(make([]byte, 0, 16), w.first), w.prevTerm)
+}
+
+// readMeta reads a lane's vote and window; a lane nobody wrote begins at index 1.
+func (d *DB) readMeta(lane uint16) (v Vote, w window, err error) {
+	w = window{first: 1}
+	b, err := d.Get(Key(LaneMeta, lane, metaVote))
+	if err != nil {
+		return v, w, err
+	}
+	if b != nil {
+		if len(b) != 24 {
+			return v, w, fmt.Errorf("%w: lane %d: vote of %d octets", ErrCorrupt, lane, len(b))
+		}
+		v = Vote{Term: be.Uint64(b), Voted: be.Uint64(b[8:]), Commit: be.Uint64(b[16:])}
+	}
+	b, err = d.Get(Key(LaneMeta, lane, metaWindow))
+	if err != nil {
+		return v, w, err
+	}
+	if b != nil {
+		if len(b) != 16 || be.Uint64(b) == 0 {
+			return v, w, fmt.Errorf("%w: lane %d: window of %d octets", ErrCorrupt, lane, len(b))
+		}
+		w = window{first: be.Uint64(b), prevTerm: be.Uint64(b[8:])}
+	}
+	return v, w, nil
+}
