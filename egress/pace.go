@@ -1,0 +1,61 @@
+package egress
+
+import "time"
+
+// Bucket paces to a rate. It is at most Depth deep, so no second ever sees more than rate + rate·Depth.
+// The zero Bucket lets everything through.
+type Bucket struct {
+	rate   int64 // per second; 0 is unlimited
+	every  int64 // ns a token takes
+	burst  int64 // ns of credit at most
+	credit int64 // ns
+	last   int64
+}
+
+// NewBucket makes a bucket of rate tokens a second (0: unlimited) that is at most depth deep, and at least
+// one token. It starts with one token.
+func NewBucket(rate int, depth time.Duration) Bucket {
+	if rate <= 0 {
+		return Bucket{}
+	}
+	every := int64(time.Second) / int64(rate)
+	return Bucket{rate: int64(rate), every: every, burst: max(int64(depth), every), credit: every}
+}
+
+// Take consumes a token if there is one.
+func (b *Bucket) Take(now int64) bool {
+	if b.rate == 0 {
+		return true
+	}
+	b.fill(now)
+	if b.credit < b.every {
+		return false
+	}
+	b.credit -= b.every
+	return true
+}
+
+func (b *Bucket) fill(now int64) {
+	if b.last == 0 {
+		b.last = now
+	}
+	if d := now - b.last; d > 0 {
+		b.credit = min(b.credit+min(d, b.burst), b.burst)
+		b.last = now
+	}
+}
+
+// Next is when the next token is due; now when there is one.
+func (b *Bucket) Next(now int64) int64 {
+	if b.rate == 0 {
+		return now
+	}
+	b.fill(now)
+	if b.credit >= b.every {
+		return now
+	}
+	return now + b.every - b.credit
+}
+
+// Rate is the tokens per second, 0 for unlimited.
+func (b *Bucket) Rate() int { return int(b.rate) }
