@@ -53,7 +53,7 @@ func (m *Message) clear(c Command) {
 //     readable. A receipt is spared this (ROK): losing it would cost more than the damaged tail is worth. Up to three
 //     zero octets at the end are a known habit of senders and dropped.
 //   - A value the specification rules out: that field's status, with everything readable. Only what comes from an ESME
-//     is held to this, that is submit_sm, and data_sm that is no receipt.
+//     is held to this, that is submit_sm, and data_sm that is no receipt. The same goes for the length of a TLV (RInvTLVLen).
 func (m *Message) Parse(p []byte) Status {
 	if len(p) < HeaderLen || uint64(binary.BigEndian.Uint32(p)) != uint64(len(p)) {
 		m.clear(0)
@@ -69,16 +69,15 @@ func (m *Message) Parse(p []byte) Status {
 		return st
 	}
 	st := m.walkTLVs()
-	if c == DeliverSM || m.messageType() != typeDefault && c == DataSM {
-		if st == RInvTLVStream && m.IsReceipt() {
-			return ROK
-		}
+	switch fromESME := c == SubmitSM || c == DataSM && m.messageType() == typeDefault; {
+	case fromESME && st == ROK:
+		return m.check()
+	case fromESME:
 		return st
+	case st == RInvTLVLen, m.IsReceipt(), m.IsIntermediate():
+		return ROK
 	}
-	if st != ROK {
-		return st
-	}
-	return m.check()
+	return st
 }
 
 // walk finds the mandatory fields.
@@ -171,9 +170,6 @@ func (m *Message) walkTLVs() Status {
 	m.end = uint32(at)
 	if !padding(p[at:]) {
 		return RInvTLVStream
-	}
-	if bad != ROK && m.command == DeliverSM {
-		return ROK
 	}
 	return bad
 }

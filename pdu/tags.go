@@ -68,90 +68,80 @@ const (
 	TagITSSessionInfo            Tag = 0x1383
 )
 
-// tagSpec is one row of the table below: how long a value may be, and the largest first octet that means something.
+// tagSpec is one row of the table below: how many octets a value may have, and the largest first octet that means
+// something. Strings may come one octet short: senders disagree about the NUL.
 type tagSpec struct {
 	tag      Tag
 	name     string
 	min, max uint16
-	form     form
 	top      uint8
 }
 
-// form is how a value is read, for people and for Decode's users.
-type form uint8
-
-const (
-	number form = iota // big-endian integer
-	octets
-	text // C-octet string, found with and without its NUL
-)
-
-// fits allows lengths one octet wider where senders disagree about a NUL.
 var tagSpecs = [...]tagSpec{
-	{TagDestAddrSubunit, "dest_addr_subunit", 1, 1, number, 4},
-	{TagDestNetworkType, "dest_network_type", 1, 1, number, 8},
-	{TagDestBearerType, "dest_bearer_type", 1, 1, number, 8},
-	{TagDestTelematicsID, "dest_telematics_id", 2, 2, number, 255},
-	{TagSourceAddrSubunit, "source_addr_subunit", 1, 1, number, 4},
-	{TagSourceNetworkType, "source_network_type", 1, 1, number, 8},
-	{TagSourceBearerType, "source_bearer_type", 1, 1, number, 8},
-	{TagSourceTelematicsID, "source_telematics_id", 1, 2, number, 255}, // 1 by the text, 2 in common use
-	{TagQOSTimeToLive, "qos_time_to_live", 4, 4, number, 255},
-	{TagPayloadType, "payload_type", 1, 1, number, 1},
-	{TagAdditionalStatusInfoText, "additional_status_info_text", 0, 256, text, 255},
-	{TagReceiptedMessageID, "receipted_message_id", 0, 65, text, 255},
-	{TagMSMsgWaitFacilities, "ms_msg_wait_facilities", 1, 1, number, 255},
-	{TagPrivacyIndicator, "privacy_indicator", 1, 1, number, 3},
-	{TagSourceSubaddress, "source_subaddress", 2, 23, octets, 255},
-	{TagDestSubaddress, "dest_subaddress", 2, 23, octets, 255},
-	{TagUserMessageReference, "user_message_reference", 2, 2, number, 255},
-	{TagUserResponseCode, "user_response_code", 1, 1, number, 255},
-	{TagSourcePort, "source_port", 2, 2, number, 255},
-	{TagDestinationPort, "destination_port", 2, 2, number, 255},
-	{TagSARMsgRefNum, "sar_msg_ref_num", 2, 2, number, 255},
-	{TagLanguageIndicator, "language_indicator", 1, 1, number, 255},
-	{TagSARTotalSegments, "sar_total_segments", 1, 1, number, 255},
-	{TagSARSegmentSeqnum, "sar_segment_seqnum", 1, 1, number, 255},
-	{TagSCInterfaceVersion, "sc_interface_version", 1, 1, number, 255},
-	{TagCallbackNumPresInd, "callback_num_pres_ind", 1, 1, number, 15},
-	{TagCallbackNumAtag, "callback_num_atag", 0, 65, octets, 255},
-	{TagNumberOfMessages, "number_of_messages", 1, 1, number, 99},
-	{TagCallbackNum, "callback_num", 4, 19, octets, 1},
-	{TagDPFResult, "dpf_result", 1, 1, number, 1},
-	{TagSetDPF, "set_dpf", 1, 1, number, 1},
-	{TagMSAvailabilityStatus, "ms_availability_status", 1, 1, number, 2},
-	{TagNetworkErrorCode, "network_error_code", 3, 3, octets, 255},
-	{TagMessagePayload, "message_payload", 0, 65535, octets, 255},
-	{TagDeliveryFailureReason, "delivery_failure_reason", 1, 1, number, 3},
-	{TagMoreMessagesToSend, "more_messages_to_send", 1, 1, number, 1},
-	{TagMessageState, "message_state", 1, 1, number, 9},
-	{TagCongestionState, "congestion_state", 1, 1, number, 100},
-	{TagUSSDServiceOp, "ussd_service_op", 1, 1, number, 255},
-	{TagBroadcastChannelIndicator, "broadcast_channel_indicator", 1, 1, number, 1},
-	{TagBroadcastContentType, "broadcast_content_type", 3, 3, octets, 3},
-	{TagBroadcastContentTypeInfo, "broadcast_content_type_info", 1, 255, octets, 255},
-	{TagBroadcastMessageClass, "broadcast_message_class", 1, 1, number, 3},
-	{TagBroadcastRepNum, "broadcast_rep_num", 2, 2, number, 255},
-	{TagBroadcastFrequencyInt, "broadcast_frequency_interval", 3, 3, octets, 14},
-	{TagBroadcastAreaIdentifier, "broadcast_area_identifier", 1, 101, octets, 2},
-	{TagBroadcastErrorStatus, "broadcast_error_status", 4, 4, number, 255},
-	{TagBroadcastAreaSuccess, "broadcast_area_success", 1, 1, number, 255},
-	{TagBroadcastEndTime, "broadcast_end_time", 16, 17, text, 255},
-	{TagBroadcastServiceGroup, "broadcast_service_group", 1, 255, octets, 255},
-	{TagBillingIdentification, "billing_identification", 1, 1024, octets, 255},
-	{TagSourceNetworkID, "source_network_id", 6, 65, text, 255},
-	{TagDestNetworkID, "dest_network_id", 6, 65, text, 255},
-	{TagSourceNodeID, "source_node_id", 6, 6, octets, 255},
-	{TagDestNodeID, "dest_node_id", 6, 6, octets, 255},
-	{TagDestAddrNPResolution, "dest_addr_np_resolution", 1, 1, number, 2},
-	{TagDestAddrNPInformation, "dest_addr_np_information", 10, 10, octets, 255},
-	{TagDestAddrNPCountry, "dest_addr_np_country", 1, 5, octets, 255},
-	{TagDisplayTime, "display_time", 1, 1, number, 2},
-	{TagSMSSignal, "sms_signal", 2, 2, number, 255},
-	{TagMSValidity, "ms_validity", 1, 4, octets, 4},
-	{TagAlertOnMessageDelivery, "alert_on_message_delivery", 0, 1, number, 3},
-	{TagITSReplyType, "its_reply_type", 1, 1, number, 8},
-	{TagITSSessionInfo, "its_session_info", 2, 2, octets, 255},
+	{TagDestAddrSubunit, "dest_addr_subunit", 1, 1, 4},
+	{TagDestNetworkType, "dest_network_type", 1, 1, 8},
+	{TagDestBearerType, "dest_bearer_type", 1, 1, 8},
+	{TagDestTelematicsID, "dest_telematics_id", 2, 2, 255},
+	{TagSourceAddrSubunit, "source_addr_subunit", 1, 1, 4},
+	{TagSourceNetworkType, "source_network_type", 1, 1, 8},
+	{TagSourceBearerType, "source_bearer_type", 1, 1, 8},
+	{TagSourceTelematicsID, "source_telematics_id", 1, 2, 255}, // 1 by the text, 2 in common use
+	{TagQOSTimeToLive, "qos_time_to_live", 4, 4, 255},
+	{TagPayloadType, "payload_type", 1, 1, 1},
+	{TagAdditionalStatusInfoText, "additional_status_info_text", 0, 256, 255},
+	{TagReceiptedMessageID, "receipted_message_id", 0, 65, 255},
+	{TagMSMsgWaitFacilities, "ms_msg_wait_facilities", 1, 1, 255},
+	{TagPrivacyIndicator, "privacy_indicator", 1, 1, 3},
+	{TagSourceSubaddress, "source_subaddress", 2, 23, 255},
+	{TagDestSubaddress, "dest_subaddress", 2, 23, 255},
+	{TagUserMessageReference, "user_message_reference", 2, 2, 255},
+	{TagUserResponseCode, "user_response_code", 1, 1, 255},
+	{TagSourcePort, "source_port", 2, 2, 255},
+	{TagDestinationPort, "destination_port", 2, 2, 255},
+	{TagSARMsgRefNum, "sar_msg_ref_num", 2, 2, 255},
+	{TagLanguageIndicator, "language_indicator", 1, 1, 255},
+	{TagSARTotalSegments, "sar_total_segments", 1, 1, 255},
+	{TagSARSegmentSeqnum, "sar_segment_seqnum", 1, 1, 255},
+	{TagSCInterfaceVersion, "sc_interface_version", 1, 1, 255},
+	{TagCallbackNumPresInd, "callback_num_pres_ind", 1, 1, 15},
+	{TagCallbackNumAtag, "callback_num_atag", 0, 65, 255},
+	{TagNumberOfMessages, "number_of_messages", 1, 1, 99},
+	{TagCallbackNum, "callback_num", 4, 19, 1},
+	{TagDPFResult, "dpf_result", 1, 1, 1},
+	{TagSetDPF, "set_dpf", 1, 1, 1},
+	{TagMSAvailabilityStatus, "ms_availability_status", 1, 1, 2},
+	{TagNetworkErrorCode, "network_error_code", 3, 3, 255},
+	{TagMessagePayload, "message_payload", 0, 65535, 255},
+	{TagDeliveryFailureReason, "delivery_failure_reason", 1, 1, 3},
+	{TagMoreMessagesToSend, "more_messages_to_send", 1, 1, 1},
+	{TagMessageState, "message_state", 1, 1, 9},
+	{TagCongestionState, "congestion_state", 1, 1, 100},
+	{TagUSSDServiceOp, "ussd_service_op", 1, 1, 255},
+	{TagBroadcastChannelIndicator, "broadcast_channel_indicator", 1, 1, 1},
+	{TagBroadcastContentType, "broadcast_content_type", 3, 3, 3},
+	{TagBroadcastContentTypeInfo, "broadcast_content_type_info", 1, 255, 255},
+	{TagBroadcastMessageClass, "broadcast_message_class", 1, 1, 3},
+	{TagBroadcastRepNum, "broadcast_rep_num", 2, 2, 255},
+	{TagBroadcastFrequencyInt, "broadcast_frequency_interval", 3, 3, 14},
+	{TagBroadcastAreaIdentifier, "broadcast_area_identifier", 1, 101, 2},
+	{TagBroadcastErrorStatus, "broadcast_error_status", 4, 4, 255},
+	{TagBroadcastAreaSuccess, "broadcast_area_success", 1, 1, 255},
+	{TagBroadcastEndTime, "broadcast_end_time", 16, 17, 255},
+	{TagBroadcastServiceGroup, "broadcast_service_group", 1, 255, 255},
+	{TagBillingIdentification, "billing_identification", 1, 1024, 255},
+	{TagSourceNetworkID, "source_network_id", 6, 65, 255},
+	{TagDestNetworkID, "dest_network_id", 6, 65, 255},
+	{TagSourceNodeID, "source_node_id", 6, 6, 255},
+	{TagDestNodeID, "dest_node_id", 6, 6, 255},
+	{TagDestAddrNPResolution, "dest_addr_np_resolution", 1, 1, 2},
+	{TagDestAddrNPInformation, "dest_addr_np_information", 10, 10, 255},
+	{TagDestAddrNPCountry, "dest_addr_np_country", 1, 5, 255},
+	{TagDisplayTime, "display_time", 1, 1, 2},
+	{TagSMSSignal, "sms_signal", 2, 2, 255},
+	{TagMSValidity, "ms_validity", 1, 4, 4},
+	{TagAlertOnMessageDelivery, "alert_on_message_delivery", 0, 1, 3},
+	{TagITSReplyType, "its_reply_type", 1, 1, 8},
+	{TagITSSessionInfo, "its_session_info", 2, 2, 255},
 }
 
 // tagRows turns a tag into its row of tagSpecs plus one; 0 is a tag we do not know. All of the specifications' tags lie

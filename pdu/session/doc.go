@@ -4,14 +4,14 @@
 // carrier's SMSC. The bind exchange is over before a Session exists (dataplane/transport does it), so a
 // Session starts bound and only ever moves down:
 //
-//	             peer: unbind
-//	  Bound ───────────────────────► PeerUnbinding ──┐ settled or out of grace: unbind_resp
-//	    │ Unbind()                        ▲          │
-//	    ▼            peer: unbind         │          ▼
-//	  Draining ───────────────────────────┘       Closed ◄── framing lost, peer silent, End()
-//	    │ settled or out of grace: unbind            ▲
-//	    ▼                                            │
-//	  Unbinding ─────────────────────────────────────┘ unbind_resp, or ResponseTimeout after Unbind()
+//	           peer: unbind
+//	Bound ───────────────────────► PeerUnbinding ──┐ settled or out of grace: unbind_resp
+//	  │ Unbind()                        ▲          │
+//	  ▼            peer: unbind         │          ▼
+//	Draining ───────────────────────────┘       Closed ◄── framing lost, peer silent, End()
+//	  │ settled or out of grace: unbind            ▲
+//	  ▼                                            │
+//	Unbinding ─────────────────────────────────────┘ unbind_resp, or ResponseTimeout after Unbind()
 //
 // "Settled" means that no request is unanswered in either direction. While Draining or Unbinding a new
 // request of the peer is refused for now (ESME_RTHROTTLED to an ESME, ESME_RX_T_APPN to an SMSC: the
