@@ -1,0 +1,202 @@
+package peer
+
+import (
+	"bytes"
+	"net"
+
+	"smsplane/pdu"
+)
+
+// batch is how many messages one turn of one session may send, so that no session starves the others of work.
+const batch = 512
+
+// session is one bind of a client. wire.mu guards everything but what never changes.
+type session struct {
+	wire
+	c       *Client
+	command pdu.Command
+	carry   []byte // read behind the bind response
+	tmpl    *template
+
+	seq     uint32
+	slots   []slot // by sequence number: what is unanswered
+	open    int
+	takes   []due
+	message pdu.Message
+
+	resp, service, receipt Histogram
+	closing                bool
+}
+
+// slot is an unanswered submit_sm. Its place in the table goes with the window: taken when written, free when answered.
+type slot struct {
+	seq   uint32 // 0 = free
+	index uint32
+	due   int64
+	wrote int64
+}
+
+func newSession(c *Client, nc net.Conn, command pdu.Command, carry []byte) *session {
+	size := 2
+	for size < 2*c.o.Window {
+		size *= 2
+	}
+	s := &session{wire: newWire(nc), c: c, command: command, carry: carry, seq: 1, slots: make([]slot, size)}
+	s.start()
+	return s
+}
+
+// serve runs until the connection ends, then settles what was left open.
+func (s *session) serve() error {
+	err := s.read(s.carry, s.handle, s.turn)
+	s.end()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tmpl = nil // nothing is sent any more
+	for i := range s.slots {
+		if sl := &s.slots[i]; sl.seq != 0 {
+			s.c.book.at(sl.index).state.CompareAndSwap(sent, unanswered)
+			s.c.n.unanswered.Add(1)
+			sl.seq = 0
+		}
+	}
+	s.c.n.outstanding.Add(-int64(s.open))
+	s.open = 0
+	return err
+}
+
+func (s *session) poke() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn(clock())
+	s.flush()
+}
+
+func (s *session) unbind() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing, s.tmpl = true, nil
+	s.seq = nextSequence(s.seq)
+	s.out = pdu.AppendPlain(s.out, pdu.Unbind, pdu.ROK, s.seq)
+	s.flush()
+}
+
+// turn fills the window with what is due.
+func (s *session) turn(now int64) {
+	if s.tmpl == nil || s.command == pdu.BindReceiver || s.ending {
+		return
+	}
+	room := min(s.c.o.Window-s.open, batch)
+	if room <= 0 {
+		return
+	}
+	n := &s.c.n
+	n.outstanding.Add(int64(room)) // before take: who sees the schedule empty must see these
+	s.takes = s.c.plan.take(now, room, s.takes[:0])
+	n.outstanding.Add(int64(len(s.takes) - room))
+	for _, d := range s.takes {
+		s.submit(now, d)
+	}
+	if len(s.takes) > 0 {
+		n.first.CompareAndSwap(0, now)
+		n.lastMove.Store(now)
+		n.sent.Add(int64(len(s.takes)))
+	}
+}
+
+// submit takes a window slot and writes the submit_sm: one act. A sequence number whose place is held by an answer that
+// never came is passed over; the table is twice the window, so a free place is near.
+func (s *session) submit(now int64, d due) {
+	at := 0
+	for {
+		s.seq = nextSequence(s.seq)
+		if at = int(s.seq) & (len(s.slots) - 1); s.slots[at].seq == 0 {
+			break
+		}
+	}
+	s.slots[at] = slot{s.seq, d.index, d.at, now}
+	s.open++
+	e := s.c.book.at(d.index)
+	e.due.Store(d.at)
+	e.state.Store(sent)
+	s.out = s.tmpl.put(s.out, d.index, s.seq)
+}
+
+// handle takes one PDU of the appliance; false ends the connection.
+func (s *session) handle(now int64, h pdu.Header, p []byte) bool {
+	switch h.Command {
+	case pdu.SubmitSMResp, pdu.GenericNack:
+		s.answered(now, h, p)
+	case pdu.DeliverSM, pdu.DataSM:
+		s.out = pdu.AppendMessageResp(s.out, h.Command, s.deliver(now, p), h.Sequence, nil)
+	case pdu.EnquireLink:
+		s.out = pdu.AppendPlain(s.out, pdu.EnquireLinkResp, pdu.ROK, h.Sequence)
+	case pdu.Unbind:
+		s.out = pdu.AppendPlain(s.out, pdu.UnbindResp, pdu.ROK, h.Sequence)
+		return false
+	case pdu.UnbindResp:
+		return !s.closing
+	default:
+		if !h.Command.IsResp() {
+			s.out = pdu.AppendPlain(s.out, pdu.GenericNack, pdu.RInvCmdID, h.Sequence)
+		}
+	}
+	return true
+}
+
+// answered settles the submit_sm that h answers.
+func (s *session) answered(now int64, h pdu.Header, p []byte) {
+	sl := &s.slots[int(h.Sequence)&(len(s.slots)-1)]
+	if sl.seq != h.Sequence || h.Sequence == 0 {
+		return
+	}
+	n, e := &s.c.n, s.c.book.at(sl.index)
+	s.resp.Record(now - sl.due)
+	s.service.Record(now - sl.wrote)
+	sl.seq = 0
+	s.open--
+	n.lastMove.Store(now)
+	switch st := h.Status; {
+	case h.Command == pdu.SubmitSMResp && st == pdu.ROK:
+		e.state.Store(accepted)
+		n.accepted.Add(1)
+		n.lastAccept.Store(now)
+		s.named(p, sl.index)
+	case st == pdu.RThrottled || st == pdu.RMsgQFul:
+		e.state.Store(unsent)
+		n.throttled.Add(1)
+		s.c.plan.retry(sl.index, now+int64(s.c.load.RetryAfter))
+	default:
+		e.state.Store(refused)
+		n.refused.Add(1)
+		n.refuse(st)
+	}
+	n.outstanding.Add(-1) // last: a run with none outstanding is over
+}
+
+func (n *clientCounters) refuse(st pdu.Status) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.statuses[st]++
+}
+
+// named takes the id of an accepted message.
+func (s *session) named(p []byte, index uint32) {
+	id, ok := pdu.MessageID(p)
+	if !ok {
+		s.c.n.complain("message %d was accepted without an id", index)
+		s.c.n.malformed.Add(1)
+		return
+	}
+	if !s.c.load.Receipts {
+		return
+	}
+	early, came, reused := s.c.ids.give(bytes.TrimSpace(id), index)
+	if reused {
+		s.c.n.complain("id %q was given to a second message, %d", id, index)
+		s.c.n.reused.Add(1)
+	}
+	if came {
+		s.settle(index, early)
+	}
+}

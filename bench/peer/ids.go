@@ -1,0 +1,88 @@
+package peer
+
+import (
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// idTable finds a message by the id it was given. It keeps 64-bit hashes in place of the ids; two ids of 10^7 meet in one
+// hash with a chance of 3 in 10^6. Receipts that outrun their submit_sm_resp wait here for it. Safe for many goroutines.
+type idTable struct {
+	shards [64]idShard
+}
+
+type idShard struct {
+	mu    sync.Mutex
+	index map[uint64]uint32
+	early map[uint64]earlyReceipt
+	lost  int64 // early receipts beyond maxEarly
+	twice int64 // early receipts whose id was waiting already
+}
+
+const maxEarly = 1 << 14 // per shard
+
+// earlyReceipt is what must be kept of a receipt to judge it later.
+type earlyReceipt struct {
+	at       int64
+	src, dst uint32 // indices its addresses end in
+	state    uint8
+}
+
+func (t *idTable) shard(id []byte) (*idShard, uint64) {
+	k := xxhash.Sum64(id)
+	return &t.shards[k&63], k
+}
+
+// give notes that message i has this id; early is the receipt that came before, if one did. reused: the id was given to
+// another message already.
+func (t *idTable) give(id []byte, i uint32) (early earlyReceipt, came, reused bool) {
+	s, k := t.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.index == nil {
+		s.index, s.early = map[uint64]uint32{}, map[uint64]earlyReceipt{}
+	}
+	if _, reused = s.index[k]; reused {
+		return early, false, true
+	}
+	s.index[k] = i
+	early, came = s.early[k]
+	delete(s.early, k)
+	return early, came, false
+}
+
+// find returns the message with this id, or keeps the receipt for when there is one.
+func (t *idTable) find(id []byte, r earlyReceipt) (i uint32, ok bool) {
+	s, k := t.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i, ok = s.index[k]; ok {
+		return i, true
+	}
+	if s.early == nil {
+		s.index, s.early = map[uint64]uint32{}, map[uint64]earlyReceipt{}
+	}
+	switch _, waiting := s.early[k]; {
+	case waiting:
+		s.twice++
+	case len(s.early) >= maxEarly:
+		s.lost++
+	default:
+		s.early[k] = r
+	}
+	return 0, false
+}
+
+// unknown is the number of receipts whose id no submit_sm_resp has named so far, twice the number of repeats among
+// receipts that came early.
+func (t *idTable) unknown() (n, twice int64) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		n += int64(len(s.early)) + s.lost
+		twice += s.twice
+		s.mu.Unlock()
+	}
+	return n, twice
+}

@@ -1,0 +1,108 @@
+package peer
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// schedule says which message is sent next, and when it was due.
+//
+// A paced run is open: message i is due at start + i/rate whether or not the system keeps up, and latency counts from
+// then. A system that stalls for a second is thus charged for everyone who would have come in that second, and not only
+// for the one message that happened to be on its way (coordinated omission).
+//
+// Safe for many goroutines.
+type schedule struct {
+	start, end int64   // unix ns; end 0 = none
+	count      int64   // messages
+	gap        float64 // ns between two messages, 0 = unpaced
+	next       atomic.Int64
+
+	mu      sync.Mutex
+	retries fifo[due]
+	waiting atomic.Int64 // len(retries)
+}
+
+// due is a message and the time it is due, unix ns.
+type due struct {
+	index uint32
+	at    int64
+}
+
+// take appends up to n messages that are due to out: repeats first, then new ones.
+func (s *schedule) take(now int64, n int, out []due) []due {
+	if s.ended(now) {
+		return out
+	}
+	if s.waiting.Load() > 0 {
+		out = s.takeRetries(now, n, out)
+		n -= len(out)
+	}
+	for n > 0 {
+		from := s.next.Load()
+		upto := min(from+int64(n), s.limit(now))
+		if upto <= from {
+			return out
+		}
+		if !s.next.CompareAndSwap(from, upto) {
+			continue
+		}
+		for i := from; i < upto; i++ {
+			out = append(out, due{uint32(i), s.dueAt(i, now)})
+		}
+		return out
+	}
+	return out
+}
+
+func (s *schedule) takeRetries(now int64, n int, out []due) []due {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ; n > 0 && s.retries.len() > 0 && s.retries.first().at <= now; n-- {
+		out = append(out, *s.retries.first())
+		s.retries.drop()
+		s.waiting.Add(-1)
+	}
+	return out
+}
+
+// limit is one past the last new message that may go out by now.
+func (s *schedule) limit(now int64) int64 {
+	if s.gap == 0 {
+		return s.count
+	}
+	return min(s.count, int64(float64(now-s.start)/s.gap)+1)
+}
+
+func (s *schedule) dueAt(i, now int64) int64 {
+	if s.gap == 0 {
+		return now
+	}
+	return s.start + int64(float64(i)*s.gap)
+}
+
+// retry sends message i again at the given time.
+func (s *schedule) retry(i uint32, at int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retries.push(due{i, at})
+	s.waiting.Add(1)
+}
+
+func (s *schedule) ended(now int64) bool { return s.end > 0 && now >= s.end }
+
+// over says whether nothing will be sent any more. Past the end, throttled messages are left as they are.
+func (s *schedule) over(now int64) bool {
+	return s.ended(now) || s.waiting.Load() == 0 && s.next.Load() >= s.count
+}
+
+// idle is how long nothing can fall due.
+func (s *schedule) idle(now int64) time.Duration {
+	const rest, least = 10 * time.Millisecond, 200 * time.Microsecond
+	next := s.next.Load()
+	if s.gap == 0 || next >= s.count {
+		return rest
+	}
+	return max(least, min(rest, time.Duration(s.dueAt(next, now)-now)))
+}
