@@ -105,10 +105,11 @@ func (s *Session) nextSequence() uint32 {
 }
 
 // Reply answers the peer's request c with sequence seq and frees its place in the peer's window. id is the
-// message_id of a submit_sm_resp or data_sm_resp, else nil. After the session's end it does nothing.
+// message_id of a submit_sm_resp or data_sm_resp, else nil. It may be the last that an unbind waited for, so
+// look at Done after it. After the session's end it does nothing.
 //
 // It panics when the peer awaits no answer, and on a status 0 for a command whose response has a body that
-// this package cannot know (query_sm, submit_multi and the broadcast commands).
+// this package cannot know (query_sm, submit_multi, query_broadcast_sm).
 func (s *Session) Reply(c pdu.Command, st pdu.Status, seq uint32, id []byte) {
 	if s.state == Closed {
 		return
@@ -125,11 +126,11 @@ func (s *Session) Reply(c pdu.Command, st pdu.Status, seq uint32, id []byte) {
 // answer writes the response to a request of type c.
 func (s *Session) answer(c pdu.Command, st pdu.Status, seq uint32, id []byte) {
 	switch c {
-	case pdu.SubmitSM, pdu.DeliverSM, pdu.DataSM:
+	case pdu.SubmitSM, pdu.DeliverSM, pdu.DataSM, pdu.BroadcastSM:
 		o := s.output()
 		o.B = pdu.AppendMessageResp(o.B, c, st, seq, id)
 		return
-	case pdu.QuerySM, pdu.SubmitMulti, pdu.BroadcastSM, pdu.QueryBroadcastSM:
+	case pdu.QuerySM, pdu.SubmitMulti, pdu.QueryBroadcastSM:
 		if st == pdu.ROK {
 			panic(fmt.Sprintf("session: %v answered ESME_ROK without a body", c))
 		}

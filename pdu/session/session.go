@@ -88,7 +88,7 @@ func (s *Session) State() State { return s.state }
 // Bound says whether requests may still start.
 func (s *Session) Bound() bool { return s.state == Bound }
 
-// Done says that nothing more will be sent or taken: flush Out and close the connection.
+// Done says that nothing more will be sent or taken: flush Out, close the connection, call End.
 func (s *Session) Done() bool { return s.state == Closed }
 
 // Err is why the session is Closed, nil after a graceful unbind or End.
