@@ -1,0 +1,113 @@
+package catalog
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"smsplane/ledger"
+	"smsplane/ledger/catalog/document"
+	"smsplane/pdu"
+)
+
+func (p *parser) carriers() {
+	top := p.open(CarriersFile, false)
+	if top == nil {
+		return
+	}
+	top.Need("carriers")
+	for _, m := range top.Maps("carriers") {
+		p.cat.Carriers = append(p.cat.Carriers, p.carrier(m))
+	}
+	top.Close()
+}
+
+func (p *parser) carrier(m *document.Map) Carrier {
+	c := Carrier{line: m.Line("id"), Receipts: ReceiptsAlways, ReceiptWait: defaultReceiptWait}
+	name(m, "id", &c.ID)
+	m.Label(fmt.Sprintf("carrier %q", c.ID))
+	m.Need("id", "currency", "cost", "links")
+	c.Party = c.ID
+	name(m, "party", &c.Party)
+	currency(m, &c.Currency)
+	c.Cost = Charge(m.OneOf("cost", chargeWords...) + 1)
+	if i := m.OneOf("receipts", receiptWords...); i >= 0 {
+		c.Receipts = Receipts(i + 1)
+	}
+	m.Duration("receipt_wait", &c.ReceiptWait, time.Second, maxDuration)
+	m.Duration("validity_max", &c.ValidityMax, time.Minute, maxDuration)
+	inDoubt(m, &c.InDoubt)
+	for _, l := range m.Maps("links") {
+		l.Label(fmt.Sprintf("carrier %q link %d", c.ID, len(c.Links)+1))
+		c.Links = append(c.Links, p.link(l))
+	}
+	m.Close()
+	return c
+}
+
+// inDoubt reads the policy of each class: its own, else the default's.
+func inDoubt(m *document.Map, v *[ledger.Classes]ledger.Policy) {
+	policy := func(sub *document.Map, key string, or ledger.Policy) ledger.Policy {
+		if sub == nil {
+			return or
+		}
+		if i := sub.OneOf(key, policyWords...); i >= 0 {
+			return ledger.Policy(i + 1)
+		}
+		return or
+	}
+	sub := m.Map("in_doubt")
+	all := policy(sub, "default", defaultPolicy)
+	for c := range v {
+		v[c] = policy(sub, classWords[c], all)
+	}
+	if sub != nil {
+		sub.Close()
+	}
+}
+
+func (p *parser) link(m *document.Map) Link {
+	l := Link{line: m.Line("address"), Bind: pdu.BindTransceiver, Version: defaultVersion,
+		Sessions: defaultSessions, Window: defaultLinkWindow,
+		EnquireEvery: defaultEnquireLink, ResponseTimeout: defaultResponseTimeout}
+	m.Need("address", "system_id")
+	for _, it := range m.Texts("address") {
+		if err := document.HostPort(it.Text, false); err != nil {
+			m.FailAt(it.Line, "address: %v", err)
+			continue
+		}
+		l.Addresses = append(l.Addresses, it.Text)
+	}
+	name(m, "system_id", &l.SystemID)
+	plain, _ := p.secret(m, false)
+	l.Password = string(plain)
+	name(m, "system_type", &l.SystemType)
+	if i := m.OneOf("bind", bindWords...); i >= 0 {
+		l.Bind = bindCommands[i]
+	}
+	if i := m.OneOf("version", versionWords...); i >= 0 {
+		l.Version = versionOctets[i]
+	}
+	if l.Version == 0x33 && l.Bind == pdu.BindTransceiver && m.Has("bind") {
+		m.Fail("bind", "SMPP 3.3 has no transceiver")
+	}
+	m.Int("sessions", &l.Sessions, 1, maxSessions)
+	m.Int("window", &l.Window, 1, maxWindow)
+	tps(m, &l.TPS)
+	source(m, &l.Source)
+	m.Duration("enquire_link", &l.EnquireEvery, time.Second, time.Hour)
+	m.Duration("response_timeout", &l.ResponseTimeout, time.Second, time.Hour)
+	m.Close()
+	return l
+}
+
+func source(m *document.Map, v *netip.Addr) {
+	if s, ok := m.Text("source"); ok {
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			m.Fail("source", "%q is not an address of this host", s)
+			return
+		}
+		*v = a
+	}
+}

@@ -1,0 +1,149 @@
+package catalog
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"smsplane/ledger"
+	"smsplane/ledger/catalog/document"
+	"smsplane/pdu"
+)
+
+func (p *parser) clients() {
+	top := p.open(ClientsFile, false)
+	if top == nil {
+		return
+	}
+	top.Need("clients")
+	for _, m := range top.Maps("clients") {
+		p.cat.Clients = append(p.cat.Clients, p.client(m))
+	}
+	top.Close()
+}
+
+func (p *parser) client(m *document.Map) Client {
+	c := Client{line: m.Line("id"), Window: defaultWindow, DeliverWindow: defaultWindow,
+		MaxBinds:        Binds{defaultBinds, defaultBinds, defaultBinds},
+		Statuses:        Statuses{defaultRefusal, defaultRefusal, defaultRefusal},
+		ValidityDefault: defaultValidity, ValidityMax: defaultValidityMax}
+	name(m, "id", &c.ID)
+	m.Label(fmt.Sprintf("client %q", c.ID))
+	m.Need("id", "system_id", "plan", "class", "billing")
+	c.Party = c.ID
+	name(m, "party", &c.Party)
+	name(m, "system_id", &c.SystemID)
+	c.password, c.hash = p.secret(m, true)
+	name(m, "plan", &c.Plan)
+	class(m, "class", &c.Class)
+	m.Int("window", &c.Window, 1, maxWindow)
+	m.Int("deliver_window", &c.DeliverWindow, 1, maxWindow)
+	binds(m, &c.MaxBinds)
+	tps(m, &c.TPS)
+	country(m, &c.Country)
+	c.Allow = prefixes(m, "allow")
+	statuses(m, &c.Statuses)
+	m.Duration("validity_default", &c.ValidityDefault, time.Minute, maxDuration)
+	m.Duration("validity_max", &c.ValidityMax, time.Minute, maxDuration)
+	if !m.Has("validity_default") {
+		c.ValidityDefault = min(c.ValidityDefault, c.ValidityMax)
+	}
+	if c.ValidityDefault > c.ValidityMax {
+		m.Fail("validity_default", "%s is longer than validity_max, %s", c.ValidityDefault, c.ValidityMax)
+	}
+	billing(m, &c.Billing)
+	m.Close()
+	return c
+}
+
+// binds reads max_binds: said once, a type that is not named has none.
+func binds(m *document.Map, b *Binds) {
+	sub := m.Map("max_binds")
+	if sub == nil {
+		return
+	}
+	*b = Binds{}
+	sub.Int("tx", &b.TX, 0, maxBinds)
+	sub.Int("rx", &b.RX, 0, maxBinds)
+	sub.Int("trx", &b.TRX, 0, maxBinds)
+	sub.Close()
+}
+
+// country reads the dialling code that completes national numbers; the router relies on 1 to 3 digits.
+func country(m *document.Map, v *string) {
+	s, ok := m.Text("country")
+	if !ok {
+		return
+	}
+	if len(s) > 3 || !digits(s) || s[0] == '0' {
+		m.Fail("country", "%q is not a dialling code of 1 to 3 digits, such as 49", s)
+		return
+	}
+	*v = s
+}
+
+// prefixes reads a list of networks; an address alone is a network of one.
+func prefixes(m *document.Map, key string) []netip.Prefix {
+	var l []netip.Prefix
+	for _, it := range m.Texts(key) {
+		n, err := document.Prefix(it.Text)
+		if err != nil {
+			m.FailAt(it.Line, "%s: %v", key, err)
+			continue
+		}
+		l = append(l, n)
+	}
+	if m.Has(key) && len(l) == 0 {
+		m.Fail(key, "lets nobody in; leave the key out to let everybody in")
+	}
+	return l
+}
+
+func statuses(m *document.Map, s *Statuses) {
+	sub := m.Map("statuses")
+	if sub == nil {
+		return
+	}
+	for _, f := range []struct {
+		key string
+		to  *pdu.Status
+	}{{"no_route", &s.NoRoute}, {"no_price", &s.NoPrice}, {"no_credit", &s.NoCredit}} {
+		text, ok := sub.Text(f.key)
+		if !ok {
+			continue
+		}
+		st, err := statusOf(text)
+		if err != nil {
+			sub.Fail(f.key, "%v", err)
+			continue
+		}
+		*f.to = st
+	}
+	sub.Close()
+}
+
+func billing(m *document.Map, b *Billing) {
+	sub := m.Map("billing")
+	if sub == nil {
+		return
+	}
+	sub.Need("mode", "currency", "charge")
+	b.Mode = Mode(sub.OneOf("mode", modeWords...) + 1)
+	currency(sub, &b.Currency)
+	b.Charge = Charge(sub.OneOf("charge", chargeWords...) + 1)
+	if b.Mode == Postpaid {
+		sub.Need("credit_limit")
+	}
+	if s, ok := sub.Text("credit_limit"); ok {
+		v, err := ledger.ParseMicro(s)
+		switch {
+		case err != nil:
+			sub.Fail("credit_limit", "%v", err)
+		case v < 0:
+			sub.Fail("credit_limit", "%s is below zero", s)
+		default:
+			b.CreditLimit = v
+		}
+	}
+	sub.Close()
+}

@@ -1,0 +1,75 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"smsplane/ledger/catalog/document"
+)
+
+// Read collects the tables of a catalog folder and the files that password_file names in them, relative to
+// the folder. Keys are names relative to the folder, password files as they are written. What is missing is
+// left out: Parse says so, with the line that asks for it.
+func Read(dir string) (map[string][]byte, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read catalog: %w", err)
+	}
+	files := map[string][]byte{}
+	for _, e := range entries {
+		if !e.IsDir() && tableLike(e.Name()) {
+			if err := readInto(files, dir, e.Name()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, name := range secretFiles(files) {
+		if err := readInto(files, dir, name); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+func readInto(files map[string][]byte, dir, name string) error {
+	path := name
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, filepath.FromSlash(name))
+	}
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read catalog: %w", err)
+	}
+	files[name] = b
+	return nil
+}
+
+// secretFiles lists what password_file names. Mistakes are Parse's to report.
+func secretFiles(files map[string][]byte) []string {
+	var ignored document.Report
+	var names []string
+	take := func(m *document.Map) {
+		if s, ok := m.Text("password_file"); ok {
+			names = append(names, s)
+		}
+	}
+	if top := document.Open(ClientsFile, files[ClientsFile], &ignored); top != nil {
+		for _, m := range top.Maps("clients") {
+			take(m)
+		}
+	}
+	if top := document.Open(CarriersFile, files[CarriersFile], &ignored); top != nil {
+		for _, m := range top.Maps("carriers") {
+			for _, l := range m.Maps("links") {
+				take(l)
+			}
+		}
+	}
+	return names
+}
