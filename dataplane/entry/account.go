@@ -1,0 +1,44 @@
+package entry
+
+import (
+	"sync/atomic"
+	"time"
+
+	"smsplane/egress"
+	"smsplane/ledger"
+)
+
+// Account is what a loop needs to know about a client that is bound.
+type Account struct {
+	Number uint32
+	Lane   uint16
+
+	// Credit is what the client may still spend, in millionths: its limit plus its balance. Entry takes from
+	// it at admission, before the hold is in the books; the executor gives back what a FINAL does not charge.
+	Credit atomic.Int64
+	// Waiting counts the client's messages between accept and the carrier; the executor lowers it.
+	Waiting atomic.Int64
+
+	bucket egress.Bucket // the client's tps over all its binds
+	tps    int
+}
+
+// bucketDepth bounds a client's burst.
+const bucketDepth = 100 * time.Millisecond
+
+// take consumes one message of the client's rate.
+func (a *Account) take(now int64, tps int) bool {
+	if a.tps != tps {
+		a.tps, a.bucket = tps, egress.NewBucket(tps, bucketDepth)
+	}
+	return a.bucket.Take(now)
+}
+
+// spend takes v from the credit unless there is not enough.
+func (a *Account) spend(v ledger.Micro) bool {
+	if a.Credit.Add(-int64(v)) >= 0 {
+		return true
+	}
+	a.Credit.Add(int64(v))
+	return false
+}

@@ -1,0 +1,95 @@
+package entry
+
+import (
+	"time"
+
+	"smsplane/ledger"
+	"smsplane/ledger/catalog"
+	"smsplane/pdu"
+	"smsplane/pdu/text"
+	"smsplane/router"
+)
+
+// Refused says why entry did not admit a message; it counts refusals in status and metrics.
+type Refused uint8
+
+const (
+	Admitted Refused = iota
+	RefusedFields
+	RefusedRate
+	RefusedWorker
+	RefusedFull
+	RefusedDraining
+	RefusedNumber
+	RefusedTimes
+	RefusedRoute
+	RefusedPrice
+	RefusedCredit
+	RefusedKind
+	Refusals = int(RefusedKind) + 1
+)
+
+var refusedNames = [Refusals]string{"", "fields", "client rate", "worker rate", "queue full", "draining", "number", "times",
+	"no route", "no price", "no credit", "not served"}
+
+func (r Refused) String() string { return refusedNames[r] }
+
+// admit checks one message in the order that the field expects (fields, numbers, times, route, price, credit)
+// and fills in what the ACCEPT freezes. The client's amount is held when it returns ROK.
+func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t *router.Table, now int64) (pdu.Status, Refused) {
+	n, ok := router.Normalize(m.DstAddr(), m.DstTON(), m.DstNPI(), c.Country)
+	if !ok {
+		return pdu.RInvDstAdr, RefusedNumber
+	}
+	until, due, st := times(m, c, now)
+	if st != pdu.ROK {
+		return st, RefusedTimes
+	}
+	if !t.HasRoute(acc.Number, n, c.Class, now) {
+		return c.Statuses.NoRoute, RefusedRoute
+	}
+	price, row, ok := t.Sell(acc.Number, n, now)
+	if !ok {
+		return c.Statuses.NoPrice, RefusedPrice
+	}
+	parts := text.Parts(m.DataCoding(), m.ESMClass(), m.UserData())
+	hold := price * ledger.Micro(parts)
+	if !acc.spend(hold) {
+		return c.Statuses.NoCredit, RefusedCredit
+	}
+	*a = ledger.Accept{Account: acc.Number, Row: row, Catalog: t.Version(), Class: c.Class, Parts: uint8(min(parts, 255)), Price: hold,
+		Number: uint64(n), ValidUntil: until, Due: due}
+	return pdu.ROK, Admitted
+}
+
+// times reads validity_period and schedule_delivery_time (3.4 §5.2.15, §5.2.16), absolute or relative.
+func times(m *pdu.Message, c *catalog.Client, now int64) (until, due int64, st pdu.Status) {
+	if s := m.Schedule(); len(s) > 0 {
+		at, ok := pdu.ParseTime(s, now)
+		if !ok {
+			return 0, 0, pdu.RInvSched
+		}
+		if at > now {
+			due = at
+		}
+	}
+	from := max(now, due)
+	until = from + int64(c.ValidityDefault)
+	if s := m.Validity(); len(s) > 0 {
+		at, ok := pdu.ParseTime(s, now)
+		if !ok || at <= from {
+			return 0, 0, pdu.RInvExpiry
+		}
+		until = at
+	}
+	if c.ValidityMax > 0 {
+		until = min(until, from+int64(c.ValidityMax))
+	}
+	if due > now+int64(maxSchedule) {
+		return 0, 0, pdu.RInvSched
+	}
+	return until, due, pdu.ROK
+}
+
+// maxSchedule bounds how long a message may rest before its time.
+const maxSchedule = 30 * 24 * time.Hour

@@ -1,0 +1,165 @@
+package entry
+
+import (
+	"time"
+
+	"smsplane/egress"
+	"smsplane/ledger"
+	"smsplane/pdu"
+	"smsplane/router"
+)
+
+// Up is where a desk's decisions go: the executor, over the loop's ring.
+type Up interface {
+	// Block is a sealed block of a lane, to be proposed in this order.
+	Block(lane uint16, block []byte)
+	// Answered is a client's answer to a deliver_sm; Unanswered one that will not come.
+	Answered(session uint32, id ledger.MsgID, st pdu.Status)
+	Unanswered(session uint32, id ledger.MsgID)
+}
+
+// worker is one of the layer's workers: binds are dealt to them, and each admits at most its rating.
+type worker struct {
+	bucket egress.Bucket
+	binds  int
+}
+
+// workerDepth is how deep a rated worker's bucket is.
+const workerDepth = 100 * time.Millisecond
+
+// Counts of a desk since start.
+type Counts struct {
+	Accepted uint64
+	Refused  [Refusals]uint64
+	Latency  Histogram // submit_sm read to submit_sm_resp written
+}
+
+// Desk admits messages on one loop.
+type Desk struct {
+	Counts Counts
+	// Draining refuses every new message: the node stops.
+	Draining bool
+	// Full refuses new messages with ESME_RMSGQFUL: the store or its disk has reached a bound.
+	Full bool
+	// MaxWaiting bounds a client's messages between accept and carrier.
+	MaxWaiting int64
+
+	up      Up
+	table   func() *router.Table
+	lanes   []*Lane // by lane number; nil for those of other loops
+	workers []worker
+	view    pdu.Message
+	accept  ledger.Accept
+	idText  []byte
+	now     int64
+}
+
+// NewDesk makes a desk of rated workers (tps 0: unrated) that serves the lanes given.
+func NewDesk(up Up, table func() *router.Table, lanes []*Lane, workers, tps int) *Desk {
+	d := &Desk{up: up, table: table, lanes: lanes, workers: make([]worker, workers), MaxWaiting: 1 << 62}
+	for i := range d.workers {
+		d.workers[i].bucket = egress.NewBucket(tps, workerDepth)
+	}
+	return d
+}
+
+// deal gives a bind to the worker with the fewest.
+func (d *Desk) deal() uint8 {
+	best := 0
+	for i := range d.workers {
+		if d.workers[i].binds < d.workers[best].binds {
+			best = i
+		}
+	}
+	d.workers[best].binds++
+	return uint8(best)
+}
+
+func (d *Desk) refuse(why Refused, st pdu.Status) pdu.Status {
+	d.Counts.Refused[why]++
+	return st
+}
+
+// submit decides about one submit_sm or data_sm. ROK means that it is in the open block and will be answered
+// when that is committed.
+func (d *Desk) submit(s *Session, h pdu.Header, p []byte, now int64) pdu.Status {
+	c := d.table().ClientOf(s.Account.Number)
+	l := d.lanes[s.Account.Lane]
+	switch {
+	case d.Draining:
+		return d.refuse(RefusedDraining, pdu.RSysErr)
+	case c == nil:
+		return d.refuse(RefusedDraining, pdu.RInvBndSts) // its account left the catalog; the bind is about to end
+	case !s.Account.take(now, c.TPS):
+		return d.refuse(RefusedRate, pdu.RThrottled)
+	case !d.workers[s.worker].bucket.Take(now):
+		return d.refuse(RefusedWorker, pdu.RThrottled)
+	case l.InFlight() >= stalled:
+		return d.refuse(RefusedFull, pdu.RThrottled)
+	case d.Full || s.Account.Waiting.Load() >= d.MaxWaiting:
+		return d.refuse(RefusedFull, pdu.RMsgQFul)
+	}
+	if st := d.view.Parse(p); st != pdu.ROK {
+		return d.refuse(RefusedFields, st)
+	}
+	st, why := admit(&d.accept, &d.view, c, s.Account, d.table(), now)
+	if st != pdu.ROK || why != Admitted {
+		if st == pdu.ROK {
+			st = pdu.RSubmitFail
+		}
+		return d.refuse(why, st)
+	}
+	d.accept.Session, d.accept.PDU = s.ID, p
+	if l.full() {
+		d.cut(l, now, true)
+	}
+	l.add(s.worker, &d.accept, ticket{s: s, command: h.Command, seq: h.Sequence, at: now})
+	s.Account.Waiting.Add(1)
+	d.Counts.Accepted++
+	return pdu.ROK
+}
+
+func (d *Desk) cut(l *Lane, now int64, force bool) {
+	if b, _ := l.cut(now, force); b != nil {
+		d.up.Block(l.Number, b)
+	}
+}
+
+// Cut ends a turn: open blocks go on their way unless they had better wait for those before them.
+func (d *Desk) Cut(now int64) {
+	for _, l := range d.lanes {
+		if l != nil && l.n > 0 {
+			d.cut(l, now, false)
+		}
+	}
+}
+
+// Committed answers the messages of the lane's oldest block on its way.
+func (d *Desk) Committed(lane uint16, now int64) {
+	l := d.lanes[lane]
+	l.committed(func(t *ticket) {
+		d.Counts.Latency.Add(now - t.at)
+		if t.s.gone {
+			return
+		}
+		d.idText = t.id.Append(d.idText[:0])
+		t.s.reply(t.command, pdu.ROK, t.seq, d.idText)
+	})
+	if l.n > 0 {
+		d.cut(l, now, false)
+	}
+}
+
+// InFlight is the number of blocks of all lanes on their way.
+func (d *Desk) InFlight() int {
+	n := 0
+	for _, l := range d.lanes {
+		if l != nil {
+			n += l.InFlight()
+			if l.n > 0 {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -1,0 +1,100 @@
+package entry
+
+import (
+	"smsplane/ledger"
+	"smsplane/pdu"
+)
+
+// Limits of a block: it is cut at either, and earlier when few are on their way.
+const (
+	BlockMessages = 512
+	BlockBytes    = 128 << 10
+
+	chunkBytes = 1 << 20 // blocks are ranges of chunks, left to the collector
+	pipelined  = 4       // blocks on their way above which a small one waits for company
+	stalled    = 64      // blocks on their way at which new messages are refused: the store does not keep up
+)
+
+// ticket is a response that is owed once the block is committed.
+type ticket struct {
+	s       *Session
+	command pdu.Command
+	seq     uint32
+	id      ledger.MsgID
+	at      int64
+}
+
+// Lane is the loop's side of one lane: the open block and who waits for the ones on their way.
+type Lane struct {
+	Number uint16
+
+	next    uint64 // sequence for the next message
+	chunk   []byte // the open block grows at its end
+	open    []byte
+	n       int
+	tickets []ticket
+	head    int   // tickets before it are answered
+	cuts    []int // messages of each block on its way, oldest first
+	cutHead int
+}
+
+// NewLane starts behind every sequence the lane ever used.
+func NewLane(number uint16, next uint64) *Lane { return &Lane{Number: number, next: next} }
+
+// InFlight is the number of blocks cut and not committed.
+func (l *Lane) InFlight() int { return len(l.cuts) - l.cutHead }
+
+// add puts an accepted message into the open block.
+func (l *Lane) add(worker uint8, a *ledger.Accept, t ticket) ledger.MsgID {
+	if l.n == 0 {
+		if cap(l.chunk)-len(l.chunk) < BlockBytes+ledger.BlockHeader+len(a.PDU)+ledger.AcceptPDUOffset+64 {
+			l.chunk = make([]byte, 0, max(chunkBytes, 2*len(a.PDU)+BlockBytes))
+		}
+		l.open = ledger.OpenBlock(l.chunk[len(l.chunk):])
+	}
+	t.id = ledger.MakeMsgID(l.Number, l.next)
+	l.next++
+	l.open = ledger.AppendAccept(l.open, worker, t.id, t.at, a)
+	l.n++
+	l.tickets = append(l.tickets, t)
+	return t.id
+}
+
+// full says that the open block must be cut before anything is added.
+func (l *Lane) full() bool { return l.n >= BlockMessages || len(l.open) >= BlockBytes }
+
+// cut seals the open block; nil when there is nothing, or when it had better wait for company.
+func (l *Lane) cut(now int64, force bool) (block []byte, messages int) {
+	if l.n == 0 || !force && !l.full() && l.InFlight() >= pipelined {
+		return nil, 0
+	}
+	block, messages = ledger.SealBlock(l.open, l.Number, l.n, now), l.n
+	if end := len(l.chunk) + len(block); end <= cap(l.chunk) {
+		l.chunk = l.chunk[:end]
+	}
+	l.cuts = append(l.cuts, l.n)
+	l.open, l.n = nil, 0
+	return block[:len(block):len(block)], messages
+}
+
+// committed answers the oldest block on its way.
+func (l *Lane) committed(answer func(t *ticket)) {
+	n := l.cuts[l.cutHead]
+	l.cutHead++
+	for i := range l.tickets[l.head : l.head+n] {
+		t := &l.tickets[l.head+i]
+		answer(t)
+		t.s = nil
+	}
+	l.head += n
+	if l.head == len(l.tickets) {
+		l.tickets, l.head = l.tickets[:0], 0
+	} else if l.head > 64<<10 {
+		rest := copy(l.tickets, l.tickets[l.head:])
+		clear(l.tickets[rest:])
+		l.tickets, l.head = l.tickets[:rest], 0
+	}
+	if l.cutHead == len(l.cuts) {
+		l.cuts, l.cutHead = l.cuts[:0], 0
+	}
+}
