@@ -5,9 +5,12 @@ import (
 	"time"
 )
 
-// maxPenalties bounds the memory of failures: 65,536 entries are about 5 MB. When it is full the source that will be forgiven
-// first gives way, so somebody who fails from a million addresses pushes out only what weighs least.
-const maxPenalties = 1 << 16
+// maxPenalties bounds the memory of failures: 65,536 entries are about 5 MB. When it is full, the one of a few entries that
+// will be forgiven first gives way: somebody who fails from a million addresses pushes out mostly what weighs least.
+const (
+	maxPenalties = 1 << 16
+	evictSample  = 16
+)
 
 // penalty of one source. Its level falls by one for every FailDecay of quiet.
 type penalty struct {
@@ -62,18 +65,23 @@ func (p *penalties) delay(level int) (d time.Duration, capped bool) {
 	return min(d, p.most), d >= p.most
 }
 
-// makeRoom drops all that is forgiven, and the lightest entry if nothing is.
+// makeRoom drops what is forgiven, or else the lightest, of a few entries that the map's random order picks: looking at all of
+// them would let an attacker buy milliseconds under the lock with every failure.
 func (p *penalties) makeRoom(now int64) {
-	lightest, at := netip.Addr{}, int64(0)
+	lightest, at, looked, dropped := netip.Addr{}, int64(0), 0, false
 	for s, e := range p.bySource {
 		free := e.at + int64(e.level)*int64(p.decay)
 		if free <= now {
 			delete(p.bySource, s)
+			dropped = true
 		} else if !lightest.IsValid() || free < at {
 			lightest, at = s, free
 		}
+		if looked++; looked == evictSample {
+			break
+		}
 	}
-	if len(p.bySource) >= p.limit {
+	if !dropped {
 		delete(p.bySource, lightest)
 	}
 }

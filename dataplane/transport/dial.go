@@ -63,6 +63,9 @@ func DialBind(ctx context.Context, o DialOptions) (nc net.Conn, peer BindResult,
 		return nc, peer, rest, nil
 	}
 	_ = nc.Close()
+	if refused := (*BindError)(nil); errors.As(err, &refused) {
+		return nil, BindResult{}, nil, err
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = fmt.Errorf("bind to %s: no bind_resp: %w", o.Address, cause)
 	}
@@ -109,7 +112,7 @@ func bind(nc net.Conn, o DialOptions) (BindResult, []byte, error) {
 		}
 		if n > 0 {
 			p := buf[at : at+n]
-			if !answersBind(pdu.ParseHeader(p), o.Bind.Command) {
+			if !answersBind(pdu.ParseHeader(p)) {
 				at += n
 				continue
 			}
@@ -135,14 +138,14 @@ func bind(nc net.Conn, o DialOptions) (BindResult, []byte, error) {
 
 // answersBind takes any bind_resp: no other bind is under way on this connection, and some peers answer with a sequence_number
 // or even a bind type of their own. A generic_nack may carry sequence_number 0 when the peer could not read ours.
-func answersBind(h pdu.Header, c pdu.Command) bool {
+func answersBind(h pdu.Header) bool {
 	switch h.Command {
 	case pdu.BindReceiverResp, pdu.BindTransmitterResp, pdu.BindTransceiverResp:
 		return true
 	case pdu.GenericNack:
 		return h.Sequence == dialSequence || h.Sequence == 0
 	}
-	return h.Command == c.Resp()
+	return false
 }
 
 func readMore(nc net.Conn, buf []byte) ([]byte, error) {
