@@ -69,7 +69,7 @@ func (m *Message) Parse(p []byte) Status {
 		return st
 	}
 	st := m.walkTLVs()
-	switch fromESME := c == SubmitSM || c == DataSM && m.messageType() == typeDefault; {
+	switch fromESME := c == SubmitSM || c == DataSM && !m.IsReceipt() && !m.IsIntermediate(); {
 	case fromESME && st == ROK:
 		return m.check()
 	case fromESME:

@@ -258,12 +258,9 @@ func request(c pdu.Command, seq uint32) []byte {
 
 // verdictOf is what the codec says of a message with a fault in it.
 func verdictOf(p []byte) string {
-	switch pdu.ParseHeader(p).Command {
-	case pdu.SubmitSM, pdu.DeliverSM, pdu.DataSM:
-		var m pdu.Message
-		if st := m.Parse(p); st != pdu.ROK {
-			return " malformed: " + st.String()
-		}
+	var m pdu.Message
+	if isMessage(pdu.ParseHeader(p).Command) && m.Parse(p) != pdu.ROK {
+		return " malformed: " + m.Parse(p).String()
 	}
 	return ""
 }
