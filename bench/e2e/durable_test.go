@@ -1,0 +1,162 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+// number is the n-th destination of a network; each message of a test has its own, so that a message is
+// known by its destination wherever it turns up.
+func number(prefix string, n int) string { return fmt.Sprintf("%s%07d", prefix, n) }
+
+func text(to string) message {
+	return message{from: "e2e", to: to, registered: wantReceipt, text: []byte("message for " + to)}
+}
+
+// sendAll sends messages from..to-1 over one session and waits for every answer.
+func sendAll(t *testing.T, e *esme, prefix string, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		if err := e.send(text(number(prefix, i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, patience, "every submit_sm is answered", e.settled)
+}
+
+// everythingBack waits until all accepted messages arrived and came back with a receipt.
+func everythingBack(t *testing.T, box *outbox, carriers ...*carrier) {
+	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("accepted %d, arrived %d, receipts back %d, refused %v", box.accepted(), arrived(box, carriers...), box.returned(), box.refused)
+		}
+	}()
+	eventually(t, time.Minute, "all accepted messages arrive", func() bool { return arrived(box, carriers...) == box.accepted() })
+	eventually(t, time.Minute, "all receipts are back", func() bool { return box.returned() == box.accepted() })
+}
+
+func TestKillLosesNothing(t *testing.T) {
+	const kills, sessions, window = 4, 4, 200
+	c := startCarrier(t)
+	n, box := newNode(t, c.port).up(), newOutbox()
+	n.linked(linkSessions)
+	next, perSession := 0, 50_000
+	for kill := range kills {
+		var load sync.WaitGroup
+		for range sessions {
+			e, first := mustBind(t, n, window, box), next
+			next += perSession
+			load.Go(func() {
+				for i := range perSession {
+					if e.send(text(number("49151", first+i))) != nil {
+						return // killed
+					}
+				}
+			})
+		}
+		want := box.accepted() + 3000 + 1700*kill // another moment each time
+		eventually(t, patience, "the load flows", func() bool { return box.accepted() >= want })
+		n.proc.kill()
+		load.Wait()
+		n.up().linked(linkSessions)
+	}
+	mustBind(t, n, window, box) // for the receipts
+	everythingBack(t, box, c)
+
+	_, again := c.counts()
+	type doubt struct{ ID, To string }
+	resent := map[string]bool{}
+	for _, d := range ask[[]doubt](n, "doubt", "list", "--resent") {
+		resent[d.To] = true
+	}
+	duplicates := 0
+	for to, k := range again {
+		duplicates += k
+		if !resent[to] {
+			t.Errorf("%s arrived %d times more and is not in doubt list --resent", to, k)
+		}
+	}
+	b := n.status().Books
+	if most := uint64(kills * linkSessions * 2 * linkWindow); uint64(duplicates) > b.Resent || b.Resent > most {
+		t.Errorf("%d duplicates, %d resent, bound %d: they must ascend", duplicates, b.Resent, most)
+	}
+	if b.Accepted < uint64(box.accepted()) {
+		t.Errorf("%d answered with status 0, the books know %d", box.accepted(), b.Accepted)
+	}
+	t.Logf("%d kills: %d accepted, %d duplicates, %d resent", kills, box.accepted(), duplicates, b.Resent)
+	n.proven()
+}
+
+func TestPausedLayersDecouple(t *testing.T) {
+	for _, layer := range []string{"router", "egress"} {
+		t.Run(layer, func(t *testing.T) {
+			const messages = 3000
+			c := startCarrier(t)
+			n, box := newNode(t, c.port).up(), newOutbox()
+			n.linked(linkSessions)
+			if code, out, errs := n.command("layer", "pause", layer); code != 0 {
+				t.Fatalf("pause: exit %d\n%s%s", code, out, errs)
+			}
+			sendAll(t, mustBind(t, n, 500, box), "49151", 0, messages)
+			if box.accepted() != messages {
+				t.Fatalf("paused %s: %d of %d accepted, refused %v", layer, box.accepted(), messages, box.refused)
+			}
+			eventually(t, patience, "the queue before the layer holds everything", func() bool {
+				held := 0
+				for _, q := range ask[[]struct{ Depth int }](n, "queue", "list") {
+					held += q.Depth
+				}
+				return held >= messages
+			})
+			if got, _ := c.counts(); got != 0 {
+				t.Fatalf("paused %s: the carrier saw %d", layer, got)
+			}
+			n.proc.kill()
+			n.up()
+			if code, out, errs := n.command("layer", "resume", layer); code != 0 {
+				t.Fatalf("resume: exit %d\n%s%s", code, out, errs)
+			}
+			mustBind(t, n, 500, box)
+			everythingBack(t, box, c)
+			if _, again := c.counts(); len(again) != 0 {
+				t.Errorf("%d messages were never dispatched before the kill and arrived twice", len(again))
+			}
+			n.proven()
+		})
+	}
+}
+
+func TestDrain(t *testing.T) {
+	c := startCarrier(t)
+	n, box := newNode(t, c.port).up(), newOutbox()
+	n.linked(linkSessions)
+	e := mustBind(t, n, 200, box)
+	var load sync.WaitGroup
+	load.Go(func() {
+		for i := 0; e.send(text(number("49151", i))) == nil; i++ {
+		}
+	})
+	eventually(t, patience, "the load flows", func() bool { return box.accepted() >= 2000 })
+	n.stop()
+	load.Wait()
+	if _, err := dialRaw(n.smpp); err == nil {
+		t.Error("somebody still listens after the end")
+	}
+	st := n.status() // from the store
+	if st.Books.Accepted != uint64(box.accepted()) {
+		t.Errorf("%d answered with status 0, the books know %d: a drained node leaves no answer out", box.accepted(), st.Books.Accepted)
+	}
+	n.proven()
+	n.up()
+	mustBind(t, n, 200, box)
+	everythingBack(t, box, c)
+	if _, again := c.counts(); len(again) != 0 {
+		t.Errorf("%d duplicates after a drain with a carrier that answers", len(again))
+	}
+	n.stop()
+}
