@@ -2,34 +2,317 @@ package replica
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 
 	"smsplane/ledger/journal"
 )
 
+// Config says what the member is made of.
 type Config struct {
 	DB      *journal.DB
-	Log     *journal.Log
+	Log     *journal.Log // of the same lane and DB
 	Lane    uint16
-	ID      uint64
-	Voters  []uint64
-	Applied uint64
+	ID      uint64   // this member, not 0
+	Voters  []uint64 // all members, ID among them
+	Applied uint64   // what the folds recovered; entries up to here are not handed to apply again
 	Tick    time.Duration
-	Wake    func()
-	Send    func(to uint64, msg []byte)
+	Wake    func()                      // any goroutine: DoWork has something to do; nil: nobody needs to know
+	Send    func(to uint64, msg []byte) // owner goroutine; msg is valid during the call; may be lost. nil on one host
 	Logger  *slog.Logger
 }
 
-type Replica struct{}
+// Timers, in ticks: on a LAN of 20 ms ticks a lost leader is replaced within about 200 ms.
+const (
+	defaultTick    = 20 * time.Millisecond
+	electionTicks  = 8
+	heartbeatTicks = 1
+)
 
-func Open(c Config) (*Replica, error)        { return nil, errors.ErrUnsupported }
-func (r *Replica) Propose(block []byte) bool { return false }
-func (r *Replica) Step(msg []byte) error     { return nil }
-func (r *Replica) DoWork(now int64, apply func(index uint64, block []byte) error) (n int, err error) {
-	return 0, nil
+// Bounds of one lane's memory, in bytes but for the messages.
+const (
+	maxSizePerMsg   = 1 << 20
+	maxApplying     = 16 << 20
+	maxUncommitted  = 8 << 20
+	maxInflight     = 16 << 20 // per other voter
+	maxInflightMsgs = 256
+)
+
+// Replica is a lane's raft member. See the package comment.
+type Replica struct {
+	c     Config
+	rn    *raft.RawNode
+	store *storage
+	prop  *pb.Message // reused: raft copies the (empty) entry
+	err   error       // the member is dead, for good
+
+	soft        raft.SoftState
+	vote        journal.Vote // raft's newest hard state
+	written     journal.Vote // the newest handed to the journal
+	uncommitted int          // bytes proposed and not yet applied
+	nextTick    int64        // unix ns; 0 before the first DoWork
+
+	toApply     []*pb.Message
+	applied     uint64
+	appliedTerm uint64
+
+	writes    writes
+	wireBytes []byte
 }
-func (r *Replica) Leader() bool      { return false }
-func (r *Replica) Committed() uint64 { return 0 }
-func (r *Replica) Applied() uint64   { return 0 }
-func (r *Replica) InFlight() int     { return 0 }
+
+// Open starts the member from what the journal recovered. A group of one campaigns at once: it leads as soon
+// as its first entry is synced and applied.
+func Open(c Config) (r *Replica, err error) {
+	if c.Tick <= 0 {
+		c.Tick = defaultTick
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Wake == nil {
+		c.Wake = func() {}
+	}
+	if err := check(&c); err != nil {
+		return nil, err
+	}
+	r = &Replica{c: c, store: newStorage(&c), applied: c.Applied, vote: c.Log.Vote(), written: c.Log.Vote()}
+	r.appliedTerm, _ = c.Log.Term(c.Applied)
+	r.prop = &pb.Message{Type: pb.MsgProp.Enum(), From: &r.c.ID, Entries: []*pb.Entry{{}}}
+	r.writes.wake = c.Wake
+	if r.rn, err = raft.NewRawNode(r.raftConfig()); err != nil {
+		return nil, fmt.Errorf("lane %d: raft: %w", c.Lane, err)
+	}
+	if len(c.Voters) == 1 {
+		r.campaign()
+	}
+	return r, r.err
+}
+
+// check refuses what raft would panic over.
+func check(c *Config) error {
+	first, last := c.Log.First(), c.Log.Last()
+	switch {
+	case c.ID == 0 || !slices.Contains(c.Voters, c.ID):
+		return fmt.Errorf("lane %d: member %d is not among the voters %v", c.Lane, c.ID, c.Voters)
+	case c.Applied > last:
+		return fmt.Errorf("lane %d: the folds stand at index %d, the log ends at %d", c.Lane, c.Applied, last)
+	case c.Applied+1 < first:
+		return fmt.Errorf("lane %d: the folds stand at index %d, the log begins at %d", c.Lane, c.Applied, first)
+	case len(c.Voters) > 1 && c.Send == nil:
+		return fmt.Errorf("lane %d: %d voters and no way to send", c.Lane, len(c.Voters))
+	}
+	return nil
+}
+
+func (r *Replica) raftConfig() *raft.Config {
+	return &raft.Config{
+		ID: r.c.ID, Storage: r.store, Applied: r.c.Applied, Logger: raftLogger{r.c.Logger.With("lane", r.c.Lane)},
+		ElectionTick: electionTicks, HeartbeatTick: heartbeatTicks, PreVote: true, CheckQuorum: true,
+		AsyncStorageWrites: true, DisableProposalForwarding: true,
+		MaxSizePerMsg: maxSizePerMsg, MaxCommittedSizePerReady: maxApplying, MaxUncommittedEntriesSize: maxUncommitted,
+		MaxInflightMsgs: maxInflightMsgs, MaxInflightBytes: maxInflight,
+	}
+}
+
+func (r *Replica) campaign() {
+	defer r.guard()
+	if err := r.rn.Campaign(); err != nil {
+		r.err = fmt.Errorf("lane %d: campaign: %w", r.c.Lane, err)
+		return
+	}
+	r.settle()
+}
+
+// Propose gives a sealed block to raft and the journal. It keeps the slice, which is immutable from here on.
+// False means dropped and never to be committed: not the leader, or 8 MiB are uncommitted already. True
+// promises nothing: only apply says that the block is committed, and a leader that was deposed may never
+// say so.
+func (r *Replica) Propose(block []byte) (taken bool) {
+	if len(block) == 0 {
+		panic("replica: proposal of an empty block")
+	}
+	if r.err != nil || !r.Leader() || r.uncommitted > 0 && r.uncommitted+len(block) > maxUncommitted {
+		return false
+	}
+	defer r.guard()
+	if err := r.rn.Step(r.prop); err != nil {
+		return false
+	}
+	r.uncommitted += len(block)
+	r.ready(block)
+	return true
+}
+
+// Step takes a message that another voter's Send gave out. An error says why it was dropped, which raft
+// survives as it survives a loss. DoWork does what follows from it.
+func (r *Replica) Step(msg []byte) error {
+	if r.err != nil {
+		return r.err
+	}
+	m, err := r.decode(msg)
+	if err != nil {
+		return fmt.Errorf("lane %d: message: %w", r.c.Lane, err)
+	}
+	defer r.guard()
+	return r.rn.Step(m)
+}
+
+// DoWork does all that is due: ticks (in groups of several), what became durable, what arrived, and apply for
+// every newly committed entry; block is nil for a leader's empty entry. apply may call Propose. An error of
+// apply, or of reading the log back, is final. n counts entries applied and writes completed.
+func (r *Replica) DoWork(now int64, apply func(index uint64, block []byte) error) (n int, err error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	defer func() { err = r.err }()
+	defer r.guard()
+	r.tick(now)
+	for _, w := range r.writes.take() {
+		r.finish(w)
+		n++
+	}
+	for r.settle(); len(r.toApply) > 0 && r.err == nil; r.settle() {
+		n += r.applyAll(apply)
+	}
+	r.writeCommit()
+	return n, nil
+}
+
+// tick tells raft of the time. An owner that was held up ticks once, not for all it missed: it has not
+// listened in that time either, so it must not conclude that the others were silent.
+func (r *Replica) tick(now int64) {
+	if len(r.c.Voters) == 1 || now < r.nextTick {
+		return
+	}
+	if r.nextTick != 0 {
+		r.rn.Tick()
+	}
+	r.nextTick += int64(r.c.Tick)
+	if r.nextTick <= now {
+		r.nextTick = now + int64(r.c.Tick)
+	}
+}
+
+// Next is when DoWork must be called even if nothing wakes it, unix ns; 0: only when woken.
+func (r *Replica) Next() int64 {
+	if len(r.c.Voters) == 1 {
+		return 0
+	}
+	return r.nextTick
+}
+
+// settle empties raft's outbox: to the journal, to the other voters, to toApply.
+func (r *Replica) settle() {
+	for r.err == nil && r.rn.HasReady() {
+		r.ready(nil)
+	}
+}
+
+// ready handles one Ready. own is the block of a proposal made just before: raft copies entry data on
+// proposal, so the proposal was empty and the block is put into the entry here, before anything looked at
+// it. Log, append, apply and the messages to other voters all hold this same entry.
+func (r *Replica) ready(own []byte) {
+	rd := r.rn.Ready()
+	if own != nil {
+		e := rd.Entries[len(rd.Entries)-1]
+		if len(e.GetData()) != 0 || e.GetTerm() != r.vote.Term {
+			panic(fmt.Sprintf("replica: lane %d: the proposal is not the newest entry, %d is", r.c.Lane, e.GetIndex()))
+		}
+		e.Data = own
+	}
+	if rd.SoftState != nil {
+		if rd.RaftState != r.soft.RaftState {
+			r.uncommitted = 0 // what an earlier leadership left open is not counted, as in raft
+		}
+		r.soft = *rd.SoftState
+	}
+	if !raft.IsEmptyHardState(rd.HardState) {
+		r.vote = journal.Vote{Term: rd.HardState.GetTerm(), Voted: rd.HardState.GetVote(), Commit: rd.HardState.GetCommit()}
+		r.c.Log.SetVote(r.vote)
+	}
+	for _, m := range rd.Messages {
+		switch m.GetTo() {
+		case raft.LocalAppendThread:
+			r.write(m)
+		case raft.LocalApplyThread:
+			r.toApply = append(r.toApply, m)
+		default:
+			r.send(m)
+		}
+	}
+}
+
+// applyAll hands over what is in toApply, also what is added meanwhile by proposals that apply makes.
+func (r *Replica) applyAll(apply func(index uint64, block []byte) error) (n int) {
+	for i := 0; i < len(r.toApply); i++ {
+		m := r.toApply[i]
+		for _, e := range m.GetEntries() {
+			if err := r.applyOne(e, apply); err != nil {
+				r.err = err
+			}
+			if r.err != nil { // also of a proposal inside apply
+				return n
+			}
+			n++
+		}
+		r.deliver(m.GetResponses())
+	}
+	clear(r.toApply)
+	r.toApply = r.toApply[:0]
+	return n
+}
+
+func (r *Replica) applyOne(e *pb.Entry, apply func(index uint64, block []byte) error) error {
+	if e.GetIndex() != r.applied+1 || e.GetType() != pb.EntryNormal {
+		panic(fmt.Sprintf("replica: lane %d: entry %d of type %s after %d", r.c.Lane, e.GetIndex(), e.GetType(), r.applied))
+	}
+	data := e.GetData()
+	r.uncommitted = max(0, r.uncommitted-len(data))
+	r.applied, r.appliedTerm = e.GetIndex(), e.GetTerm()
+	if len(data) == 0 {
+		data = nil
+	}
+	if err := apply(r.applied, data); err != nil {
+		return fmt.Errorf("lane %d: apply index %d: %w", r.c.Lane, r.applied, err)
+	}
+	return nil
+}
+
+// deliver hands raft's answers to whom they are for: itself, or another voter.
+func (r *Replica) deliver(answers []*pb.Message) {
+	for _, m := range answers {
+		if m.GetTo() != r.c.ID {
+			r.send(m)
+			continue
+		}
+		if err := r.rn.Step(m); err != nil && !errors.Is(err, raft.ErrProposalDropped) {
+			panic(fmt.Sprintf("replica: lane %d: %s: %v", r.c.Lane, m.GetType(), err))
+		}
+	}
+}
+
+func (r *Replica) send(m *pb.Message) {
+	b, err := proto.MarshalOptions{}.MarshalAppend(r.wireBytes[:0], m)
+	if err != nil {
+		panic(fmt.Sprintf("replica: lane %d: encode %s: %v", r.c.Lane, m.GetType(), err))
+	}
+	r.wireBytes = b
+	r.c.Send(m.GetTo(), b)
+}
+
+// guard turns a failed read of the log inside raft, which can only panic there, into the member's error.
+func (r *Replica) guard() {
+	switch p := recover().(type) {
+	case nil:
+	case *readError:
+		r.err = fmt.Errorf("lane %d: %w", r.c.Lane, p.err)
+	default:
+		panic(p)
+	}
+}
