@@ -11,47 +11,164 @@ type Numbers interface {
 	Carrier(id string) (uint16, bool)
 }
 
-// Network is what the number plan says about a number.
+// Network is what the number plan says about a number. Fields may be empty.
 type Network struct {
 	Country, MCC, MNC, Name string
 }
 
 // Table is one catalog version, compiled. Immutable.
-type Table struct{ version uint32 }
+type Table struct {
+	version  uint32
+	catalog  *catalog.Catalog
+	clients  map[uint32]client
+	carriers []carrier // by number; decl is nil where there is none
+	systems  map[string]uint32
+	networks prefixes
+	names    []Network // by value of networks
+	nets     []netID   // likewise
+	inbound  map[inbound]uint32
+}
+
+type client struct {
+	decl *catalog.Client
+	plan *plan
+	sell *rates
+}
+
+type carrier struct {
+	decl *catalog.Carrier
+	buy  *rates
+}
+
+type inbound struct {
+	carrier uint16
+	to      string
+}
 
 // Compile builds the table. A client or carrier that n does not know is left out.
-func Compile(c *catalog.Catalog, version uint32, n Numbers) *Table { return &Table{version: version} }
+func Compile(c *catalog.Catalog, version uint32, n Numbers) *Table {
+	t := &Table{version: version, catalog: c, clients: map[uint32]client{}, systems: map[string]uint32{}, inbound: map[inbound]uint32{}}
+	rates, plans := compileRates(c.Rates), compilePlans(c, n)
+	for i := range c.Clients {
+		x := &c.Clients[i]
+		if number, ok := n.Client(x.ID); ok {
+			t.clients[number] = client{x, plans[x.Plan], rates[party{catalog.Sell, x.Party}]}
+			t.systems[x.SystemID] = number
+		}
+	}
+	for i := range c.Carriers {
+		x := &c.Carriers[i]
+		number, ok := n.Carrier(x.ID)
+		if !ok {
+			continue
+		}
+		for len(t.carriers) <= int(number) {
+			t.carriers = append(t.carriers, carrier{})
+		}
+		t.carriers[number] = carrier{x, rates[party{catalog.Buy, x.Party}]}
+	}
+	t.compileNetworks(c.Networks)
+	t.compileMO(c.MO, n)
+	return t
+}
 
-// Version is the catalog version that the table was compiled from.
-func (t *Table) Version() uint32 { return t.version }
+func (t *Table) compileNetworks(rows []catalog.Network) {
+	var list []prefixValue
+	for i := range rows {
+		x := &rows[i]
+		list = append(list, prefixValue{x.Prefix, int32(i)})
+		t.names = append(t.names, Network{x.Country, x.MCC, x.MNC, x.Name})
+		t.nets = append(t.nets, packNet(x.MCC, x.MNC))
+	}
+	t.networks = newPrefixes(list)
+}
+
+func (t *Table) compileMO(rules []catalog.MORule, n Numbers) {
+	for i := range rules {
+		r := &rules[i]
+		to := r.To
+		if to[0] == '+' {
+			to = to[1:]
+		}
+		from, known := n.Carrier(r.Carrier)
+		if number, ok := n.Client(r.Client); ok && known {
+			t.inbound[inbound{from, to}] = number
+		}
+	}
+}
+
+// Version is the catalog version that the table was compiled from; Catalog is that version.
+func (t *Table) Version() uint32           { return t.version }
+func (t *Table) Catalog() *catalog.Catalog { return t.catalog }
 
 // Network finds the network of a number by its longest prefix.
-func (t *Table) Network(n Number) (Network, bool) { return Network{}, false }
+func (t *Table) Network(n Number) (Network, bool) {
+	node := t.networks.longest(n)
+	if node == none {
+		return Network{}, false
+	}
+	return t.names[t.networks.nodes[node].value], true
+}
 
-// Sell is what the client pays per part at the instant at, and the line of the row.
-func (t *Table) Sell(client uint32, n Number, at int64) (price ledger.Micro, row uint32, ok bool) {
-	return 0, 0, false
+func (t *Table) net(n Number) netID {
+	node := t.networks.longest(n)
+	if node == none {
+		return 0
+	}
+	return t.nets[t.networks.nodes[node].value]
+}
+
+// Sell is what the client pays per part at the instant at, and the line of the row in rates.csv.
+func (t *Table) Sell(client uint32, n Number, at int64) (micro ledger.Micro, row uint32, ok bool) {
+	p, ok := t.clients[client].sell.at(n, t.net(n), at)
+	return p.micro, p.row, ok
 }
 
 // Buy is what the carrier charges per part at the instant at.
-func (t *Table) Buy(carrier uint16, n Number, at int64) (ledger.Micro, bool) { return 0, false }
+func (t *Table) Buy(carrier uint16, n Number, at int64) (ledger.Micro, bool) {
+	p, ok := t.buy(carrier, n, t.net(n), at)
+	return p.micro, ok
+}
 
-// HasRoute reports whether Route would find a target.
-func (t *Table) HasRoute(client uint32, n Number, c ledger.Class, at int64) bool { return false }
+func (t *Table) buy(carrier uint16, n Number, net netID, at int64) (price, bool) {
+	if int(carrier) >= len(t.carriers) {
+		return price{}, false
+	}
+	return t.carriers[carrier].buy.at(n, net, at)
+}
 
-// Route plans a message.
-func (t *Table) Route(p *ledger.Route, client uint32, n Number, c ledger.Class, pick uint64, at int64, r *Recent) bool {
+// HasRoute reports whether Route would find a target: a row of the client's plan whose carrier has a price.
+func (t *Table) HasRoute(client uint32, n Number, c ledger.Class, at int64) bool {
+	net := t.net(n)
+	for _, r := range t.clients[client].plan.group(n, net, c) {
+		if _, ok := t.buy(r.carrier, n, net, at); ok {
+			return true
+		}
+	}
 	return false
 }
 
 // ClientOf and CarrierOf give the declaration behind an account number; nil when the version has none.
-func (t *Table) ClientOf(number uint32) *catalog.Client   { return nil }
-func (t *Table) CarrierOf(number uint16) *catalog.Carrier { return nil }
+func (t *Table) ClientOf(number uint32) *catalog.Client { return t.clients[number].decl }
+
+func (t *Table) CarrierOf(number uint16) *catalog.Carrier {
+	if int(number) >= len(t.carriers) {
+		return nil
+	}
+	return t.carriers[number].decl
+}
 
 // ClientBySystemID finds the client that binds under a system_id.
 func (t *Table) ClientBySystemID(s string) (c *catalog.Client, number uint32, ok bool) {
-	return nil, 0, false
+	number, ok = t.systems[s]
+	return t.clients[number].decl, number, ok
 }
 
-// MO finds the client that a message from a carrier to an inbound number is for.
-func (t *Table) MO(carrier uint16, to []byte) (client uint32, ok bool) { return 0, false }
+// MO finds the client that a message from a carrier to an inbound number is for. A leading + is ignored.
+func (t *Table) MO(carrier uint16, to []byte) (client uint32, ok bool) {
+	if len(to) > 0 && to[0] == '+' {
+		to = to[1:]
+	}
+	client, ok = t.inbound[inbound{carrier, string(to)}]
+	return client, ok
+}

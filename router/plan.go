@@ -1,0 +1,152 @@
+package router
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"smsplane/ledger"
+	"smsplane/ledger/catalog"
+)
+
+// plan is the rows of routes.csv under one name.
+type plan struct {
+	matcher
+	groups [][ledger.Classes][]planRow // by the matcher's value and class; by tier, then line; nil: no row serves it
+}
+
+type planRow struct {
+	carrier uint16
+	weight  uint16
+	tier    uint8
+	row     uint32 // line in routes.csv
+}
+
+// group is the rows that serve a number and class: the most exact match that has any.
+func (p *plan) group(n Number, net netID, c ledger.Class) []planRow {
+	if p == nil || int(c) >= ledger.Classes {
+		return nil
+	}
+	for w := p.walk(n, net); ; {
+		v := w.next()
+		if v == none {
+			return nil
+		}
+		if g := p.groups[v][c]; g != nil {
+			return g
+		}
+	}
+}
+
+// compilePlans groups rows by plan. Rows of carriers without an account number take part in choosing the
+// group, so that a carrier too new for the ledger does not send its numbers down a less exact row.
+func compilePlans(c *catalog.Catalog, n Numbers) map[string]*plan {
+	indexes := map[string]*matchIndex{}
+	plans := map[string]*plan{}
+	rows := map[*plan][][]*catalog.Route{}
+	for i := range c.Routes {
+		r := &c.Routes[i]
+		p := plans[r.Plan]
+		if p == nil {
+			p = &plan{}
+			plans[r.Plan], indexes[r.Plan] = p, &matchIndex{}
+		}
+		v := indexes[r.Plan].value(r.Match)
+		if int(v) == len(rows[p]) {
+			rows[p] = append(rows[p], nil)
+		}
+		rows[p][v] = append(rows[p][v], r)
+	}
+	for name, p := range plans {
+		p.matcher = indexes[name].matcher()
+		for _, l := range rows[p] {
+			var byClass [ledger.Classes][]planRow
+			for class := range byClass {
+				byClass[class] = compileGroup(l, ledger.Class(class), n)
+			}
+			p.groups = append(p.groups, byClass)
+		}
+	}
+	return plans
+}
+
+// compileGroup picks the rows of one match for a class: those that name it before those that name none.
+func compileGroup(rows []*catalog.Route, class ledger.Class, n Numbers) []planRow {
+	named := slices.ContainsFunc(rows, func(r *catalog.Route) bool { return !r.AnyClass && r.Class == class })
+	var g []planRow
+	for _, r := range rows {
+		if r.AnyClass == named || !r.Serves(class) {
+			continue
+		}
+		if g == nil {
+			g = []planRow{}
+		}
+		if number, ok := n.Carrier(r.Carrier); ok {
+			g = append(g, planRow{number, r.Weight, r.Tier, uint32(r.Line)})
+		}
+	}
+	slices.SortStableFunc(g, func(a, b planRow) int { return cmp.Compare(a.tier, b.tier) })
+	seen := map[uint16]bool{} // a carrier that is tried in one tier is not tried again in a later one
+	return slices.DeleteFunc(g, func(r planRow) bool {
+		again := seen[r.carrier]
+		seen[r.carrier] = true
+		return again
+	})
+}
+
+// shuffle hands out the rows of a group in the order they are tried: tier by tier, and inside a tier at
+// random in proportion to weight. A row is drawn once.
+type shuffle struct {
+	rows []planRow // the group; at most catalog.MaxGroup
+	next int       // first row of the next tier
+	at   int       // first row of the current tier
+	left uint64    // rows of the current tier not yet drawn, by place behind at
+	sum  uint64    // their weight
+	pick uint64
+}
+
+// draw is the index of the next row; -1 at the end.
+func (s *shuffle) draw() int {
+	if s.left == 0 && !s.tier() {
+		return -1
+	}
+	if s.left&(s.left-1) == 0 { // one is left: no choice
+		i := bits.TrailingZeros64(s.left)
+		s.left = 0
+		return s.at + i
+	}
+	x, _ := bits.Mul64(s.pick, s.sum) // pick as a fraction of 2^64, of the sum
+	s.pick = mix(s.pick)
+	for m := s.left; ; m &= m - 1 {
+		i := bits.TrailingZeros64(m)
+		w := uint64(s.rows[s.at+i].weight)
+		if x < w {
+			s.left &^= 1 << i
+			s.sum -= w
+			return s.at + i
+		}
+		x -= w
+	}
+}
+
+// tier opens the next tier.
+func (s *shuffle) tier() bool {
+	if s.next == len(s.rows) {
+		return false
+	}
+	s.at, s.left, s.sum = s.next, 0, 0
+	for s.next < len(s.rows) && s.rows[s.next].tier == s.rows[s.at].tier {
+		s.left |= 1 << (s.next - s.at)
+		s.sum += uint64(s.rows[s.next].weight)
+		s.next++
+	}
+	return true
+}
+
+// mix derives the next random number from one (the finalizer of splitmix64).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
