@@ -1,0 +1,231 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// TestPlacement: a connection lives on the loop that was named, and so does everything posted there.
+func TestPlacement(t *testing.T) {
+	e := start(t, Options{Loops: 3}, nil)
+	seen := make(map[string]int)
+	for loop := range 3 {
+		var home string
+		on(t, e, loop, func() { home = goroutine() })
+		seen[home] = loop
+		for range 5 {
+			r := newRecorder()
+			enroll(t, e, loop, r, "")
+			if r.loop != home {
+				t.Errorf("loop %d: Opened on goroutine %s, the loop is %s", loop, r.loop, home)
+			}
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("3 loops on %d goroutines", len(seen))
+	}
+	if n := e.Stats().Connections; n != 15 {
+		t.Errorf("%d connections, want 15", n)
+	}
+}
+
+// TestTurnEndsTurns: data of many connections is answered by one Turn after their callbacks.
+func TestTurnEndsTurns(t *testing.T) {
+	var out []*Conn // on the loop
+	h := &hooks{turn: func(int64) {
+		for _, c := range out {
+			_ = c.Write([]byte("pong"))
+		}
+		out = out[:0]
+	}}
+	e := start(t, Options{}, func(int) LoopHandler { return h })
+	for range 20 {
+		r := newRecorder()
+		r.onData = func(c *Conn, b []byte) { out = append(out, c) }
+		far := enroll(t, e, 0, r, "")
+		send(t, far, []byte("ping"))
+		b := make([]byte, 4)
+		if _, err := far.Read(b); err != nil || string(b) != "pong" {
+			t.Fatalf("%q, %v", b, err)
+		}
+		if r.got() != "ping" {
+			t.Fatalf("data %q", r.got())
+		}
+	}
+}
+
+// TestWakeIsNeverLost: what became visible before a Wake is seen by a Turn, with many wakers that stop at any moment.
+func TestWakeIsNeverLost(t *testing.T) {
+	var work, seen atomic.Int64
+	var turns int64
+	h := &hooks{turn: func(int64) { seen.Add(work.Swap(0)); turns++ }}
+	e := start(t, Options{}, func(int) LoopHandler { return h })
+	rounds, wakers, each := 200, 4, 50
+	if testing.Short() {
+		rounds = 20
+	}
+	for round := range rounds {
+		var wg sync.WaitGroup
+		for range wakers {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for range each {
+					work.Add(1)
+					e.Wake(0)
+				}
+			}()
+		}
+		wg.Wait()
+		want := int64((round + 1) * wakers * each)
+		eventually(t, "all work seen", func() bool { return seen.Load() == want })
+	}
+	on(t, e, 0, func() {
+		if wakes := int64(rounds * wakers * each); turns > wakes {
+			t.Errorf("%d turns for %d wakes", turns, wakes)
+		}
+	})
+}
+
+// TestWakingDoesNotStarveReading: a loop that is woken as fast as it turns still reads.
+func TestWakingDoesNotStarveReading(t *testing.T) {
+	var e *Engine
+	var busy atomic.Bool
+	var turns atomic.Int64
+	h := &hooks{turn: func(int64) {
+		turns.Add(1)
+		if busy.Load() {
+			e.Wake(0)
+		}
+	}}
+	e = start(t, Options{}, func(int) LoopHandler { return h })
+	r := newRecorder()
+	far := enroll(t, e, 0, r, "")
+	busy.Store(true)
+	e.Wake(0)
+	eventually(t, "the loop turns by itself", func() bool { return turns.Load() > 10*maxStreak })
+	send(t, far, []byte("hello"))
+	eventually(t, "data under constant waking", func() bool { return r.got() == "hello" })
+	busy.Store(false)
+}
+
+func TestTick(t *testing.T) {
+	var ticks, turns atomic.Int64
+	h := &hooks{tick: func(int64) { ticks.Add(1) }, turn: func(int64) { turns.Add(1) }}
+	e := start(t, Options{Loops: 2}, func(int) LoopHandler { return h })
+	eventually(t, "ticks, each with a turn", func() bool { return ticks.Load() >= 6 && turns.Load() >= ticks.Load() })
+	e.Close()
+	n := ticks.Load()
+	e.Wake(0)
+	runtime.Gosched()
+	if ticks.Load() != n {
+		t.Error("a tick after Close")
+	}
+}
+
+func TestPost(t *testing.T) {
+	var turns atomic.Int64
+	e := start(t, Options{}, func(int) LoopHandler { return &hooks{turn: func(int64) { turns.Add(1) }} })
+	var order []int
+	for i := range 100 {
+		e.Post(0, func() { order = append(order, i) })
+	}
+	on(t, e, 0, func() {
+		for i, v := range order {
+			if i != v {
+				t.Fatalf("order %v", order)
+			}
+		}
+		if len(order) != 100 {
+			t.Errorf("%d of 100 ran", len(order))
+		}
+	})
+	n := turns.Load()
+	eventually(t, "a turn after a post", func() bool { return turns.Load() > n })
+	e.Close()
+	if e.Post(0, func() { t.Error("ran after Close") }) {
+		t.Error("Post says yes after Close")
+	}
+	e.Close() // twice is harmless
+}
+
+func TestEnrollRefuses(t *testing.T) {
+	e := start(t, Options{}, nil)
+	r := newRecorder()
+	a, b := net.Pipe()
+	if err := e.Enroll(a, 0, r, nil); err == nil {
+		t.Error("enrolled a pipe")
+	}
+	if _, err := b.Write([]byte{1}); err == nil {
+		t.Error("the pipe is still open")
+	}
+	e.Close()
+	near, far := pair(t)
+	if err := e.Enroll(near, 0, r, nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	if got := readAll(t, far); got != "" {
+		t.Errorf("got %q", got)
+	}
+	if n, m, _ := r.counts(); n != 0 || m != 0 {
+		t.Errorf("handler called: %d opened, %d closed", n, m)
+	}
+}
+
+// TestEngineCloseWhileInUse: wakers, posters and enrollers go on while the engine closes. Nothing hangs, nothing writes to a
+// descriptor that is somebody else's by then, and what was opened is closed.
+func TestEngineCloseWhileInUse(t *testing.T) {
+	for range 10 {
+		e := start(t, Options{Loops: 2}, nil)
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		var opened, closed atomic.Int64
+		run := func(f func()) {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						f()
+					}
+				}
+			}()
+		}
+		run(func() { e.Wake(0) })
+		run(func() { e.Post(1, func() {}) })
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(func() {
+			c, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			s, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			r := newRecorder()
+			r.onOpened = func(*Conn) { opened.Add(1) }
+			r.onClosed = func(*Conn) { closed.Add(1) }
+			_ = e.Enroll(s, 1, r, nil)
+		})
+		eventually(t, "some enrolled", func() bool { return opened.Load() > 5 })
+		e.Close()
+		close(stop)
+		wg.Wait()
+		ln.Close()
+		if opened.Load() != closed.Load() {
+			t.Fatalf("%d opened, %d closed", opened.Load(), closed.Load())
+		}
+	}
+}
