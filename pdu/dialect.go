@@ -28,6 +28,11 @@ const (
 var keyNames = [keys]string{keyID: "id", keySub: "sub", keyDlvrd: "dlvrd", keySubmitDate: "submit date", keyDoneDate: "done date",
 	keyStat: "stat", keyErr: "err", keyText: "text"}
 
+// keysEnding is the keys by the letter they end with, letter case aside: no two of a row need telling apart further
+// than by spelling them out.
+var keysEnding = [32][2]key{'d' & 0x1F: {keyID, keyDlvrd}, 'b' & 0x1F: {keySub}, 'e' & 0x1F: {keySubmitDate, keyDoneDate},
+	't' & 0x1F: {keyStat, keyText}, 'r' & 0x1F: {keyErr}}
+
 // readText finds the fields of a receipt in b and reports whether it says a state.
 func (r *Receipt) readText(b []byte) bool {
 	var values [keys][]byte
@@ -97,9 +102,11 @@ func keyBefore(b []byte, from int) (k key, at int) {
 	for len(b) > from && b[len(b)-1] == ' ' {
 		b = b[:len(b)-1]
 	}
-	for k := keyID; k < keys; k++ {
-		if at := endsWith(b[from:], keyNames[k]); at >= 0 {
-			return k, from + at
+	if len(b) > from {
+		for _, k := range keysEnding[b[len(b)-1]&0x1F] {
+			if at := endsWith(b[from:], keyNames[k]); k != keyNone && at >= 0 {
+				return k, from + at
+			}
 		}
 	}
 	at = bytes.LastIndexByte(b[from:], ' ')
@@ -134,14 +141,29 @@ func wordOctet(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '-'
 }
 
-// trim drops what senders pad values with, from both ends.
-func trim(b []byte) []byte { return bytes.Trim(b, " \t\r\n\x00,;") }
+// pad reports whether c is what senders pad or end values with.
+func pad(c byte) bool {
+	return c == ' ' || c == 0 || c == ',' || c == ';' || c == '\r' || c == '\n' || c == '\t'
+}
+
+// trim drops padding from both ends.
+func trim(b []byte) []byte {
+	for len(b) > 0 && pad(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && pad(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
+}
 
 // first is the first word of a value.
 func first(b []byte) []byte {
 	b = trim(b)
-	if at := bytes.IndexAny(b, " \t\r\n\x00,;"); at >= 0 {
-		return b[:at]
+	for i, c := range b {
+		if pad(c) {
+			return b[:i]
+		}
 	}
 	return b
 }

@@ -1,8 +1,8 @@
 package pdu
 
 import (
-	"bytes"
 	"encoding/binary"
+	"math/bits"
 )
 
 // Message is a lazy view over one submit_sm, deliver_sm or data_sm: the offsets of its fields, found in a single
@@ -132,18 +132,26 @@ func skipString(p []byte, at, limit int, long Status) (int, Status) {
 	if at < len(p) && p[at] == 0 {
 		return at + 1, ROK
 	}
-	if at >= len(p) {
-		return 0, RInvMsgLen
+	end := min(at+limit, len(p))
+	i := at
+	for ; i+8 <= end; i += 8 { // eight at a time: strings here are too short to pay for a call to bytes.IndexByte
+		if z := zeroOctets(binary.LittleEndian.Uint64(p[i:])); z != 0 {
+			return i + bits.TrailingZeros64(z)/8 + 1, ROK
+		}
 	}
-	b := p[at:min(at+limit, len(p))]
-	if n := bytes.IndexByte(b, 0); n >= 0 {
-		return at + n + 1, ROK
+	for ; i < end; i++ {
+		if p[i] == 0 {
+			return i + 1, ROK
+		}
 	}
-	if len(b) == limit {
+	if end == at+limit {
 		return 0, long
 	}
 	return 0, RInvMsgLen
 }
+
+// zeroOctets has the high bit set in the lowest octet of x that is zero; octets above it may lie.
+func zeroOctets(x uint64) uint64 { return (x - 0x0101010101010101) &^ x & 0x8080808080808080 }
 
 // walkTLVs finds the end of the TLVs and what the hot path asks about them.
 func (m *Message) walkTLVs() Status {

@@ -35,7 +35,7 @@
 // that appends to it (Feed, Tick, Send, SendForward, Reply, Unbind) or ResetOut.
 //
 // Steady traffic allocates nothing. Memory of an idle session is a few hundred octets: the output and the
-// carry of a partial PDU come from a pool and go back when empty, the window table grows with use up to
+// carry of a partial PDU come from pools and go back when not needed, the window table grows with use up to
 // 64 octets for each request of Window (rounded up to a power of two), and the first response timeout
 // allocates the memory of late answers, 4096 entries of 16 octets.
 package session

@@ -19,17 +19,47 @@ func (s *Session) Out() []byte {
 	return s.out.B
 }
 
-// ResetOut drops Out after it was written, and gives its memory back.
+// largeOut is the size from which on a mostly empty output is not kept; idleOut is for how many Ticks an empty
+// one is.
+const (
+	largeOut = 256 << 10
+	idleOut  = 8
+)
+
+// ResetOut drops Out after it was written. The memory stays for the next turn: a session in traffic needs
+// about the same again. After a burst it goes back, and restOut takes it when the traffic rests.
 func (s *Session) ResetOut() {
-	if s.out != nil {
-		outPool.Put(s.out)
-		s.out = nil
+	if s.out == nil {
+		return
 	}
+	if used := len(s.out.B); used > 0 {
+		s.outIdle = 0
+		if size := cap(s.out.B); size > largeOut && used < size/4 {
+			s.dropOut()
+			return
+		}
+	}
+	s.out.Reset()
+}
+
+// restOut gives back an output that was empty for some Ticks.
+func (s *Session) restOut() {
+	if s.out == nil || len(s.out.B) > 0 {
+		return
+	}
+	if s.outIdle++; s.outIdle > idleOut {
+		s.dropOut()
+	}
+}
+
+func (s *Session) dropOut() {
+	outPool.Put(s.out)
+	s.out = nil
 }
 
 func (s *Session) output() *bytebufferpool.ByteBuffer {
 	if s.out == nil {
-		s.out = outPool.Get()
+		s.out, s.outIdle = outPool.Get(), 0
 	}
 	return s.out
 }

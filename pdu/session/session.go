@@ -59,7 +59,8 @@ type Session struct {
 	closeBy   int64  // Draining, Unbinding: when the answer to unbind is not awaited any more
 	unbindSeq uint32 // PeerUnbinding: sequence_number of the peer's unbind
 
-	out       *bytebufferpool.ByteBuffer // nil when empty
+	out       *bytebufferpool.ByteBuffer // nil when at rest
+	outIdle   int                        // Ticks since something was in it
 	carry     *bytebufferpool.ByteBuffer // the head of a PDU not all here yet; nil when empty
 	carriedAt int64                      // when its first octet came
 

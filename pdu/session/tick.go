@@ -37,6 +37,7 @@ func (s *Session) Tick(now int64) error {
 }
 
 func (s *Session) tick(now int64) error {
+	s.restOut()
 	s.timeouts(now)
 	s.settle()
 	s.tickUnbind(now)
