@@ -183,3 +183,29 @@ func TestLateMemoryIsBounded(t *testing.T) {
 	s.Feed(2e9, pdu.AppendPlain(nil, pdu.SubmitSM.Resp(), pdu.ROK, 3))
 	m.mustSee(t, "response 7")
 }
+
+// TestMemoryRests: a session without traffic holds no buffer, and a burst does not stay for ever.
+func TestMemoryRests(t *testing.T) {
+	s := New(Config{Role: Server, Bind: pdu.BindTransceiver, ResponseTimeout: time.Minute}, &meddler{}, 0)
+	s.Feed(0, request(pdu.EnquireLink, 1))
+	if s.ResetOut(); s.out == nil {
+		t.Error("the output went back in the middle of the traffic")
+	}
+	for now := range int64(2 * idleOut) {
+		s.Tick(now)
+	}
+	if s.out != nil || s.carry != nil {
+		t.Error("an idle session holds buffers")
+	}
+	for range 20_000 { // a burst, then little again
+		s.Feed(1, request(pdu.EnquireLink, 1))
+	}
+	if len(s.Out()) != 20_000*pdu.HeaderLen {
+		t.Fatalf("%d octets out", len(s.Out()))
+	}
+	s.ResetOut()
+	s.Feed(1, request(pdu.EnquireLink, 1))
+	if s.ResetOut(); s.out != nil {
+		t.Errorf("%d octets kept after a burst", cap(s.out.B))
+	}
+}
