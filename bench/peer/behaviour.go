@@ -13,32 +13,35 @@ import (
 // Behaviour is how a simulated carrier treats what it is sent. It can be changed while the carrier runs. The zero
 // Behaviour takes everything at once and sends no receipts.
 type Behaviour struct {
-	IDForm  string        // form of message ids: "decimal" (default), "hex" or "uuid"
-	Latency time.Duration // from reading a submit_sm to answering it
-	TPS     float64       // submit_sm per second over all binds, beyond it ESME_RTHROTTLED; 0 = no limit
-	Window  int           // unanswered submit_sm per bind, beyond it ESME_RTHROTTLED; 0 = 65536, the most
+	IDForm  string        `json:"id_form"`    // form of message ids: "decimal" (default), "hex" or "uuid"
+	Latency time.Duration `json:"latency_ns"` // from reading a submit_sm to answering it
+	TPS     float64       `json:"tps"`        // submit_sm per second over all binds, beyond it ESME_RTHROTTLED; 0 = no limit
+	Window  int           `json:"window"`     // unanswered submit_sm per bind, beyond it ESME_RTHROTTLED; 0 = 65536, the most
 
-	ErrorPercent float64    // of submit_sm, refused with ErrorStatus
-	ErrorStatus  pdu.Status // default ESME_RSYSERR
-	Refuse       []Refusal  // by destination; the first that fits decides
+	ErrorPercent float64    `json:"error_percent"` // of submit_sm, refused with ErrorStatus
+	ErrorStatus  pdu.Status `json:"error_status"`  // default ESME_RSYSERR
+	Refuse       []Refusal  `json:"refuse"`        // by destination; the first that fits decides
 
-	Receipts       string        // "off" (default), "asked" (registered_delivery says so) or "all"
-	ReceiptDelay   time.Duration // from taking the message to its receipt
-	ReceiptEarly   bool          // receipt before the submit_sm_resp, delay and latency notwithstanding
-	FailingPercent float64       // of receipts, UNDELIV in place of DELIVRD
-	ReceiptWindow  int           // unanswered deliver_sm per bind; 0 = 1000
+	Receipts       string        `json:"receipts"`         // "off" (default), "asked" (registered_delivery says so) or "all"
+	ReceiptDelay   time.Duration `json:"receipt_delay_ns"` // from taking the message to its receipt
+	ReceiptEarly   bool          `json:"receipt_early"`    // receipt before the submit_sm_resp, delay and latency notwithstanding
+	FailingPercent float64       `json:"failing_percent"`  // of receipts, UNDELIV in place of DELIVRD
+	ReceiptWindow  int           `json:"receipt_window"`   // unanswered deliver_sm per bind; 0 = 1000
+
+	form idForm // of IDForm
 }
 
 // Refusal is a status for every destination with a prefix.
 type Refusal struct {
-	Prefix string // digits
-	Status pdu.Status
+	Prefix string     `json:"prefix"` // digits
+	Status pdu.Status `json:"status"`
 }
 
 func (b *Behaviour) fill() {
 	if b.IDForm == "" {
 		b.IDForm = "decimal"
 	}
+	b.form = idForms[b.IDForm]
 	if b.Receipts == "" {
 		b.Receipts = "off"
 	}

@@ -106,7 +106,7 @@ func (c *Carrier) accept() {
 			return
 		}
 		if err != nil { // out of descriptors or aborted before accepted: the next one may do
-			time.Sleep(10 * time.Millisecond)
+			<-time.After(10 * time.Millisecond)
 			continue
 		}
 		cc := newCarrierConn(c, nc, no)

@@ -73,7 +73,7 @@ type Client struct {
 // clientCounters are the live figures of a Report.
 type clientCounters struct {
 	sent, accepted, throttled, refused, unanswered, lostSessions, outstanding atomic.Int64
-	first, lastAccept, lastMove                                               atomic.Int64 // unix ns
+	first, lastAccept, lastMove, lastArrival                                  atomic.Int64 // unix ns
 	matched, delivered, failed, interim                                       atomic.Int64
 	duplicate, mismatched, malformed, reused, mo                              atomic.Int64
 
@@ -272,6 +272,7 @@ func (c *Client) Observe(run, index uint32, now int64) {
 		return
 	}
 	at := c.book.at(index).due.Load()
+	c.n.lastArrival.Store(now)
 	c.arrivalMu.Lock()
 	c.arrival.Record(now - at)
 	c.arrivalMu.Unlock()

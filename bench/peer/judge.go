@@ -7,7 +7,7 @@ import "smsplane/pdu"
 func (cc *carrierConn) submit(now int64, h pdu.Header, p []byte) {
 	b, n := cc.c.behaviour.Load(), &cc.c.n
 	n.submits.Add(1)
-	a := answer{due: now + int64(b.Latency), seq: h.Sequence, form: idForms[b.IDForm]}
+	a := answer{due: now + int64(b.Latency), seq: h.Sequence, form: b.form}
 	switch a.status = cc.message.Parse(p); {
 	case a.status != pdu.ROK:
 		n.malformed.Add(1)

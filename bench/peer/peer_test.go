@@ -301,3 +301,33 @@ func TestValidation(t *testing.T) {
 		t.Error("a bind type of rx passes")
 	}
 }
+
+func TestESMEByHand(t *testing.T) {
+	ctx := within(t)
+	carrier := startCarrier(t, CarrierOptions{Behaviour: Behaviour{Receipts: "asked", ReceiptDelay: time.Millisecond, Refuse: []Refusal{{"491520", pdu.RInvDstAdr}}}})
+	e, err := BindESME(ctx, carrier.Addr(), "someone", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, message := range []string{"hello", "здравствуй"} {
+		id, err := e.Submit(ctx, "tester", "+491510", message, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := e.Receipt(ctx, id); err != nil || r.State != "DELIVRD" || r.ID != id {
+			t.Errorf("%q: receipt %+v, %v", message, r, err)
+		}
+	}
+	var refused *StatusError
+	if _, err := e.Submit(ctx, "tester", "4915200", "hello", true); !errors.As(err, &refused) || refused.Status != pdu.RInvDstAdr {
+		t.Errorf("a refused prefix: %v", err)
+	}
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	if _, err := e.Receipt(short, "none such"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a receipt that never comes: %v", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}

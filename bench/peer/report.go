@@ -16,6 +16,7 @@ type Report struct {
 	LostSessions int64            `json:"lost_sessions"` // connections that ended before Close
 	Elapsed      float64          `json:"elapsed_s"`     // first submit_sm to last acceptance
 	TPS          float64          `json:"tps"`           // accepted per second of it
+	ArrivedTPS   float64          `json:"arrived_tps"`   // to the last arrival at a carrier of this process; a gap to TPS is a queue
 	Resp         Latency          `json:"resp"`          // due → submit_sm_resp
 	Service      Latency          `json:"service"`       // written → submit_sm_resp
 	Arrival      Latency          `json:"arrival"`       // due → taken by a carrier of this process
@@ -50,6 +51,9 @@ func (c *Client) Report() Report {
 	if first, last := n.first.Load(), n.lastAccept.Load(); last > first {
 		r.Elapsed = time.Duration(last - first).Seconds()
 		r.TPS = float64(r.Accepted) / r.Elapsed
+	}
+	if first, last := n.first.Load(), n.lastArrival.Load(); last > first {
+		r.ArrivedTPS = float64(r.Accepted) / time.Duration(last-first).Seconds()
 	}
 	n.mu.Lock()
 	for st, v := range n.statuses {
