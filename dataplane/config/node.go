@@ -9,7 +9,7 @@ import (
 type Node struct {
 	Name    string
 	File    string // as given to Load
-	Data    string // folder of the store
+	Data    string // folder of the store; absolute or relative to the working directory, as File is
 	Catalog string // folder applied at the first start; empty on a witness
 	SMPP    SMPP
 	Admin   Admin
@@ -20,15 +20,15 @@ type Node struct {
 	Cluster *Cluster      // nil on a single host
 }
 
-// SMPP is where clients bind. A limit of 0 does not exist: every field is bounded.
+// SMPP is where clients bind, and what any connection may do.
 type SMPP struct {
-	Listen            []string // host:port
-	MaxPDU            int      // octets; a longer command_length closes the connection
-	MaxConnections    int      // over all sources
-	MaxPerSource      int      // connections of one source address
-	BindTimeout       time.Duration
-	EnquireEvery      time.Duration // enquire_link after that much silence
-	ResponseTimeout   time.Duration
+	Listen            []string       // host:port; empty on a witness
+	MaxPDU            int            // octets; a longer command_length closes the connection
+	MaxConnections    int            // over all sources
+	MaxPerSource      int            // connections of one source address
+	BindTimeout       time.Duration  // from the connection to the bind
+	EnquireEvery      time.Duration  // enquire_link after that much silence
+	ResponseTimeout   time.Duration  // for a client's answer to a deliver_sm or enquire_link
 	InactivityTimeout time.Duration  // a bind without any message is closed; 0 never
 	Allow             []netip.Prefix // empty: any source
 	Deny              []netip.Prefix // before Allow
@@ -49,7 +49,7 @@ type Workers struct{ Entry, Router, Verifier, Egress, Billing Worker }
 // Cluster is how the hosts of a cluster reach one another.
 type Cluster struct {
 	Listen            string
-	Members           []Member // by name
+	Members           []Member // in the order of the file
 	InsecurePlaintext bool
 }
 
@@ -57,11 +57,39 @@ type Cluster struct {
 type Member struct {
 	Name    string
 	Address string
-	Witness bool
+	Witness bool // votes, and keeps no message
 }
 
 // Witness reports whether this node only votes.
-func (n *Node) Witness() bool { return false }
+func (n *Node) Witness() bool {
+	if n.Cluster == nil {
+		return false
+	}
+	for _, m := range n.Cluster.Members {
+		if m.Name == n.Name {
+			return m.Witness
+		}
+	}
+	return false
+}
 
-// Load reads and checks the node file. The error is of type document.Problems when the file can be read.
-func Load(path string) (*Node, error) { return &Node{}, nil }
+// defaults is a node whose file says nothing but what has no default: node, data, smpp.listen, catalog.
+func defaults() *Node {
+	return &Node{
+		Lanes:  8,
+		Drain:  10 * time.Second,
+		Memory: 256 << 20,
+		Admin:  Admin{Listen: "127.0.0.1:8080"},
+		SMPP: SMPP{
+			MaxPDU:          64 << 10, // message_payload of 64 KiB is the protocol's own bound
+			MaxConnections:  10_000,
+			MaxPerSource:    1_000,
+			BindTimeout:     5 * time.Second,
+			EnquireEvery:    30 * time.Second,
+			ResponseTimeout: 60 * time.Second,
+		},
+		// The reference topology: 5 entry, 8 routing, 4 verification, 9 delivery, 2 billing.
+		Workers: Workers{Entry: Worker{Count: 5}, Router: Worker{Count: 8}, Verifier: Worker{Count: 4},
+			Egress: Worker{Count: 9}, Billing: Worker{Count: 2}},
+	}
+}

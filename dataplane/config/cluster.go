@@ -1,0 +1,85 @@
+package config
+
+import (
+	"slices"
+
+	"smsplane/ledger/catalog/document"
+)
+
+func (n *Node) cluster(top *document.Map) {
+	m := top.Map("cluster")
+	if m == nil {
+		return
+	}
+	c := &Cluster{}
+	m.Need("listen", "members")
+	if s, ok := m.Text("listen"); ok {
+		if err := document.HostPort(s, true); err != nil {
+			m.Fail("listen", "%v", err)
+		}
+		c.Listen = s
+	}
+	c.members(m, n.Name)
+	c.witnesses(m)
+	m.Bool("insecure_plaintext", &c.InsecurePlaintext)
+	c.plaintext(m)
+	m.Close()
+	n.Cluster = c
+}
+
+func (c *Cluster) members(m *document.Map, self string) {
+	sub := m.Map("members")
+	if sub == nil {
+		return
+	}
+	addresses := map[string]string{}
+	for _, it := range sub.Items() {
+		if err := document.HostPort(it.Text, false); err != nil {
+			sub.FailAt(it.Line, "%s: %v", it.Key, err)
+		}
+		if other, twice := addresses[it.Text]; twice {
+			sub.FailAt(it.Line, "%s: %s is the address of %s already", it.Key, it.Text, other)
+		}
+		addresses[it.Text] = it.Key
+		c.Members = append(c.Members, Member{Name: it.Key, Address: it.Text})
+	}
+	if !slices.ContainsFunc(c.Members, func(x Member) bool { return x.Name == self }) {
+		m.Fail("members", "this node, %q, is not among them", self)
+	}
+}
+
+// witnesses marks members that only vote.
+func (c *Cluster) witnesses(m *document.Map) {
+	stores := len(c.Members)
+	for _, it := range m.Texts("witness") {
+		i := slices.IndexFunc(c.Members, func(x Member) bool { return x.Name == it.Text })
+		switch {
+		case i < 0:
+			m.FailAt(it.Line, "witness: %q is not a member", it.Text)
+		case c.Members[i].Witness:
+			m.FailAt(it.Line, "witness: %q stands twice", it.Text)
+		default:
+			c.Members[i].Witness = true
+			stores--
+		}
+	}
+	if len(c.Members) > 0 && stores == 0 {
+		m.Fail("witness", "every member is a witness; somebody has to store the messages")
+	}
+}
+
+// plaintext holds the border: traffic between hosts is not encrypted yet, so it may not leave this one.
+func (c *Cluster) plaintext(m *document.Map) {
+	if !c.InsecurePlaintext {
+		m.Fail("insecure_plaintext", "must be true: this build has no TLS between members")
+		return
+	}
+	if c.Listen != "" && document.HostPort(c.Listen, true) == nil && !loopback(c.Listen) {
+		m.Fail("listen", "%s is not a loopback address, and plaintext stays on this host", c.Listen)
+	}
+	for _, x := range c.Members {
+		if document.HostPort(x.Address, false) == nil && !loopback(x.Address) {
+			m.Fail("members", "%s at %s is not a loopback address, and plaintext stays on this host", x.Name, x.Address)
+		}
+	}
+}
