@@ -242,6 +242,12 @@ func TestSequenceSkipsUnanswered(t *testing.T) {
 		}
 		s.ResetOut()
 	}
+	s.sequence, s.enquiry = 40, 40 // an enquire_link that awaits its answer
+	s.Send(0, request(pdu.SubmitSM, 0), 0)
+	if got := pdu.ParseHeader(s.Out()).Sequence; got != 41 {
+		t.Fatalf("sequence_number %d, want 41", got)
+	}
+	s.ResetOut()
 	for range 100_000 { // the peer never answers four of them and answers the others at once
 		if s.Send(0, request(pdu.SubmitSM, 0), 0) {
 			q := pdu.ParseHeader(s.Out()).Sequence

@@ -127,7 +127,7 @@ func (s *Session) nextSequence() uint32 {
 		if s.sequence++; s.sequence > maxSequence {
 			s.sequence = 1
 		}
-		if s.window.free(q) && q != s.enquiry && q != s.unbind {
+		if s.window.free(q) && q != s.enquiry {
 			s.lates.forget(q)
 			return q
 		}

@@ -103,7 +103,11 @@ func TestCallbacksMayEnd(t *testing.T) {
 		var m *meddler
 		m = &meddler{do: func(s *Session, now int64) {
 			if strings.HasPrefix(m.seen[len(m.seen)-1], kind) {
+				carried := s.carry
 				s.End(now)
+				if s.carry != carried {
+					t.Errorf("%s: p went back to the pool in the middle of its callback", kind)
+				}
 				s.Reply(pdu.DeliverSM, pdu.ROK, 1, nil) // too late, and harmless
 			}
 		}}

@@ -18,7 +18,7 @@ type talker struct {
 }
 
 func (t *talker) Request(s *Session, now int64, h pdu.Header, p []byte) {
-	fmt.Fprintf(&t.events, "request %v %d %x\n", h.Command, h.Sequence, p)
+	fmt.Fprintf(&t.events, "request %v %d %x, %d octets within reach\n", h.Command, h.Sequence, p, cap(p))
 	t.owed = append(t.owed, h)
 	if h.Command == pdu.AlertNotification {
 		t.owed = t.owed[:len(t.owed)-1]
