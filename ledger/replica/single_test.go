@@ -79,7 +79,8 @@ func TestSingleIdleDoesNothing(t *testing.T) {
 		t.Error("wants to be ticked")
 	}
 	after := h.db.Stats()
-	if after.Queued != 0 || after.Appends > before.Appends+1 || after.Syncs > before.Syncs {
+	requests := func(s journal.Stats) uint64 { return s.Appends + uint64(s.Queued) }
+	if requests(after) != requests(before) || after.Syncs != before.Syncs {
 		t.Errorf("an idle lane writes: %+v, then %+v", before, after)
 	}
 }
