@@ -179,7 +179,7 @@ func TestEnrollRefuses(t *testing.T) {
 // TestEngineCloseWhileInUse: wakers, posters and enrollers go on while the engine closes. Nothing hangs, nothing writes to a
 // descriptor that is somebody else's by then, and what was opened is closed.
 func TestEngineCloseWhileInUse(t *testing.T) {
-	for range 10 {
+	for range 3 {
 		e := start(t, Options{Loops: 2}, nil)
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
