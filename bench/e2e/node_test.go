@@ -84,7 +84,6 @@ func catalog(carrierPorts []int) map[string]string {
 	return map[string]string{
 		"carriers.yaml": carriers.String(), "rates.csv": rates.String(), "routes.csv": routes.String(),
 		"networks.csv": "prefix,country,mcc,mnc,network\n49,DE,262,,\n49151,DE,262,01,Telekom\n49152,DE,262,02,Vodafone\n",
-		"mo.yaml":      "mo: []\n",
 		"clients.yaml": "clients:" + client("demo", "1000000") + client("poor", "0.05"),
 	}
 }

@@ -14,13 +14,14 @@ import (
 
 // ClientOptions describes a simulated client: an ESME and its binds.
 type ClientOptions struct {
-	Address            string // host:port of the appliance
-	SystemID, Password string
-	SystemType         string
-	Bind               string // "trx" (default), or "txrx": a transmitter and a receiver for each connection
-	Connections        int    // 0 = 1, at most 1000
-	Window             int    // unanswered submit_sm per bind; 0 = 100
-	Reconnect          bool   // bind again when a connection ends
+	Address     string `json:"address"` // host:port of the appliance
+	SystemID    string `json:"system_id"`
+	Password    string `json:"password,omitempty"`
+	SystemType  string `json:"system_type,omitempty"`
+	Bind        string `json:"bind"`        // "trx" (default), or "txrx": a transmitter and a receiver for each connection
+	Connections int    `json:"connections"` // 0 = 1, at most 1000
+	Window      int    `json:"window"`      // unanswered submit_sm per bind; 0 = 100
+	Reconnect   bool   `json:"reconnect"`   // bind again when a connection ends
 }
 
 func (o *ClientOptions) fill() error {
@@ -44,7 +45,7 @@ func (o *ClientOptions) fill() error {
 	return nil
 }
 
-// Client is a bound simulated client that makes one run. Dial, Run, AwaitReceipts, Report, Close, in this order.
+// Client is a simulated client that makes one run. NewClient, Dial, Run, AwaitReceipts, Report, Close, in this order.
 // Report, Account and Observe may be called from any goroutine at any time.
 type Client struct {
 	o      ClientOptions
@@ -82,8 +83,8 @@ type clientCounters struct {
 	sample   string // the first receipt found wrong
 }
 
-// Dial binds all connections. The error is a *BindError when the appliance refused.
-func Dial(ctx context.Context, o ClientOptions) (*Client, error) {
+// NewClient makes a client that is not bound yet: carriers in the same process can be given its Observe before.
+func NewClient(o ClientOptions) (*Client, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
@@ -91,16 +92,33 @@ func Dial(ctx context.Context, o ClientOptions) (*Client, error) {
 	c.book.run = rand.Uint32()
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.n.statuses = map[pdu.Status]int64{}
-	for i := range o.Connections {
+	return c, nil
+}
+
+// Dial binds all connections, once. The error is a *BindError when the appliance refused; Close in any case.
+func (c *Client) Dial(ctx context.Context) error {
+	for i := range c.o.Connections {
 		for _, command := range c.commands() {
 			s, err := c.bind(ctx, command)
 			if err != nil {
-				c.Close()
-				return nil, fmt.Errorf("bind %d of %d to %s as %q: %w", i+1, o.Connections, o.Address, o.SystemID, err)
+				return fmt.Errorf("bind %d of %d to %s as %q: %w", i+1, c.o.Connections, c.o.Address, c.o.SystemID, err)
 			}
 			c.done.Add(1)
 			go c.keep(s)
 		}
+	}
+	return nil
+}
+
+// Dial makes a client and binds it.
+func Dial(ctx context.Context, o ClientOptions) (*Client, error) {
+	c, err := NewClient(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Dial(ctx); err != nil {
+		c.Close()
+		return nil, err
 	}
 	return c, nil
 }

@@ -11,15 +11,15 @@ import (
 
 // Load is what a client sends in its run.
 type Load struct {
-	Count      int64         // messages, at most 67,108,864
-	Rate       float64       // submit_sm per second over all binds; 0 = as the windows allow
-	Duration   time.Duration // no new message after it; 0 = no limit
-	Receipts   bool          // ask for them
-	From       string        // sender; "smsbench" when empty
-	To         string        // beginning of the destinations, digits; 8 digits of the index follow. "491510" when empty
-	TextLen    int           // octets, 18 to 160; 0 = 60
-	RetryAfter time.Duration // before a throttled message is sent again; 0 = 100 ms
-	Drain      time.Duration // how long to wait for answers after the last progress; 0 = 30 s
+	Count      int64         `json:"count"`          // messages, at most 67,108,864
+	Rate       float64       `json:"rate"`           // submit_sm per second over all binds; 0 = as the windows allow
+	Duration   time.Duration `json:"duration_ns"`    // no new message after it; 0 = no limit
+	Receipts   bool          `json:"receipts"`       // ask for them
+	From       string        `json:"from"`           // sender; "smsbench" when empty
+	To         string        `json:"to"`             // beginning of the destinations, digits; 8 digits of the index follow. "491510" when empty
+	TextLen    int           `json:"text_len"`       // octets, 18 to 160; 0 = 60
+	RetryAfter time.Duration `json:"retry_after_ns"` // before a throttled message is sent again; 0 = 100 ms
+	Drain      time.Duration `json:"drain_ns"`       // how long to wait for answers after the last progress; 0 = 30 s
 }
 
 const indexDigits = 8

@@ -112,8 +112,8 @@ func (n *Node) smpp(top *document.Map) {
 	m.Duration("enquire_link", &s.EnquireEvery, time.Second, time.Hour)
 	m.Duration("response_timeout", &s.ResponseTimeout, time.Second, time.Hour)
 	m.Duration("inactivity_timeout", &s.InactivityTimeout, 0, 24*time.Hour)
-	s.Allow = prefixes(m, "allow")
-	s.Deny = prefixes(m, "deny")
+	s.Allow = m.Prefixes("allow")
+	s.Deny = m.Prefixes("deny")
 	m.Close()
 }
 
@@ -134,19 +134,6 @@ func listeners(m *document.Map) []string {
 	}
 	if m.Has("listen") && len(items) == 0 {
 		m.Fail("listen", "names no address")
-	}
-	return l
-}
-
-func prefixes(m *document.Map, key string) []netip.Prefix {
-	var l []netip.Prefix
-	for _, it := range m.Texts(key) {
-		n, err := document.Prefix(it.Text)
-		if err != nil {
-			m.FailAt(it.Line, "%s: %v", key, err)
-			continue
-		}
-		l = append(l, n)
 	}
 	return l
 }

@@ -45,8 +45,8 @@ type Book struct {
 	Parked int         // ended, and the client has not taken the receipt
 	System *System     // of lane 0, nil elsewhere
 
-	// On is called after each record that Apply folded; m is nil for records about no message, and for a
-	// message that the record released. Nil while a log is replayed.
+	// On is called after each record that Apply folded; m is nil for records about no message. A message that
+	// ended and owes no receipt (m.Return is false) is released when On returns. Not called in a replay.
 	On func(r *ledger.Record, m *Msg) error
 
 	t       table
@@ -238,11 +238,13 @@ func (b *Book) record(index uint64, r *ledger.Record) error {
 	if m.moved {
 		b.moves[m.ID.Seq()] = !gone
 	}
+	if err := b.tell(r, m); err != nil {
+		return err
+	}
 	if gone {
 		b.release(m)
-		m = nil
 	}
-	return b.tell(r, m)
+	return nil
 }
 
 func (b *Book) tell(r *ledger.Record, m *Msg) error {
@@ -504,6 +506,7 @@ func (b *Book) returned(r *ledger.Record, m *Msg) error {
 	if m.State != StateEnded || !m.Return {
 		return bad(r, m, "no receipt is due")
 	}
+	m.Return = false
 	b.Parked--
 	if b.replay {
 		return nil

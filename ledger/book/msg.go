@@ -54,13 +54,15 @@ type Msg struct {
 	FinalStatus   uint32
 	next, prev    uint32 // leader: the list it stands in
 	slot          uint32
-	Note          uint32 // leader: free for the executor (session that a receipt is with)
+	Note          uint32 // leader: flags of the executor
+	With          uint32 // leader: the client's bind that its receipt is with
 	cid           [maxCarrierID]byte
 	err           [8]byte
 	cidLen        uint8
 	errLen        uint8
 	State         State
 	Phase         uint8 // leader: which decision is on its way; meaning is the executor's
+	Fails         uint8 // leader: answers with an error so far
 	Class         ledger.Class
 	Parts         uint8
 	N, Target     uint8

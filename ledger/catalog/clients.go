@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"smsplane/ledger"
@@ -41,7 +40,7 @@ func (p *parser) client(m *document.Map) Client {
 	binds(m, &c.MaxBinds)
 	tps(m, &c.TPS)
 	country(m, &c.Country)
-	c.Allow = prefixes(m, "allow")
+	c.Allow = m.Prefixes("allow")
 	statuses(m, &c.Statuses)
 	m.Duration("validity_default", &c.ValidityDefault, time.Minute, maxDuration)
 	m.Duration("validity_max", &c.ValidityMax, time.Minute, maxDuration)
@@ -80,23 +79,6 @@ func country(m *document.Map, v *string) {
 		return
 	}
 	*v = s
-}
-
-// prefixes reads a list of networks; an address alone is a network of one.
-func prefixes(m *document.Map, key string) []netip.Prefix {
-	var l []netip.Prefix
-	for _, it := range m.Texts(key) {
-		n, err := document.Prefix(it.Text)
-		if err != nil {
-			m.FailAt(it.Line, "%s: %v", key, err)
-			continue
-		}
-		l = append(l, n)
-	}
-	if m.Has(key) && len(l) == 0 {
-		m.Fail(key, "lets nobody in; leave the key out to let everybody in")
-	}
-	return l
 }
 
 func statuses(m *document.Map, s *Statuses) {

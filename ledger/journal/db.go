@@ -181,9 +181,16 @@ func (d *DB) fatal(err error) {
 // backgroundError hears of failed flushes and compactions. They end the process as a failed commit does:
 // what cannot be written to a table now will stop the writers soon, and the peer should lead before that.
 func (d *DB) backgroundError(err error) {
-	if !d.closing.Load() && !errors.Is(err, pebble.ErrCancelledCompaction) {
+	ours := d.closing.Load() || errors.Is(err, pebble.ErrCancelledCompaction)
+	if !ours && !pebble.IsCorruptionError(err) {
 		d.fatal(fmt.Errorf("store: background: %w", err))
 	}
+}
+
+// dataCorruption hears of damaged tables, which are told and survived: whoever reads the entry gets an error
+// that names it, and a check can go on to find the others.
+func (d *DB) dataCorruption(info pebble.DataCorruptionInfo) {
+	d.o.Logger.Error("the store has a damaged table", "dir", d.o.Dir, "file", info.Path)
 }
 
 // Get returns a copy of the value under key; nil, nil when there is none.

@@ -71,7 +71,7 @@ func (d *DB) pebbleOptions(readOnly bool) *pebble.Options {
 		L0StopWritesThreshold:       l0StopWrites,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, maxCompactions },
 		Logger:                      (*pebbleLogger)(d),
-		EventListener:               &pebble.EventListener{BackgroundError: d.backgroundError},
+		EventListener:               &pebble.EventListener{BackgroundError: d.backgroundError, DataCorruption: d.dataCorruption},
 	}
 	o.ApplyCompressionSettings(compression)
 	return o

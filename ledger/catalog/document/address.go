@@ -8,8 +8,26 @@ import (
 	"strings"
 )
 
-// Prefix reads a network, 10.0.0.0/8, or an address alone as a network of one.
-func Prefix(s string) (netip.Prefix, error) {
+// Prefixes reads a list of networks such as 10.0.0.0/8; an address alone is a network of one. An empty list
+// is a problem: nobody means it.
+func (m *Map) Prefixes(key string) []netip.Prefix {
+	var l []netip.Prefix
+	items := m.Texts(key)
+	for _, it := range items {
+		n, err := prefix(it.Text)
+		if err != nil {
+			m.FailAt(it.Line, "%s: %v", key, err)
+			continue
+		}
+		l = append(l, n)
+	}
+	if m.Has(key) && len(items) == 0 {
+		m.Fail(key, "lists nothing; leave the key out")
+	}
+	return l
+}
+
+func prefix(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}

@@ -1,0 +1,17 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"smsplane/dataplane"
+)
+
+func main() {
+	c := cli{out: os.Stdout, err: os.Stderr, node: node{
+		serve: dataplane.Serve,
+		check: dataplane.CheckConfig,
+		open:  dataplane.OpenOffline,
+	}}
+	os.Exit(c.run(context.Background(), os.Args[1:]))
+}

@@ -1,0 +1,110 @@
+package dataplane
+
+import (
+	"smsplane/ledger"
+	"smsplane/ring"
+)
+
+// eventKind says what crosses between a loop and the executor.
+type eventKind uint8
+
+const (
+	// From a loop up to the executor.
+	evBlock       eventKind = iota + 1 // lane, data: a sealed block of accepted messages
+	evAnswer                           // session (link), id, status, data: the carrier's id
+	evLate                             // the same, after the answer's time was over
+	evLost                             // session (link), id: written, and no answer will come
+	evUnsent                           // session (link), id: never written
+	evFromCarrier                      // session (link), seq, status: command, data: deliver_sm or data_sm
+	evReturned                         // session (client), id, status: the answer to a deliver_sm of ours
+	evUnreturned                       // session (client), id: no answer will come
+	evClientUp                         // session (client), id: account, seq: deliver window, status: 1 if it receives
+	evClientDown                       // session (client)
+	evLinkUp                           // session (link)
+	evLinkDown                         // session (link)
+
+	// From the executor down to a loop.
+	evCommitted // lane: its oldest block is committed
+	evSend      // session (link), id, data: PDU, at: end of validity, seq: priority, status: registered_delivery
+	evReply     // session (link), seq, status, id: command of the request
+	evDeliver   // session (client), id, data: deliver_sm
+)
+
+// event is what rings carry: 72 octets; data aliases a block or an arena that nobody changes.
+type event struct {
+	kind    eventKind
+	lane    uint16
+	session uint32
+	seq     uint32
+	status  uint32
+	id      ledger.MsgID
+	at      int64
+	data    []byte
+}
+
+const ringSize = 1 << 14
+
+// outbox is the producer's end of a ring. What does not fit waits here, in order; its size is bounded by the
+// windows and blocks whose events it carries.
+type outbox struct {
+	ring    *ring.Ring[event]
+	waiting []event
+}
+
+func (o *outbox) push(e event) { o.waiting = append(o.waiting, e) }
+
+// flush passes on what fits; it reports how many events it passed and whether all did.
+func (o *outbox) flush() (n int, all bool) {
+	for n < len(o.waiting) {
+		slots := o.ring.Reserve(len(o.waiting) - n)
+		if len(slots) == 0 {
+			break
+		}
+		n += copy(slots, o.waiting[n:])
+		o.ring.Commit(len(slots))
+	}
+	if n == len(o.waiting) {
+		clear(o.waiting)
+		o.waiting = o.waiting[:0]
+		return n, true
+	}
+	rest := copy(o.waiting, o.waiting[n:])
+	clear(o.waiting[rest:])
+	o.waiting = o.waiting[:rest]
+	return n, false
+}
+
+// drain hands at most limit events to f.
+func drain(r *ring.Ring[event], limit int, f func(e *event)) (n int) {
+	for n < limit {
+		es := r.Peek(limit - n)
+		if len(es) == 0 {
+			break
+		}
+		for i := range es {
+			f(&es[i])
+			es[i].data = nil
+		}
+		r.Release(len(es))
+		n += len(es)
+	}
+	return n
+}
+
+// arena hands out copies of short byte strings from large pieces, so that a message costs no allocation.
+type arena struct{ free []byte }
+
+const arenaBytes = 64 << 10
+
+func (a *arena) copy(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	if len(b) > len(a.free) {
+		a.free = make([]byte, max(arenaBytes, len(b)))
+	}
+	n := copy(a.free, b)
+	c := a.free[:n:n]
+	a.free = a.free[n:]
+	return c
+}

@@ -1,0 +1,398 @@
+package dataplane
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"smsplane/dataplane/entry"
+	"smsplane/dataplane/transport"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/journal"
+	"smsplane/pdu"
+	"smsplane/ring"
+	"smsplane/router"
+	"smsplane/router/verifier"
+)
+
+// executor polls the lane agents and the workers of layers 3 to 8, run to completion, and parks until there
+// is work or the earliest time that something is due. All it holds is touched by its goroutine alone; others
+// reach it over the loops' rings, or with call.
+type executor struct {
+	log    *slog.Logger
+	db     *journal.DB
+	clock  func() int64
+	rand   *rand.Rand
+	bell   *ring.Bell
+	ports  []*loopPort
+	lanes  []*lane
+	engine *transport.Engine
+
+	// The catalog in force, compiled. Loops read shared; the rest is the executor's.
+	shared *atomic.Pointer[router.Table]
+	table  *router.Table
+	facts  *verifier.Facts
+	recent *router.Recent
+
+	accounts map[uint32]*entry.Account
+	carriers map[uint16]*carrier
+	links    map[uint32]*linkSession
+	clients  map[uint32]*clientSession
+
+	external, routers, verifiers, senders, billers *layer
+	receiver                                       receiverCounts
+
+	maxWindow   uint64 // entries of a lane's log above which stragglers are moved out of it
+	maxResident int64  // bytes of a lane's blocks kept in memory
+
+	now     int64
+	plan    ledger.Route
+	view    pdu.Message
+	receipt pdu.Receipt
+	early   early
+	forms   forms
+	counts  execCounts
+	second  int64
+	sweeper int64
+
+	onCatalog func() // the catalog in force changed
+
+	woken  atomic.Bool
+	mu     sync.Mutex
+	calls  []func()
+	queued atomic.Int32
+	failed chan error
+	halt   bool
+	done   chan struct{}
+}
+
+type execCounts struct {
+	strayAnswers, repeatedReceipts, malformed, unwanted uint64
+}
+
+type receiverCounts struct{ messages uint64 }
+
+// loopPort is the executor's end of the rings to one loop.
+type loopPort struct {
+	outbox
+	up    *ring.Ring[event]
+	index int
+}
+
+// sweepEvery is how often a part of each lane's table is looked through for timeouts.
+const sweepEvery = int64(100 * time.Millisecond)
+
+func (x *executor) run() {
+	defer close(x.done)
+	ready := x.ready
+	for !x.halt {
+		x.now = x.clock()
+		if x.turn(x.now) == 0 {
+			if d := x.next(x.now) - x.now; d > 0 {
+				x.bell.Wait(time.Duration(min(d, int64(idleFor))), ready)
+			}
+		}
+	}
+}
+
+// idleFor bounds how long the executor sleeps without looking at its clocks.
+const idleFor = 100 * time.Millisecond
+
+// ready is asked by the bell before it sleeps: is there anything that somebody rang for?
+func (x *executor) ready() bool {
+	if x.woken.Load() || x.queued.Load() > 0 {
+		return true
+	}
+	for _, p := range x.ports {
+		if p.up.Len() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// turn does all there is to do now, in the order in which a message passes.
+func (x *executor) turn(now int64) (n int) {
+	n += x.runCalls()
+	for _, p := range x.ports {
+		n += drain(p.up, ringSize, func(e *event) { x.handle(p, e, now) })
+	}
+	x.woken.Store(false)
+	for _, l := range x.lanes {
+		n += l.work(now)
+	}
+	n += x.pull(now)
+	for _, l := range x.lanes {
+		if l.cut(now, false) {
+			n++
+		}
+		l.flush(now)
+	}
+	x.timers(now)
+	for _, p := range x.ports {
+		if k, all := p.flush(); k > 0 || !all {
+			x.engine.Wake(p.index)
+			if !all {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (x *executor) timers(now int64) {
+	if now >= x.sweeper {
+		x.sweeper = now + sweepEvery
+		for _, l := range x.lanes {
+			if l.leading {
+				l.sweep(now)
+			}
+		}
+	}
+	if now >= x.second {
+		x.second = now + int64(time.Second)
+		for _, l := range []*layer{x.external, x.routers, x.verifiers, x.senders, x.billers} {
+			l.rate.sample(l.messages)
+		}
+		seen := map[*link]bool{}
+		for _, s := range x.links {
+			if !seen[s.link] {
+				seen[s.link] = true
+				s.link.rate.sample(s.link.sent)
+			}
+		}
+	}
+}
+
+// next is when something is due by itself.
+func (x *executor) next(now int64) int64 {
+	at := min(x.sweeper, x.second)
+	for _, l := range x.lanes {
+		at = min(at, l.next(now))
+	}
+	for _, c := range x.carriers {
+		at = min(at, c.due(x, now))
+	}
+	return at
+}
+
+// due is when a carrier with messages waiting can take one: its rate, its rest after throttling, a worker.
+func (c *carrier) due(x *executor, now int64) int64 {
+	waiting := 0
+	for _, n := range c.waiting {
+		waiting += n
+	}
+	at := int64(never)
+	if waiting == 0 {
+		return at
+	}
+	for _, s := range c.sessions {
+		if s.credit() > 0 {
+			at = min(at, max(s.restTil, s.link.bucket.Next(now)))
+		}
+	}
+	if at == never {
+		return at
+	}
+	return max(at, x.senders.wait(now))
+}
+
+func (x *executor) handle(p *loopPort, e *event, now int64) {
+	switch e.kind {
+	case evBlock:
+		l := x.lanes[e.lane]
+		l.propose(e.data, proposal{entry: true})
+	case evAnswer, evLate, evLost, evUnsent:
+		x.fromLink(e, now)
+	case evFromCarrier:
+		if s := x.links[e.session]; s != nil {
+			x.fromCarrier(s, e, now)
+		}
+	case evReturned, evUnreturned:
+		s := x.clients[e.session]
+		l := x.lanes[e.id.Lane()]
+		if e.kind == evReturned {
+			l.returned(s, e, now)
+		} else {
+			l.unreturned(s, e, now)
+		}
+	case evClientUp:
+		x.clientUp(p, e)
+	case evClientDown:
+		x.clientDown(e.session)
+	case evLinkUp:
+		if s := x.links[e.session]; s != nil {
+			s.up = true
+			s.carrier.sessions = append(s.carrier.sessions, s)
+		}
+	case evLinkDown:
+		x.linkDown(e.session)
+	}
+}
+
+func (x *executor) fromLink(e *event, now int64) {
+	s := x.links[e.session]
+	if s == nil {
+		panic("dataplane: an event of a link session that is unknown or already gone")
+	}
+	l := x.lanes[e.id.Lane()]
+	switch e.kind {
+	case evAnswer:
+		l.answered(s, e, now)
+		return
+	case evLate:
+		l.late(e, now)
+		return
+	}
+	m := l.book.Get(e.id)
+	if m == nil || m.Phase != phaseSent || m.Link != s.id {
+		x.counts.strayAnswers++
+		return
+	}
+	s.out--
+	if e.kind == evLost {
+		l.lost(m, now)
+	} else {
+		l.unsent(m, now)
+	}
+}
+
+func (x *executor) clientUp(p *loopPort, e *event) {
+	if e.status == 0 {
+		return
+	}
+	l := x.lanes[e.lane]
+	s := &clientSession{id: e.session, account: uint32(e.id), lane: l, loop: p.index, credit: int(e.seq)}
+	x.clients[s.id] = s
+	r := l.returnsOf(s.account)
+	r.binds = append(r.binds, s)
+	l.give(r)
+}
+
+func (x *executor) clientDown(id uint32) {
+	s := x.clients[id]
+	if s == nil {
+		return
+	}
+	delete(x.clients, id)
+	r := s.lane.returnsOf(s.account)
+	for i, b := range r.binds {
+		if b == s {
+			r.binds = append(r.binds[:i], r.binds[i+1:]...)
+			break
+		}
+	}
+}
+
+// linkDown forgets a session; every message it had was answered, lost or unsent before, save those whose
+// DISPATCH is still on its way: they find it gone.
+func (x *executor) linkDown(id uint32) {
+	s := x.links[id]
+	if s == nil {
+		return
+	}
+	s.up = false
+	c := s.carrier
+	for i, o := range c.sessions {
+		if o == s {
+			c.sessions = append(c.sessions[:i], c.sessions[i+1:]...)
+			break
+		}
+	}
+	delete(x.links, id)
+}
+
+// reply answers a carrier's request over the session it came by, if that still exists.
+func (x *executor) reply(session uint32, c pdu.Command, seq uint32, st pdu.Status) {
+	if s := x.links[session]; s != nil {
+		x.ports[s.loop].push(event{kind: evReply, session: session, seq: seq, status: uint32(st), id: ledger.MsgID(c)})
+	}
+}
+
+func (x *executor) carrier(n uint16) *carrier {
+	c := x.carriers[n]
+	if c == nil {
+		c = &carrier{n: n}
+		x.carriers[n] = c
+	}
+	return c
+}
+
+// post runs f on the executor, soon. call waits until it has run; it reports false when the executor is gone.
+func (x *executor) post(f func()) {
+	x.mu.Lock()
+	x.calls = append(x.calls, f)
+	x.queued.Store(int32(len(x.calls)))
+	x.mu.Unlock()
+	x.bell.Ring()
+}
+
+func (x *executor) call(f func()) bool {
+	ran := make(chan struct{})
+	x.post(func() { f(); close(ran) })
+	select {
+	case <-ran:
+		return true
+	case <-x.done:
+		return false
+	}
+}
+
+func (x *executor) runCalls() int {
+	if x.queued.Load() == 0 {
+		return 0
+	}
+	x.mu.Lock()
+	calls := x.calls
+	x.calls = nil
+	x.queued.Store(0)
+	x.mu.Unlock()
+	for _, f := range calls {
+		f()
+	}
+	return len(calls)
+}
+
+// fail ends the node: the books can no longer be trusted to follow the log. It is told once.
+func (x *executor) fail(err error) {
+	select {
+	case x.failed <- err:
+	default:
+	}
+}
+
+// lead brings a lane's live messages back to work after its log was applied to the end: what was with a
+// carrier when the process died is in doubt now.
+func (l *lane) lead(now int64) (doubts int) {
+	l.leading = true
+	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
+		if m.State < book.StateTaken || m.State == book.StateDoubt {
+			m.Note |= noteWaiting
+			if a := l.x.accounts[m.Account]; a != nil {
+				a.Waiting.Add(1)
+			}
+		}
+		switch m.State {
+		case book.StateAccepted:
+			if m.Committed == 0 {
+				m.Committed = now
+			}
+			l.toRouting(m)
+		case book.StateRouted:
+			l.enqueue(m, now)
+		case book.StateDispatched:
+			doubts++
+			l.lost(m, now)
+		case book.StateDoubt:
+			l.doubt(m, now)
+		case book.StateTaken:
+			m.Phase = phaseAwaiting
+		case book.StateEnded:
+			l.toReturning(m, false)
+		}
+	})
+	return doubts
+}

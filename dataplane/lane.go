@@ -1,0 +1,380 @@
+package dataplane
+
+import (
+	"container/heap"
+	"fmt"
+	"time"
+
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/journal"
+	"smsplane/ledger/replica"
+	"smsplane/pdu"
+)
+
+// lane is the agent of one lane: it proposes blocks, applies what is committed, and decides what happens to
+// each message next. Its decisions are records in the lane's state block; their effects on the outside
+// (bytes to a carrier, an answer, a receipt to a client) wait until the record is committed.
+type lane struct {
+	n    uint16
+	x    *executor
+	loop int // loop that serves its clients
+	book *book.Book
+	log  *journal.Log
+	rep  *replica.Replica
+
+	routing, verifying book.List
+	queues             map[uint16]*[ledger.Classes]book.List // by carrier
+	returns            map[uint32]*returns                   // by account
+	resting            restHeap
+
+	chunk    []byte
+	open     []byte // state block under construction
+	records  int
+	acks     []ack
+	proposed []proposal
+	head     int
+
+	sweepAt  uint32
+	flushAt  int64
+	leading  bool
+	view     pdu.Message
+	scratch  []byte
+	stateOut int // state blocks on their way
+	evictAt  uint64
+	mo       ledger.MsgID // last id given to a message from a carrier
+	idText   []byte
+	tlvs     []byte
+	paper    []byte // deliver_sm for clients are written here, one behind the other
+}
+
+// ack is a deliver_sm_resp that a carrier gets once the block is committed.
+type ack struct {
+	session uint32
+	seq     uint32
+	command pdu.Command
+}
+
+// proposal is a block of ours on its way.
+type proposal struct {
+	first *byte // tells it from blocks that other processes proposed
+	entry bool
+	acks  []ack
+}
+
+// Bounds of a lane's work in one turn, so that no lane keeps the others waiting.
+const (
+	turnBudget   = 2048
+	stateBytes   = 96 << 10
+	statePiped   = 3
+	flushEvery   = 20 * time.Millisecond
+	flushEntries = 2048
+	chunkBytes   = 1 << 20
+)
+
+func (l *lane) begin() {
+	if l.records > 0 {
+		return
+	}
+	if cap(l.chunk)-len(l.chunk) < stateBytes+16<<10 {
+		l.chunk = make([]byte, 0, chunkBytes)
+	}
+	l.open = ledger.OpenBlock(l.chunk[len(l.chunk):])
+}
+
+// recorded notes that a record was appended to the open state block.
+func (l *lane) recorded(now int64) {
+	l.records++
+	if len(l.open) >= stateBytes {
+		l.cut(now, true)
+	}
+}
+
+// cut proposes the open state block. A small one waits while others are on their way.
+func (l *lane) cut(now int64, force bool) bool {
+	if l.records == 0 || !force && l.stateOut >= statePiped {
+		return false
+	}
+	b := ledger.SealBlock(l.open, l.n, l.records, now)
+	if end := len(l.chunk) + len(b); end <= cap(l.chunk) {
+		l.chunk = l.chunk[:end]
+	}
+	acks := l.acks
+	l.open, l.records, l.acks = nil, 0, nil
+	l.stateOut++
+	l.propose(b[:len(b):len(b)], proposal{acks: acks})
+	return true
+}
+
+// propose hands a block to raft. On one host nothing is ever dropped; what drops here would leave sessions
+// waiting for ever, so the process ends and recovers instead.
+func (l *lane) propose(b []byte, p proposal) {
+	if !l.rep.Propose(b) {
+		l.x.fail(fmt.Errorf("lane %d: a proposal was dropped", l.n))
+		return
+	}
+	p.first = &b[0]
+	l.proposed = append(l.proposed, p)
+}
+
+// work is one turn of the agent.
+func (l *lane) work(now int64) (n int) {
+	n, err := l.rep.DoWork(now, l.apply)
+	if err != nil {
+		l.x.fail(fmt.Errorf("lane %d: %w", l.n, err))
+		return 0
+	}
+	if !l.leading {
+		return n
+	}
+	n += l.wake(now)
+	n += l.route(now)
+	n += l.verify(now)
+	return n
+}
+
+// apply folds a committed block and does what waited for it.
+func (l *lane) apply(index uint64, block []byte) error {
+	if err := l.book.Apply(index, block); err != nil {
+		return err
+	}
+	if block == nil || l.head == len(l.proposed) || l.proposed[l.head].first != &block[0] {
+		return nil
+	}
+	p := &l.proposed[l.head]
+	if p.entry {
+		l.x.ports[l.loop].push(event{kind: evCommitted, lane: l.n})
+	} else {
+		l.stateOut--
+	}
+	for _, a := range p.acks {
+		l.x.reply(a.session, a.command, a.seq, pdu.ROK)
+	}
+	*p = proposal{}
+	if l.head++; l.head == len(l.proposed) {
+		l.proposed, l.head = l.proposed[:0], 0
+	} else if l.head > 4096 {
+		l.proposed = l.proposed[:copy(l.proposed, l.proposed[l.head:])]
+		l.head = 0
+	}
+	return nil
+}
+
+// on hears of every record that the book folded.
+func (l *lane) on(r *ledger.Record, m *book.Msg) error {
+	switch r.Kind {
+	case ledger.KindAccept:
+		m.Committed = l.x.now
+		m.Note |= noteWaiting
+		l.x.external.messages++
+		l.x.external.latency.Add(l.x.now - m.Accepted)
+		if l.leading {
+			l.toRouting(m)
+		}
+	case ledger.KindDispatch:
+		if l.leading {
+			l.dispatched(m)
+		}
+	case ledger.KindFinal:
+		return l.ended(r, m)
+	case ledger.KindMO:
+		if l.leading {
+			l.toReturning(m, false)
+		}
+	case ledger.KindCatalog:
+		if l.leading {
+			return l.x.install()
+		}
+	}
+	return nil
+}
+
+func (l *lane) toRouting(m *book.Msg) {
+	m.Phase = phaseRouting
+	l.book.Push(&l.routing, m)
+}
+
+// rest puts a message aside until at; what it was doing is in phase.
+func (l *lane) rest(m *book.Msg, phase uint8, at int64) {
+	m.Phase = phase
+	heap.Push(&l.resting, restEntry{at, m.ID})
+}
+
+// wake brings back what is due.
+func (l *lane) wake(now int64) (n int) {
+	for len(l.resting) > 0 && l.resting[0].at <= now && n < turnBudget {
+		e := heap.Pop(&l.resting).(restEntry)
+		n++
+		m := l.book.Get(e.id)
+		if m == nil {
+			continue
+		}
+		switch m.Phase {
+		case phaseResting:
+			l.enqueue(m, now)
+		case phaseHeld:
+			m.Phase = phaseVerifying
+			l.book.Push(&l.verifying, m)
+		case phaseReturnRest:
+			l.toReturning(m, true)
+		}
+	}
+	return n
+}
+
+// next is the earliest time at which the lane has something to do by itself.
+func (l *lane) next(now int64) int64 {
+	at := int64(never)
+	if len(l.resting) > 0 {
+		at = l.resting[0].at
+	}
+	if l.book.Dirty() {
+		at = min(at, l.flushAt)
+	}
+	if l.routing.Len() > 0 {
+		at = min(at, l.x.routers.wait(now))
+	}
+	if l.verifying.Len() > 0 {
+		at = min(at, l.x.verifiers.wait(now))
+	}
+	return at
+}
+
+// flush persists the fold when enough has changed or some time has passed.
+func (l *lane) flush(now int64) {
+	if !l.book.Dirty() {
+		l.flushAt = now + int64(flushEvery)
+		return
+	}
+	if now < l.flushAt && l.book.Pending() < flushEntries {
+		return
+	}
+	l.flushNow(now)
+}
+
+func (l *lane) flushNow(now int64) {
+	l.flushAt = now + int64(flushEvery)
+	if err := l.tidy(); err != nil {
+		l.x.fail(err)
+		return
+	}
+	w := journal.NewBatch()
+	if err := l.book.Flush(w); err != nil {
+		l.x.fail(fmt.Errorf("lane %d: %w", l.n, err))
+		return
+	}
+	n := l.book.Flushes()
+	l.x.db.Write(w, func() { l.x.post(func() { l.book.Stored(n) }) })
+	l.log.DropBelow(l.book.LowWater())
+}
+
+// tidy keeps the log's window small: when it has outgrown its bound, the few messages that live in its
+// oldest blocks move to keys of their own; and blocks beyond the memory budget leave memory.
+func (l *lane) tidy() error {
+	low := l.book.LowWater()
+	if last := l.log.Last(); last-low > l.x.maxWindow {
+		for range 64 {
+			n, err := l.book.Move(moveBelow)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				break
+			}
+		}
+	}
+	l.evictAt = max(l.evictAt, l.log.First())
+	for l.log.Resident() > l.x.maxResident && l.evictAt < l.book.Applied() {
+		l.log.Evict(l.evictAt)
+		l.evictAt++
+	}
+	return nil
+}
+
+// moveBelow is how many live messages a block may still have to be moved out of the log.
+const moveBelow = 64
+
+// sweep looks at a part of the table for messages whose time is over.
+func (l *lane) sweep(now int64) {
+	budget := max(1024, l.book.Slots()/40)
+	l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) })
+}
+
+// timeout ends what waited too long: validity in our queues, receipt_wait at the carrier.
+func (l *lane) timeout(m *book.Msg, now int64) {
+	switch m.Phase {
+	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseKept:
+		if now >= m.ValidUntil {
+			l.unlist(m)
+			l.expire(m, now)
+		}
+	case phaseAwaiting:
+		c := l.x.table.CarrierOf(m.Carrier)
+		if c != nil && now >= m.Answered+int64(c.ReceiptWait) {
+			l.final(m, ledger.Final{End: ledger.EndUnknown, Reason: ledger.ReasonReceiptWait}, now)
+		}
+	}
+}
+
+// unlist takes a message out of whatever list its phase says.
+func (l *lane) unlist(m *book.Msg) {
+	switch m.Phase {
+	case phaseRouting:
+		l.book.Remove(&l.routing, m)
+	case phaseVerifying:
+		l.book.Remove(&l.verifying, m)
+	case phaseQueued:
+		l.dequeue(m)
+	}
+}
+
+func (l *lane) expire(m *book.Msg, now int64) {
+	f := ledger.Final{End: ledger.EndExpired, Reason: ledger.ReasonValidity}
+	if m.State == book.StateDoubt { // it may have arrived: nobody can say that it expired
+		f = ledger.Final{End: ledger.EndUnknown, Reason: ledger.ReasonUnresolved}
+	}
+	l.final(m, f, now)
+}
+
+// final proposes the end of a message. The client pays as its contract says; a receipt is due if it asked.
+func (l *lane) final(m *book.Msg, f ledger.Final, now int64) {
+	f.Hold = m.Hold
+	if c := l.x.table.ClientOf(m.Account); c != nil && charges(c, m, f.End) {
+		f.Charge = m.Hold
+	}
+	f.Return = l.wantsReceipt(m, f.End)
+	l.leaveQueue(m)
+	m.Phase = phaseEnding
+	l.begin()
+	l.open = ledger.AppendFinal(l.open, l.x.billers.worker(), m.ID, now, &f)
+	l.recorded(now)
+}
+
+// leaveQueue counts a message out of what its client has waiting; once.
+func (l *lane) leaveQueue(m *book.Msg) {
+	if m.Note&noteWaiting != 0 {
+		m.Note &^= noteWaiting
+		if a := l.x.accounts[m.Account]; a != nil {
+			a.Waiting.Add(-1)
+		}
+	}
+}
+
+// restHeap orders what rests by time.
+type restHeap []restEntry
+
+type restEntry struct {
+	at int64
+	id ledger.MsgID
+}
+
+func (h restHeap) Len() int           { return len(h) }
+func (h restHeap) Less(i, j int) bool { return h[i].at < h[j].at }
+func (h restHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *restHeap) Push(v any)        { *h = append(*h, v.(restEntry)) }
+func (h *restHeap) Pop() any {
+	old := *h
+	v := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return v
+}

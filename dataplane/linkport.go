@@ -1,0 +1,138 @@
+package dataplane
+
+import (
+	"time"
+
+	"smsplane/dataplane/transport"
+	"smsplane/ledger"
+	"smsplane/pdu"
+	"smsplane/pdu/session"
+)
+
+// linkPort is a session with a carrier on its loop: it patches and writes what was dispatched, and sends
+// answers and receipts up.
+type linkPort struct {
+	port
+	id      uint32
+	config  session.Config
+	noTLVs  bool
+	wait    []event // dispatched and committed, waiting for the window; at most one window
+	head    int
+	closed  func(err error)
+	opened  func()
+	closing bool
+}
+
+// Opened implements transport.ConnHandler.
+func (k *linkPort) Opened(conn *transport.Conn, now int64) {
+	k.conn = conn
+	k.sess = session.New(k.config, k, now)
+	k.loop.links[k.id] = k
+	k.loop.up.push(event{kind: evLinkUp, session: k.id})
+	k.opened()
+	k.touch()
+}
+
+// Data implements transport.ConnHandler.
+func (k *linkPort) Data(_ *transport.Conn, now int64, b []byte) {
+	k.feed(now, b)
+	k.pump(now)
+}
+
+// Closed implements transport.ConnHandler.
+func (k *linkPort) Closed(_ *transport.Conn, now int64, err error) {
+	delete(k.loop.links, k.id)
+	k.sess.End(now)
+	for _, e := range k.wait[k.head:] {
+		k.loop.up.push(event{kind: evUnsent, session: k.id, id: e.id})
+	}
+	k.wait = nil
+	k.loop.up.push(event{kind: evLinkDown, session: k.id})
+	k.closed(err)
+}
+
+// unbind ends the session in order.
+func (k *linkPort) unbind(now int64) {
+	k.closing = true
+	k.sess.Unbind(now)
+	k.touch()
+}
+
+func (k *linkPort) send(e *event, now int64) {
+	if k.head == len(k.wait) {
+		k.wait, k.head = k.wait[:0], 0
+		if k.write(e, now) {
+			return
+		}
+	}
+	k.wait = append(k.wait, *e)
+}
+
+// pump writes what waited for the window.
+func (k *linkPort) pump(now int64) {
+	for k.head < len(k.wait) && k.write(&k.wait[k.head], now) {
+		k.wait[k.head] = event{}
+		k.head++
+	}
+}
+
+// write sends one message if the window has room.
+func (k *linkPort) write(e *event, now int64) bool {
+	if k.sess.Room() == 0 || k.conn.Congested() {
+		return false
+	}
+	l := k.loop
+	if st := l.view.Parse(e.data); st != pdu.ROK {
+		panic("dataplane: an accepted message no longer parses: " + st.String())
+	}
+	l.scratch = pdu.AppendTimeRelative(l.scratch[:0], time.Duration(max(e.at-now, int64(time.Second))))
+	hop := pdu.Hop{Priority: uint8(e.seq), Validity: l.scratch, Registered: uint8(e.status), NoTLVs: k.noTLVs}
+	if !k.sess.SendForward(now, &l.view, &hop, uint64(e.id)) {
+		return false
+	}
+	k.touch()
+	return true
+}
+
+// Request implements session.Handler: what carriers send is journaled before it is answered.
+func (k *linkPort) Request(s *session.Session, _ int64, h pdu.Header, p []byte) {
+	switch h.Command {
+	case pdu.DeliverSM, pdu.DataSM:
+		k.loop.up.push(event{kind: evFromCarrier, session: k.id, seq: h.Sequence, status: uint32(h.Command), data: k.loop.arena.copy(p)})
+	case pdu.AlertNotification: // has no answer, and nobody here asked for one
+	default:
+		s.Reply(h.Command, pdu.RInvCmdID, h.Sequence, nil)
+	}
+}
+
+// Response implements session.Handler.
+func (k *linkPort) Response(_ *session.Session, now int64, tag uint64, h pdu.Header, p []byte) {
+	k.answer(evAnswer, tag, h, p)
+	k.pump(now)
+}
+
+// Late implements session.LateHandler.
+func (k *linkPort) Late(_ *session.Session, _ int64, tag uint64, h pdu.Header, p []byte) {
+	k.answer(evLate, tag, h, p)
+}
+
+func (k *linkPort) answer(kind eventKind, tag uint64, h pdu.Header, p []byte) {
+	e := event{kind: kind, session: k.id, id: ledger.MsgID(tag), status: uint32(h.Status)}
+	if h.Status == pdu.ROK {
+		if id, ok := pdu.MessageID(p); ok {
+			e.data = k.loop.arena.copy(id)
+		}
+	}
+	k.loop.up.push(e)
+}
+
+// Lost implements session.Handler.
+func (k *linkPort) Lost(_ *session.Session, _ int64, tag uint64, _ session.Lost) {
+	k.loop.up.push(event{kind: evLost, session: k.id, id: ledger.MsgID(tag)})
+}
+
+// tick looks at the session's timers, and whether a peer that was behind has caught up.
+func (k *linkPort) tick(now int64) {
+	k.pump(now)
+	k.port.tick(now)
+}

@@ -1,0 +1,198 @@
+package dataplane
+
+import (
+	"sync/atomic"
+
+	"smsplane/dataplane/entry"
+	"smsplane/dataplane/transport"
+	"smsplane/ledger"
+	"smsplane/pdu"
+	"smsplane/pdu/session"
+	"smsplane/ring"
+)
+
+// loop is what a gnet loop owns: the desk with the open blocks of its lanes, client sessions, link sessions.
+// All of it is touched by that loop alone; the executor is reached over two rings.
+type loop struct {
+	index   int
+	engine  *transport.Engine
+	desk    *entry.Desk
+	clients map[uint32]*clientPort
+	links   map[uint32]*linkPort
+	dirty   []*port
+	arena   arena
+	view    pdu.Message
+	scratch []byte
+
+	up    outbox
+	down  *ring.Ring[event]
+	bell  *ring.Bell
+	ticks int
+
+	inflight atomic.Int64 // blocks of this loop that are not committed; read by the drain
+}
+
+// tickEvery is how many ticks of the engine (10 ms) pass between two looks at the timers of sessions.
+const tickEvery = 10
+
+// Turn implements transport.LoopHandler.
+func (l *loop) Turn(now int64) {
+	drain(l.down, ringSize, func(e *event) { l.handle(e, now) })
+	l.desk.Cut(now)
+	l.inflight.Store(int64(l.desk.InFlight()))
+	for i := 0; i < len(l.dirty); i++ { // a flush may close, and closing may dirty others
+		l.dirty[i].flush()
+	}
+	clear(l.dirty)
+	l.dirty = l.dirty[:0]
+	if n, all := l.up.flush(); n > 0 || !all {
+		l.bell.Ring()
+	}
+}
+
+// Tick implements transport.LoopHandler.
+func (l *loop) Tick(now int64) {
+	if l.ticks++; l.ticks%tickEvery != 0 {
+		return
+	}
+	for _, c := range l.clients {
+		c.tick(now)
+	}
+	for _, k := range l.links {
+		k.tick(now)
+	}
+}
+
+func (l *loop) handle(e *event, now int64) {
+	switch e.kind {
+	case evCommitted:
+		l.desk.Committed(e.lane, now)
+	case evSend:
+		if k := l.links[e.session]; k != nil {
+			k.send(e, now)
+		} else {
+			l.up.push(event{kind: evUnsent, session: e.session, id: e.id})
+		}
+	case evReply:
+		if k := l.links[e.session]; k != nil {
+			k.sess.Reply(pdu.Command(e.id), pdu.Status(e.status), e.seq, nil)
+			k.touch()
+		}
+	case evDeliver:
+		c := l.clients[e.session]
+		if c == nil || !c.bind.Deliver(now, e.data, e.id) {
+			l.up.push(event{kind: evUnreturned, session: e.session, id: e.id})
+		}
+	}
+}
+
+// Block implements entry.Up.
+func (l *loop) Block(lane uint16, block []byte) {
+	l.up.push(event{kind: evBlock, lane: lane, data: block})
+}
+
+// Answered implements entry.Up.
+func (l *loop) Answered(session uint32, id ledger.MsgID, st pdu.Status) {
+	l.up.push(event{kind: evReturned, session: session, id: id, status: uint32(st)})
+}
+
+// Unanswered implements entry.Up.
+func (l *loop) Unanswered(session uint32, id ledger.MsgID) {
+	l.up.push(event{kind: evUnreturned, session: session, id: id})
+}
+
+// port joins a connection and its protocol session.
+type port struct {
+	loop    *loop
+	conn    *transport.Conn
+	sess    *session.Session
+	dirty   bool
+	leaving bool
+	first   []byte // written before anything else: a bind_resp
+}
+
+// touch notes that the session has output.
+func (p *port) touch() {
+	if !p.dirty {
+		p.dirty = true
+		p.loop.dirty = append(p.loop.dirty, p)
+	}
+}
+
+// flush writes what the session has to say with one write, and closes the connection when it is done.
+func (p *port) flush() {
+	p.dirty = false
+	out := p.sess.Out()
+	if len(p.first) > 0 {
+		out = append(p.first, out...)
+		p.first = nil
+	}
+	if len(out) > 0 {
+		_ = p.conn.Write(out) // an error ends the connection; Closed says so
+		p.sess.ResetOut()
+	}
+	if p.leaving || p.sess.Done() {
+		p.conn.Close()
+	}
+}
+
+func (p *port) feed(now int64, b []byte) {
+	if err := p.sess.Feed(now, b); err != nil {
+		p.leaving = true
+	}
+	p.touch()
+}
+
+func (p *port) tick(now int64) {
+	if err := p.sess.Tick(now); err != nil {
+		p.leaving = true
+	}
+	if p.leaving || p.sess.Done() || len(p.sess.Out()) > 0 {
+		p.touch()
+	}
+}
+
+// clientPort is a client's bind on its loop.
+type clientPort struct {
+	port
+	bind   *entry.Session
+	open   clientOpen
+	closed func()
+}
+
+// clientOpen is what admission decided about a bind.
+type clientOpen struct {
+	id            uint32
+	account       *entry.Account
+	client        string
+	config        session.Config
+	deliverWindow int
+	resp          []byte
+}
+
+// Opened implements transport.ConnHandler.
+func (c *clientPort) Opened(conn *transport.Conn, now int64) {
+	c.conn = conn
+	c.bind = c.loop.desk.Open(c.open.id, c.open.account, c.open.client, c.open.config, c.touch, now)
+	c.sess = c.bind.Protocol()
+	c.first = c.open.resp
+	c.loop.clients[c.open.id] = c
+	receives := uint32(0)
+	if c.bind.Receives() {
+		receives = 1
+	}
+	c.loop.up.push(event{kind: evClientUp, session: c.open.id, lane: c.open.account.Lane, id: ledger.MsgID(c.open.account.Number),
+		seq: uint32(c.open.deliverWindow), status: receives})
+	c.touch()
+}
+
+// Data implements transport.ConnHandler.
+func (c *clientPort) Data(_ *transport.Conn, now int64, b []byte) { c.feed(now, b) }
+
+// Closed implements transport.ConnHandler.
+func (c *clientPort) Closed(_ *transport.Conn, now int64, _ error) {
+	delete(c.loop.clients, c.open.id)
+	c.bind.Close(now)
+	c.loop.up.push(event{kind: evClientDown, session: c.open.id})
+	c.closed()
+}

@@ -1,0 +1,25 @@
+package dataplane
+
+// phase is the leader's intention for a live message: the decision on its way, or the list it stands in. The
+// books (book.State) follow when the record is committed.
+//
+//	routing → verifying → queued → dispatching → sent → awaiting → ending → returning → with client → returned
+//	             │  ↑        ↑          │          │
+//	             └ resting ──┘ ←────────┴──────────┘ unsent, retry, next target, resend out of doubt
+const (
+	phaseNone        uint8 = iota
+	phaseRouting           // in the lane's router list
+	phaseVerifying         // in the lane's verifier list
+	phaseQueued            // in the internal queue of its carrier and class
+	phaseResting           // on the lane's timer heap, due later; then queued
+	phaseHeld              // on the timer heap; then verified again
+	phaseDispatching       // DISPATCH proposed; no byte was written
+	phaseSent              // the link has it
+	phaseAwaiting          // taken; a receipt may come
+	phaseKept              // in doubt by policy hold, or by an operator
+	phaseEnding            // FINAL proposed
+	phaseReturning         // in the client's receipt list
+	phaseReturnRest        // on the timer heap: the client could not take it just now
+	phaseReturned          // a bind of the client has the deliver_sm
+	phaseReleasing         // RETURN proposed
+)

@@ -1,0 +1,239 @@
+package dataplane
+
+import (
+	"bytes"
+
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/catalog"
+	"smsplane/pdu"
+	"smsplane/router"
+)
+
+// fromCarrier takes a deliver_sm or data_sm of a carrier: a receipt, or a message for one of our clients. It
+// is answered when the record about it is committed.
+func (x *executor) fromCarrier(s *linkSession, e *event, now int64) {
+	command := pdu.Command(e.status)
+	reply := ack{session: s.id, seq: e.seq, command: command}
+	if st := x.view.Parse(e.data); st != pdu.ROK {
+		x.counts.malformed++
+		x.reply(s.id, command, e.seq, st)
+		return
+	}
+	if !x.view.IsReceipt() && !x.view.IsIntermediate() && !x.view.LooksLikeReceipt() {
+		x.fromMobile(s, e, reply, now)
+		return
+	}
+	if !pdu.ParseReceipt(&x.view, &x.receipt) {
+		x.counts.malformed++
+		x.orphaned(s.carrier.n, e.data, &reply, now)
+		return
+	}
+	l, m := x.correlate(s.carrier.n, x.receipt.ID)
+	if m == nil {
+		x.orphaned(s.carrier.n, e.data, &reply, now)
+		return
+	}
+	l.received(m, &x.receipt, &reply, now)
+}
+
+// correlate finds the message that a carrier knows by an id. Carriers are known to write the id of the
+// answer in hex and that of the receipt in decimal, or the other way round, or to pad it: such a form counts
+// when it finds exactly one message of that carrier, sent to the receipt's number.
+func (x *executor) correlate(carrier uint16, id []byte) (*lane, *book.Msg) {
+	if l, m := x.byCarrierID(carrier, id); m != nil {
+		return l, m
+	}
+	var found *book.Msg
+	var in *lane
+	for _, form := range x.forms.of(id) {
+		l, m := x.byCarrierID(carrier, form)
+		if m == nil || m == found {
+			continue
+		}
+		if found != nil || !x.receiptFits(m) {
+			return nil, nil
+		}
+		in, found = l, m
+	}
+	return in, found
+}
+
+func (x *executor) byCarrierID(carrier uint16, id []byte) (*lane, *book.Msg) {
+	for _, l := range x.lanes {
+		if m := l.book.ByCarrierID(carrier, id); m != nil {
+			return l, m
+		}
+	}
+	return nil, nil
+}
+
+// receiptFits says that the receipt in the executor's view is about the number that m went to. A receipt's
+// source is the destination of its message (3.4 §4.6.1, Appendix B).
+func (x *executor) receiptFits(m *book.Msg) bool {
+	for _, a := range [...]struct {
+		addr     []byte
+		ton, npi uint8
+	}{{x.view.SrcAddr(), x.view.SrcTON(), x.view.SrcNPI()}, {x.view.DstAddr(), x.view.DstTON(), x.view.DstNPI()}} {
+		if n, ok := router.Normalize(a.addr, a.ton, a.npi, ""); ok && uint64(n) == m.Number {
+			return true
+		}
+	}
+	return false
+}
+
+// received journals a receipt for m, and the end of m if the receipt is final. reply, if any, goes out when
+// that is committed.
+func (l *lane) received(m *book.Msg, r *pdu.Receipt, reply *ack, now int64) {
+	x := l.x
+	x.receiver.messages++
+	if m.Phase != phaseAwaiting { // it has ended already; the first final receipt decided
+		x.counts.repeatedReceipts++
+		if reply != nil {
+			x.reply(reply.session, reply.command, reply.seq, pdu.ROK)
+		}
+		return
+	}
+	v := ledger.Receipt{State: uint8(r.State), Done: r.DoneDate, Err: r.Err, ID: r.ID}
+	end := endOf(r.State)
+	if c := x.table.CarrierOf(m.Carrier); end == ledger.EndDelivered && c != nil && c.Cost == catalog.ChargeDelivered {
+		v.Cost = m.Buy * ledger.Micro(m.Parts)
+	}
+	l.begin()
+	l.open = ledger.AppendReceipt(l.open, x.billers.worker(), m.ID, now, &v)
+	if reply != nil {
+		l.acks = append(l.acks, *reply)
+	}
+	l.recorded(now)
+	if !r.State.Final() {
+		return
+	}
+	n := router.Number(m.Number)
+	if end == ledger.EndDelivered {
+		x.recent.Delivered(m.Carrier, n, now, now-m.Answered)
+	} else {
+		x.recent.Failed(m.Carrier, n, now)
+	}
+	l.final(m, ledger.Final{End: end, Reason: ledger.ReasonReceipt}, now)
+}
+
+func endOf(s pdu.State) ledger.End {
+	switch s {
+	case pdu.StateDelivered:
+		return ledger.EndDelivered
+	case pdu.StateExpired:
+		return ledger.EndExpired
+	case pdu.StateUnknown:
+		return ledger.EndUnknown
+	}
+	return ledger.EndFailed
+}
+
+// orphaned keeps a receipt that fits no message, in lane 0: its message's answer may still come.
+func (x *executor) orphaned(carrier uint16, p []byte, reply *ack, now int64) {
+	l := x.lanes[0]
+	l.begin()
+	l.open = ledger.AppendOrphan(l.open, now, carrier, p)
+	if reply != nil {
+		l.acks = append(l.acks, *reply)
+	}
+	l.recorded(now)
+	x.early.add(carrier, x.receipt.ID, p)
+}
+
+// early remembers receipts that came before the answer they belong to, from the moment they arrive; the book
+// of lane 0 has them once they are committed.
+type early struct{ byID map[earlyKey][]byte }
+
+type earlyKey struct {
+	carrier uint16
+	id      string
+}
+
+const maxEarly = 1 << 16
+
+func (r *early) add(carrier uint16, id, p []byte) {
+	if len(id) == 0 || len(r.byID) >= maxEarly {
+		return
+	}
+	r.byID[earlyKey{carrier, string(id)}] = bytes.Clone(p)
+}
+
+// orphan finds a receipt that waits for that id.
+func (x *executor) orphan(carrier uint16, id []byte) []byte {
+	if len(x.early.byID) == 0 {
+		return nil
+	}
+	return x.early.byID[earlyKey{carrier, string(id)}]
+}
+
+// adopt gives an orphan to the message it turned out to be about.
+func (x *executor) adopt(l *lane, m *book.Msg, p []byte, now int64) {
+	var v pdu.Message
+	var r pdu.Receipt
+	if v.Parse(p) != pdu.ROK || !pdu.ParseReceipt(&v, &r) {
+		return
+	}
+	delete(x.early.byID, earlyKey{m.Carrier, string(r.ID)})
+	sys := x.lanes[0].book.System
+	for n, o := range sys.Orphans {
+		if o.Carrier == m.Carrier && bytes.Equal(o.PDU, p) {
+			sys.Forget(n)
+			break
+		}
+	}
+	l.received(m, &r, nil, now)
+}
+
+// fromMobile takes a message from a carrier for one of our clients, by the catalog's mo rules.
+func (x *executor) fromMobile(s *linkSession, e *event, reply ack, now int64) {
+	account, ok := x.table.MO(s.carrier.n, x.view.DstAddr())
+	if !ok {
+		x.counts.unwanted++
+		x.reply(s.id, reply.command, e.seq, pdu.RInvDstAdr)
+		return
+	}
+	a := x.accounts[account]
+	if a == nil {
+		x.reply(s.id, reply.command, e.seq, pdu.RSysErr)
+		return
+	}
+	l := x.lanes[a.Lane]
+	l.begin()
+	l.open = ledger.AppendMO(l.open, x.billers.worker(), l.nextMO(), now, &ledger.MO{Account: account, Carrier: s.carrier.n, PDU: e.data})
+	l.acks = append(l.acks, reply)
+	l.recorded(now)
+}
+
+// nextMO numbers messages from carriers; decisions run ahead of the book.
+func (l *lane) nextMO() ledger.MsgID {
+	l.mo = max(l.mo+1, l.book.NextMO())
+	return l.mo
+}
+
+// forms are the other ways in which a carrier may have written an id.
+type forms struct{ out [][]byte }
+
+func (f *forms) of(id []byte) [][]byte {
+	f.out = f.out[:0]
+	if v, ok := parseUint(id, 10); ok {
+		f.add(formatUint(v, 16, false))
+		f.add(formatUint(v, 16, true))
+		f.add(formatUint(v, 10, false))
+	}
+	if v, ok := parseUint(id, 16); ok {
+		f.add(formatUint(v, 10, false))
+		f.add(formatUint(v, 16, false))
+		f.add(formatUint(v, 16, true))
+	}
+	return f.out
+}
+
+func (f *forms) add(b []byte) {
+	for _, o := range f.out {
+		if bytes.Equal(o, b) {
+			return
+		}
+	}
+	f.out = append(f.out, b)
+}
