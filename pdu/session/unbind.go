@@ -11,7 +11,8 @@ import (
 const unbindGrace = 5 * time.Second
 
 // Unbind ends the session gracefully: no new request in either direction, unbind once both are settled,
-// Done once it is answered. All of it takes ResponseTimeout at most. Only the first call counts.
+// Done once it is answered. All of it takes ResponseTimeout at most, 10 s when there is none. Only the first
+// call counts.
 func (s *Session) Unbind(now int64) {
 	if s.state != Bound {
 		return
