@@ -102,21 +102,21 @@ func explained(t *table, e admin.Explain) {
 	t.row("network", e.Network)
 	t.row("plan", e.Plan)
 	t.row("class", e.Class)
-	if e.SellMicro != nil {
-		t.row("sell", ledger.Micro(*e.SellMicro).String()+" "+e.SellCurrency)
+	if e.SellRow != "" {
+		t.row("sell", ledger.Micro(e.SellMicro).String()+" "+e.SellCurrency+", "+e.SellRow)
 	}
-	if r := e.Refused; r != nil {
-		t.row("refused", r.Name, r.Reason)
+	if e.Refused != "" {
+		t.row("refused", e.Refused+", "+e.RefusedReason)
 	}
 	t.line("")
-	t.row("TRY", "CARRIER", "TIER", "WEIGHT", "BUY", "TAKEN", "REFUSED", "DELIVERED", "FAILED")
+	t.row("TRY", "CARRIER", "TIER", "WEIGHT", "BUY", "ROW", "TAKEN", "REFUSED", "DELIVERED", "FAILED")
 	for i, g := range e.Targets {
-		t.row(count(i+1), g.Carrier, count(int(g.Tier)), count(g.Weight), ledger.Micro(g.BuyMicro).String()+" "+g.BuyCurrency,
+		t.row(count(i+1), g.Carrier, count(int(g.Tier)), count(g.Weight), ledger.Micro(g.BuyMicro).String()+" "+g.BuyCurrency, g.Row,
 			count(g.Recent.Taken), count(g.Recent.Refused), count(g.Recent.Delivered), count(g.Recent.Failed))
 	}
 	t.line("")
 	t.row("ROW", "MATCH", "CLASS", "TIER", "WEIGHT", "CARRIER", "REASON")
 	for _, r := range e.Considered {
-		t.row(count(r.Row), r.Match, r.Class, count(int(r.Tier)), count(r.Weight), r.Carrier, r.Reason)
+		t.row(r.Row, r.Match, r.Class, count(int(r.Tier)), count(r.Weight), r.Carrier, r.Reason)
 	}
 }
