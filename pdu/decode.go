@@ -52,7 +52,7 @@ func (d *PDU) Field(name string) Field {
 // Decode takes the whole PDU p apart. It allocates, which is right for the rarer PDUs; the message PDUs have Message.
 // The status is what p is to be answered with, and the header is valid with any of them. An unknown command is
 // RInvCmdID. A response is never answered, so it is read as far as it makes sense: without a body at all, and with an
-// unreadable one when it reports an error (5.0 §4.2.3).
+// unreadable one when it reports an error (3.4 §4.4.2 leaves the body out, senders do not).
 func Decode(p []byte) (*PDU, Status) {
 	d := &PDU{}
 	if len(p) < HeaderLen || uint64(binary.BigEndian.Uint32(p)) != uint64(len(p)) {

@@ -162,7 +162,7 @@ func TestDecodeErrorResponses(t *testing.T) {
 	}
 }
 
-var sectionShape = regexp.MustCompile(`^(3\.4|5\.0) §4\.\d+(\.\d+)?$`)
+var sectionShape = regexp.MustCompile(`^(3\.4|5\.0) §4\.\d+(\.\d+)+$`)
 
 func TestEveryCommandHasItsTable(t *testing.T) {
 	for c, name := range commandNames {

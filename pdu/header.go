@@ -2,7 +2,7 @@ package pdu
 
 import "encoding/binary"
 
-// HeaderLen is the size of the header every PDU begins with (3.4 §3.2, 5.0 §3.1.1), and so the least command_length.
+// HeaderLen is the size of the header every PDU begins with (3.4 §3.2), and so the least command_length.
 const HeaderLen = 16
 
 // Header is the fixed part of a PDU. Length counts the header itself.
@@ -57,7 +57,7 @@ func Finish(dst []byte, at int) []byte {
 }
 
 // AppendPlain writes a PDU that is only a header: enquire_link, unbind, their responses, generic_nack, the responses to
-// cancel_sm and replace_sm, and any response that carries an error (3.4 §4.4.2, 5.0 §4.2.3).
+// cancel_sm and replace_sm, and any response that carries an error (3.4 §4.4.2).
 func AppendPlain(dst []byte, c Command, st Status, seq uint32) []byte {
 	at := len(dst)
 	return Finish(AppendHeader(dst, c, st, seq), at)

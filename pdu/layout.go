@@ -106,13 +106,13 @@ var layouts = map[Command]layout{
 	EnquireLinkResp: {since: Version33, section: "3.4 §4.11.2"},
 	AlertNotification: {since: Version34, section: "3.4 §4.12.1", fields: join(source(addrLimitData), octets("esme_addr_ton", "esme_addr_npi"),
 		[]field{{"esme_addr", cstring, addrLimitData, RInvDstAdr}})},
-	BroadcastSM: {since: Version50, section: "5.0 §4.4.1", fields: join(fServiceType, fSource, fMessageID, octets("priority_flag"), fTimes,
+	BroadcastSM: {since: Version50, section: "5.0 §4.4.1.1", fields: join(fServiceType, fSource, fMessageID, octets("priority_flag"), fTimes,
 		octets("replace_if_present_flag", "data_coding", "sm_default_msg_id")),
 		required: []Tag{TagBroadcastAreaIdentifier, TagBroadcastContentType, TagBroadcastRepNum, TagBroadcastFrequencyInt}},
-	BroadcastSMResp:       {since: Version50, section: "5.0 §4.4.1", fields: fMessageID},
-	QueryBroadcastSM:      {since: Version50, section: "5.0 §4.6.1", fields: join(fMessageID, fSource)},
-	QueryBroadcastSMResp:  {since: Version50, section: "5.0 §4.6.1", fields: fMessageID},
-	CancelBroadcastSM:     {since: Version50, section: "5.0 §4.6.2", fields: join(fServiceType, fMessageID, fSource)},
+	BroadcastSMResp:       {since: Version50, section: "5.0 §4.4.1.2", fields: fMessageID},
+	QueryBroadcastSM:      {since: Version50, section: "5.0 §4.6.1.1", fields: join(fMessageID, fSource)},
+	QueryBroadcastSMResp:  {since: Version50, section: "5.0 §4.6.1.3", fields: fMessageID},
+	CancelBroadcastSM:     {since: Version50, section: "5.0 §4.6.2.1", fields: join(fServiceType, fMessageID, fSource)},
 	CancelBroadcastSMResp: {since: Version50, section: "5.0 §4.6.2"},
 }
 

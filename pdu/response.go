@@ -3,7 +3,7 @@ package pdu
 import "bytes"
 
 // AppendMessageResp answers submit_sm, deliver_sm, data_sm or broadcast_sm, c being the request. An error is sent
-// without a body (3.4 §4.4.2, 5.0 §4.2.3) save ESME_RDELIVERYFAILURE, which keeps the id: transaction mode names the
+// without a body (3.4 §4.4.2) save ESME_RDELIVERYFAILURE, which keeps the id: transaction mode names the
 // message that failed. id is nil for deliver_sm (3.4 §4.6.2).
 func AppendMessageResp(dst []byte, c Command, st Status, seq uint32, id []byte) []byte {
 	if st != ROK && st != RDeliveryFailure {
