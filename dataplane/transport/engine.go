@@ -75,8 +75,7 @@ type Engine struct {
 	enrolling sync.RWMutex
 	ended     bool
 
-	stopTicks chan struct{}
-	ticksDone chan struct{}
+	stopTicks func() // ends the ticker and waits for it; more than once is harmless
 
 	connections atomic.Int64
 	panics      atomic.Uint64
@@ -94,7 +93,7 @@ type Stats struct {
 // Start runs the loops. h is called once per loop, before any loop runs. Errors are the environment's: no descriptors left.
 func Start(o Options, h func(loop int) LoopHandler) (*Engine, error) {
 	o = o.withDefaults()
-	e := &Engine{opts: o, stopTicks: make(chan struct{}), ticksDone: make(chan struct{})}
+	e := &Engine{opts: o}
 	for i := range o.Loops {
 		e.loops = append(e.loops, newLoop(e, i, h(i)))
 	}
@@ -114,7 +113,7 @@ func Start(o Options, h func(loop int) LoopHandler) (*Engine, error) {
 		_ = client.Stop()
 		return nil, err
 	}
-	go e.tick()
+	e.startTicks()
 	return e, nil
 }
 
@@ -179,8 +178,7 @@ func (e *Engine) Close() {
 	if !first {
 		return
 	}
-	close(e.stopTicks)
-	<-e.ticksDone
+	e.stopTicks()
 	e.closing.Lock()
 	e.closed = true
 	e.closing.Unlock()
@@ -192,21 +190,28 @@ func (e *Engine) Close() {
 	}
 }
 
-func (e *Engine) tick() {
-	defer close(e.ticksDone)
-	t := time.NewTicker(tickEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-e.stopTicks:
-			return
-		case <-t.C:
-			for _, l := range e.loops {
-				l.ticking.Store(true)
-				l.wake()
+func (e *Engine) startTicks() {
+	stop, done := make(chan struct{}), make(chan struct{})
+	e.stopTicks = sync.OnceFunc(func() {
+		close(stop)
+		<-done
+	})
+	go func() {
+		defer close(done)
+		t := time.NewTicker(tickEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-t.C:
+				for _, l := range e.loops {
+					l.ticking.Store(true)
+					l.wake()
+				}
 			}
 		}
-	}
+	}()
 }
 
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
