@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,45 +19,45 @@ type capture struct {
 	proc *process
 	file string
 	ends []string // -d options: which ports speak SMPP
+	mark int      // a UDP port whose datagrams are captured too
 }
 
-// startCapture returns once packets of the ports are seen to be written.
+// startCapture returns once packets are seen to be written.
 func startCapture(t *testing.T, ports ...int) *capture {
 	t.Helper()
-	c := &capture{file: filepath.Join(t.TempDir(), "smpp.pcapng")}
-	var filter []string
+	c := &capture{file: filepath.Join(t.TempDir(), "smpp.pcapng"), mark: freePort(t)}
+	filter := fmt.Sprintf("udp port %d", c.mark)
 	for _, p := range ports {
-		filter = append(filter, fmt.Sprintf("tcp port %d", p))
+		filter += fmt.Sprintf(" or tcp port %d", p)
 		c.ends = append(c.ends, "-d", fmt.Sprintf("tcp.port==%d,smpp", p))
 	}
-	c.proc = start(t, "tshark", "-i", "lo", "-q", "-B", "64", "-f", strings.Join(filter, " or "), "-w", c.file)
-	probe := loopback(ports[0])
-	size := func() int64 {
-		st, err := os.Stat(c.file)
-		if err != nil {
-			return 0
-		}
-		return st.Size()
+	c.proc = start(t, "tshark", "-i", "lo", "-q", "-B", "64", "-f", filter, "-w", c.file)
+	c.reach(t, "capture begins (tshark needs root, or the right to run dumpcap)")
+	return c
+}
+
+// reach sends marked datagrams until one is in the file: all packets before it are there as well.
+func (c *capture) reach(t *testing.T, marker string) {
+	t.Helper()
+	conn, err := net.Dial("udp", loopback(c.mark))
+	if err != nil {
+		t.Fatal(err)
 	}
-	empty := int64(-1)
-	eventually(t, 2*patience, "tshark captures on lo (it needs root, or the right to run dumpcap)", func() bool {
+	defer conn.Close()
+	eventually(t, 2*patience, marker, func() bool {
 		if !c.proc.running() {
 			t.Fatalf("tshark ended: %s", c.proc.stderr.String())
 		}
-		if empty < 0 && size() > 0 {
-			empty = size()
-		}
-		if conn, err := dialRaw(probe); err == nil {
-			conn.Close()
-		}
-		return empty > 0 && size() > empty
+		_, _ = conn.Write([]byte(marker)) // nobody listens there, which is told at the next write
+		b, err := os.ReadFile(c.file)
+		return err == nil && bytes.Contains(b, []byte(marker))
 	})
-	return c
 }
 
 // pdus stops the capture and counts what the dissector makes of it, by command_id.
 func (c *capture) pdus(t *testing.T) (count map[string]int, malformed string) {
 	t.Helper()
+	c.reach(t, "capture ends")
 	c.proc.signal(syscall.SIGINT)
 	c.proc.exit(t, patience)
 	read := func(filter string, fields ...string) string {
