@@ -94,7 +94,12 @@ func (d *DB) recoverID(readOnly bool) error {
 		}
 		b = append(be.AppendUint32(nil, storeVersion), d.id[:]...)
 		b = be.AppendUint64(b, uint64(d.o.Clock()))
-		return d.p.Set(key, b, pebble.Sync)
+		if err := d.p.Set(key, b, pebble.Sync); err != nil {
+			return fmt.Errorf("write the store's id: %w", err)
+		}
+		// Pebble opens a new store's first WAL before it has set the format, so without the chunks that tell
+		// damage from a torn tail. A flush moves on to the next WAL, which has them.
+		return d.p.Flush()
 	case len(b) != 28:
 		return fmt.Errorf("%w: store id of %d octets", ErrCorrupt, len(b))
 	case be.Uint32(b) != storeVersion:
