@@ -64,6 +64,9 @@ func Path(ctx context.Context, o PathOptions) (*PathResult, error) {
 	if len(o.Carriers) == 0 {
 		return nil, fmt.Errorf("no carrier to play: name at least one address the appliance dials")
 	}
+	if err := o.Load.Validate(); err != nil {
+		return nil, err
+	}
 	client, err := peer.NewClient(o.Client)
 	if err != nil {
 		return nil, err

@@ -194,10 +194,10 @@ var errSecondRun = errors.New("a client makes one run; dial another")
 // Run sends the load and returns when every submit_sm is answered. It gives up with an error when no message was sent
 // or answered for Drain, when all connections are gone for good, or with ctx. The figures are valid in any case.
 func (c *Client) Run(ctx context.Context, l Load) error {
-	l.fill()
-	if err := l.validate(); err != nil {
+	if err := l.Validate(); err != nil {
 		return err
 	}
+	l.fill()
 	if c.ran.Swap(true) {
 		return errSecondRun
 	}

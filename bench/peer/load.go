@@ -43,7 +43,9 @@ func (l *Load) fill() {
 	}
 }
 
-func (l *Load) validate() error {
+// Validate says what cannot be sent.
+func (l Load) Validate() error {
+	l.fill()
 	switch {
 	case l.Count < 1 || l.Count > maxIndex:
 		return fmt.Errorf("count %d is not between 1 and %d", l.Count, maxIndex)

@@ -105,9 +105,9 @@ func (c *cli) watch(ctx context.Context, all []*peer.Carrier, tell <-chan os.Sig
 		case now := <-tick.C:
 			for ; float64(sent) < now.Sub(began).Seconds()*o.moRate; sent++ {
 				for _, p := range all {
-					if err := p.Inject(o.mo); err != nil {
+					if err := p.Inject(o.mo); err != nil { // the rest of them would fare no better
 						fmt.Fprintf(c.err, "smsbench: %v\n", err)
-						return
+						o.moRate = 0
 					}
 				}
 			}

@@ -27,6 +27,9 @@ func (c *cli) clientCommand() *cobra.Command {
 }
 
 func (c *cli) client(ctx context.Context, o peer.ClientOptions, l peer.Load, wait time.Duration) error {
+	if err := l.Validate(); err != nil {
+		return err
+	}
 	client, err := peer.Dial(ctx, o)
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func (c *cli) send(ctx context.Context, o sendOptions) error {
 	return err
 }
 
-// explain adds what a status usually means to whoever is at the keyboard.
+// explain puts a passed deadline into words; refusals name their status themselves.
 func explain(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in time (--timeout)")
