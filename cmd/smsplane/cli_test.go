@@ -9,13 +9,16 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"smsplane/dataplane/admin"
+	"smsplane/dataplane/config"
 	"smsplane/ledger/catalog"
 )
 
@@ -313,6 +316,47 @@ func TestInstant(t *testing.T) {
 	for _, s := range []string{"-1h", "soon", "2026-13-01"} {
 		if got, err := instant(s, noon); err == nil {
 			t.Errorf("%q: %v", s, got)
+		}
+	}
+}
+
+// TestScaffoldIsValid also with every optional key of the node file uncommented: a sample that teaches a
+// key must teach one that exists.
+func TestScaffoldIsValid(t *testing.T) {
+	for _, kind := range []string{"own", "demo"} {
+		dir := t.TempDir()
+		if err := writeFolder(dir, kind); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "smsplane.yaml")
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		optional := regexp.MustCompile(`(?m)^( *)# ( *\w+:)`)
+		all := optional.ReplaceAll(b, []byte("$1$2"))
+		if kind == "own" && strings.Count(string(all), "#   ") > 0 {
+			t.Errorf("an optional key is still commented out:\n%s", all)
+		}
+		for _, text := range [][]byte{b, all} {
+			if _, err := config.Parse(file, text); err != nil {
+				t.Errorf("%s: %v\n%s", kind, err, text)
+			}
+		}
+		files, err := catalog.Read(filepath.Join(dir, "catalog"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := catalog.Parse(files); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		for name, b := range files {
+			if path.Ext(name) == ".yaml" {
+				files[name] = optional.ReplaceAll(b, []byte("$1$2"))
+			}
+		}
+		if _, err := catalog.Parse(files); err != nil {
+			t.Errorf("%s, with every optional key: %v", kind, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -9,17 +10,13 @@ import (
 )
 
 // CheckAddress says why addr cannot be the admin address. Until TLS and a token exist only loopback
-// addresses are taken, written as such: a name could resolve to something else tomorrow.
+// addresses are taken, or localhost.
 func CheckAddress(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("admin address %q: want host:port: %w", addr, err)
 	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return fmt.Errorf("admin address %q: want an IP address such as 127.0.0.1", addr)
-	}
-	if !ip.Unmap().IsLoopback() {
+	if !localName(host) {
 		return fmt.Errorf("admin address %q: only loopback addresses are taken, 127.0.0.1 or [::1]", addr)
 	}
 	return nil
@@ -33,6 +30,10 @@ func Listen(addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
+	}
+	// What localhost means is for the resolver to say, and it could say anything.
+	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+		return nil, errors.Join(fmt.Errorf("admin address %q is %s, which is not loopback", addr, l.Addr()), l.Close())
 	}
 	return l, nil
 }
@@ -63,12 +64,13 @@ func localHost(hostport string) bool {
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
 		host = h
 	}
-	if host == "localhost" {
-		return true
-	}
 	if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
 		host = host[1 : n-1]
 	}
+	return localName(host)
+}
+
+func localName(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

@@ -150,7 +150,7 @@ func TestAuditNeverProvesBooksThatDoNotAddUp(t *testing.T) {
 func TestLoopbackOnly(t *testing.T) {
 	for addr, ok := range map[string]bool{
 		"127.0.0.1:8080": true, "127.0.0.2:0": true, "[::1]:8080": true, "[::ffff:127.0.0.1]:1": true,
-		"0.0.0.0:8080": false, ":8080": false, "10.1.2.3:80": false, "localhost:8080": false,
+		"0.0.0.0:8080": false, ":8080": false, "10.1.2.3:80": false, "localhost:8080": true, "localhost.example:80": false,
 		"[::]:8080": false, "127.0.0.1": false, "": false,
 	} {
 		if err := CheckAddress(addr); (err == nil) != ok {
