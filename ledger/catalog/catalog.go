@@ -66,10 +66,10 @@ type Client struct {
 	SystemID string
 	Plan     string // rows of routes.csv that apply
 
-	Class           ledger.Class   // the highest it may ask for
-	Window          int            // unanswered requests per bind, from the client
-	DeliverWindow   int            // unanswered deliver_sm per bind, towards the client
-	MaxBinds        Binds          //
+	Class           ledger.Class // the highest it may ask for
+	Window          int          // unanswered requests per bind, from the client
+	DeliverWindow   int          // unanswered deliver_sm per bind, towards the client
+	MaxBinds        Binds
 	TPS             int            // submit_sm per second over all its binds; 0 is unlimited
 	Country         string         // dialling code that completes national numbers; empty: none are taken
 	Allow           []netip.Prefix // sources it may bind from; empty: any

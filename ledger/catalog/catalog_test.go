@@ -3,7 +3,6 @@ package catalog
 import (
 	"errors"
 	"flag"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -12,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/crypto/bcrypt"
 
 	"smsplane/ledger"
 	"smsplane/pdu"
@@ -251,94 +248,6 @@ func TestEverythingSaid(t *testing.T) {
 	}
 }
 
-func TestPasswords(t *testing.T) {
-	hash, err := bcrypt.GenerateFromPassword([]byte("meter"), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	filed := with(t, ClientsFile, "password: meter", "password_file: secrets/meter")
-	filed["secrets/meter"] = []byte("meter\r\n")
-	for name, files := range map[string]map[string][]byte{
-		"plain": contract(t), "file": filed, "hash": with(t, ClientsFile, "password: meter", "password_hash: "+string(hash)),
-	} {
-		c := parse(t, files).Clients[0]
-		for _, p := range []string{"", "mete", "meter1", "METER", "meter\n", string(hash)} {
-			if c.CheckPassword(p) {
-				t.Errorf("%s: %q passes", name, p)
-			}
-		}
-		if !c.CheckPassword("meter") {
-			t.Errorf("%s: the password does not pass", name)
-		}
-	}
-	var nobody Client
-	if nobody.CheckPassword("") {
-		t.Error("a client without a password lets the empty one in")
-	}
-}
-
-func TestPasswordFiles(t *testing.T) {
-	dir := t.TempDir()
-	for name, b := range with(t, ClientsFile, "password: meter", "password_file: secrets/meter") {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	files, err := Read(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err = Parse(files); err == nil || !strings.Contains(err.Error(), "clients.yaml:5: client \"meter\": password_file: there is no file secrets/meter") {
-		t.Errorf("missing password file: %v", err)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "secrets"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "secrets/meter"), []byte("from a file\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if files, err = Read(dir); err != nil {
-		t.Fatal(err)
-	}
-	// What travels in a CATALOG record is enough to parse again.
-	packed, err := ledger.DecodeFiles(ledger.EncodeFiles(files))
-	if err != nil || !maps.EqualFunc(packed, files, func(a, b []byte) bool { return string(a) == string(b) }) {
-		t.Fatalf("files changed on the way: %v", err)
-	}
-	if c := parse(t, packed).Clients[0]; !c.CheckPassword("from a file") {
-		t.Error("the password of the file does not pass")
-	}
-}
-
-func TestDiff(t *testing.T) {
-	old := parse(t, contract(t))
-	if d := Diff(old, parse(t, contract(t))); len(d) != 0 {
-		t.Errorf("equal catalogs differ: %v", d)
-	}
-	files := with(t, ClientsFile, "tps: unlimited", "tps: 100", "password: meter", "password: other", "max_binds: {tx: 200", "max_binds: {tx: 100")
-	files[CarriersFile] = with(t, CarriersFile, "  - id: south", "  - id: east\n    currency: EUR\n    cost: sent\n    links: []\n  - id: south",
-		"password: secret", "password: private", "sessions: 2", "sessions: 3", "default: resend", "otp: hold")[CarriersFile]
-	files[RatesFile] = with(t, RatesFile, "0.0450", "0.0500", "buy,north,,,,0.0095,EUR,2026-01-01,", "buy,north,,,,0.0095,EUR,2026-01-01,2026-12-31",
-		"buy,south,49,,,0.0330,EUR,2026-01-01,\n", "")[RatesFile]
-	files[RoutesFile] = with(t, RoutesFile, "1,1,north", "1,3,north", "standard,,,,,2,1,north", "standard,,262,01,otp,2,1,east")[RoutesFile]
-	files[NetworksFile] = with(t, NetworksFile, "Vodafone", "Vodafone DE")[NetworksFile]
-	delete(files, MOFile)
-	var lines []string
-	for _, c := range Diff(old, parse(t, files)) {
-		lines = append(lines, c.String())
-	}
-	all := strings.Join(lines, "\n") + "\n"
-	for _, secret := range []string{"other", "private", "secret"} {
-		if strings.Contains(all, secret) {
-			t.Errorf("a password is shown: %s", secret)
-		}
-	}
-	golden(t, "testdata/diff.txt", all)
-	if n := len(Diff(nil, old)); n != 1+2+4+6+4+1 {
-		t.Errorf("the first version is %d additions", n)
-	}
-}
-
 // A sheet with its columns mixed up has a mistake on every line; the report stays readable and bounded.
 func TestManyMistakes(t *testing.T) {
 	files := contract(t)
@@ -349,46 +258,3 @@ func TestManyMistakes(t *testing.T) {
 		t.Errorf("%d problems, the last %v", len(problems), problems[max(0, len(problems)-1):])
 	}
 }
-
-func fuzz(f *testing.F, file string) {
-	f.Add(contract(f)[file])
-	if b, err := os.ReadFile("testdata/ten/" + file); err == nil {
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		files := contract(t)
-		files[file] = b
-		c, err := Parse(files)
-		if (c == nil) == (err == nil) {
-			t.Fatalf("catalog %v with error %v", c, err)
-		}
-		if err != nil {
-			return
-		}
-		if d := Diff(c, c); len(d) != 0 {
-			t.Fatalf("a catalog differs from itself: %v", d)
-		}
-		for _, x := range c.Clients {
-			if x.ID == "" || x.SystemID == "" || x.Plan == "" || x.Window < 1 || x.Billing.Currency == "" || x.Billing.Mode == 0 || x.Billing.Charge == 0 ||
-				x.ValidityDefault > x.ValidityMax || x.password == nil == (x.hash == nil) {
-				t.Fatalf("accepted an incomplete client: %+v", x)
-			}
-		}
-		for _, x := range c.Rates {
-			if x.Price < 0 || x.From >= x.To || x.Kind == 0 || x.Party == "" {
-				t.Fatalf("accepted a broken rate: %+v", x)
-			}
-		}
-		for _, x := range c.Routes {
-			if x.Tier == 0 || x.Weight == 0 || x.Plan == "" {
-				t.Fatalf("accepted a broken route: %+v", x)
-			}
-		}
-	})
-}
-
-func FuzzClients(f *testing.F)  { fuzz(f, ClientsFile) }
-func FuzzCarriers(f *testing.F) { fuzz(f, CarriersFile) }
-func FuzzRates(f *testing.F)    { fuzz(f, RatesFile) }
-func FuzzRoutes(f *testing.F)   { fuzz(f, RoutesFile) }
-func FuzzMO(f *testing.F)       { fuzz(f, MOFile) }

@@ -50,7 +50,7 @@ func (m Match) String() string {
 	return "any number"
 }
 
-// Classes lists what a route row serves, as the file writes it; empty is every class.
+// ClassText is the class as the file writes it; empty is every class.
 func (r *Route) ClassText() string {
 	if r.AnyClass {
 		return ""
