@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"smsplane/bench/peer"
 	"smsplane/dataplane/admin"
@@ -181,13 +180,13 @@ func quote(args []string) (s string) {
 func (d *demo) printCommands() {
 	s, plane := d.site, d.program("smsplane")
 	ask := func(command string) string { return plane + " " + command + " --config " + s.config }
-	to, started := "4915112345678", time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)
+	const to = "4915112345678"
 	d.say("\nIt is all still running. In another terminal:\n")
 	for _, c := range []struct{ what, command string }{
 		{"bind with any SMPP client", fmt.Sprintf("address %s   system_id %s   password %s", s.smpp, s.client.systemID, s.client.password)},
 		{"send one message and wait for its receipt", fmt.Sprintf("%s send --addr %s --system-id %s --password %s --to %s --text hello --wait",
 			d.program("smsbench"), s.smpp, s.client.systemID, s.client.password, to)},
-		{"find it", ask("find --to " + to + " --since " + started)},
+		{"find it", ask("find --to " + to + " --since 10m")},
 		{"trace it through the layers", ask("trace ID")},
 		{"see the links, each with the reason for its state", ask("link list")},
 		{"edit " + filepath.Join(s.catalog, "routes.csv") + ", then see what would change", ask("apply " + s.catalog + " --dry-run")},

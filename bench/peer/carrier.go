@@ -168,12 +168,12 @@ func (c *Carrier) AwaitBinds(ctx context.Context, n int) error {
 	return nil
 }
 
-// box is the mailbox of a system_id; there are no more of them than connections ever bound.
+// box is the mailbox of a system_id, nil when too many have one already.
 func (c *Carrier) box(systemID string) *mailbox {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m := c.boxes[systemID]
-	if m == nil {
+	if m == nil && len(c.boxes) < maxParties {
 		m = &mailbox{room: maxDeliveries}
 		c.boxes[systemID] = m
 	}
@@ -196,8 +196,8 @@ func (c *Carrier) Inject(m MO) error {
 	d.srcLen, d.dstLen = uint8(copy(d.src[:], m.From)), uint8(copy(d.dst[:], m.To))
 	d.textLen = uint8(copy(d.text[:], m.Text))
 	box := c.box(m.SystemID)
-	if box.put([]delivery{d}) > 0 {
-		return fmt.Errorf("MO message: %d deliveries wait for %q already", maxDeliveries, m.SystemID)
+	if box == nil || box.put([]delivery{d}) > 0 {
+		return fmt.Errorf("MO message for %q: no room, %d wait", m.SystemID, c.Waiting())
 	}
 	box.poke(clock())
 	return nil

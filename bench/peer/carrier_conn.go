@@ -192,6 +192,8 @@ func (cc *carrierConn) bind(h pdu.Header, p []byte) bool {
 		st = pdu.RInvSysID
 	case o.Password != "" && b.Password != o.Password:
 		st = pdu.RInvPaswd
+	case cc.c.box(b.SystemID) == nil:
+		st = pdu.RBindFail
 	}
 	cc.out = pdu.AppendBindResp(cc.out, h.Command, st, h.Sequence, o.Name, 0x34)
 	if st != pdu.ROK {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -186,6 +187,21 @@ func TestBindRefused(t *testing.T) {
 	}
 	if n := carrier.Tally().BindsRefused; n != 2 {
 		t.Errorf("%d binds refused; want 2", n)
+	}
+}
+
+// Names cost memory, so there is an end to them.
+func TestTooManyParties(t *testing.T) {
+	carrier := startCarrier(t, CarrierOptions{})
+	for i := range maxParties + 1 {
+		c, err := Dial(within(t), ClientOptions{Address: carrier.Addr(), SystemID: fmt.Sprint("party", i)})
+		if err == nil {
+			c.Close()
+		}
+		var refused *BindError
+		if i < maxParties && err != nil || i == maxParties && (!errors.As(err, &refused) || refused.Status != pdu.RBindFail) {
+			t.Fatalf("party %d: %v", i, err)
+		}
 	}
 }
 
