@@ -19,22 +19,23 @@ func (l *lane) answered(s *linkSession, e *event, now int64) {
 	s.out--
 	s.answered++
 	st := pdu.Status(e.status)
-	switch action := egress.Decide(st); action {
+	l.x.answers.Add(now - m.Dispatched)
+	if st != pdu.ROK {
+		s.refused++
+		l.x.counts.refusedByCarriers++
+	}
+	switch egress.Decide(st) {
 	case egress.Take:
 		l.taken(m, st, e.data, now)
 	case egress.Slow:
-		s.refused++
 		s.restTil = now + int64(egress.SlowDelay)
 		l.again(m, st, now+int64(egress.SlowDelay), now)
 	case egress.Requeue:
-		s.refused++
 		l.again(m, st, now+int64(egress.Delay(0)), now)
 	case egress.Reject:
-		s.refused++
 		l.x.recent.Refused(m.Carrier, router.Number(m.Number), now)
 		l.refused(m, st, now)
 	case egress.Elsewhere:
-		s.refused++
 		l.x.recent.Refused(m.Carrier, router.Number(m.Number), now)
 		l.elsewhere(m, ledger.Next, st, now)
 	}

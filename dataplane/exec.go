@@ -11,6 +11,7 @@ import (
 	"smsplane/dataplane/transport"
 	"smsplane/ledger"
 	"smsplane/ledger/book"
+	"smsplane/ledger/catalog"
 	"smsplane/ledger/journal"
 	"smsplane/pdu"
 	"smsplane/ring"
@@ -43,7 +44,7 @@ type executor struct {
 	clients  map[uint32]*clientSession
 
 	external, routers, verifiers, senders, billers *layer
-	receiver                                       receiverCounts
+	answers                                        entry.Histogram // submit_sm to its answer
 
 	maxWindow   uint64 // entries of a lane's log above which stragglers are moved out of it
 	maxResident int64  // bytes of a lane's blocks kept in memory
@@ -58,7 +59,8 @@ type executor struct {
 	second  int64
 	sweeper int64
 
-	onCatalog func() // the catalog in force changed
+	sharedAccounts *atomic.Pointer[map[uint32]*entry.Account] // accounts, for goroutines other than the executor's
+	onCatalog      func(n router.Numbers, c *catalog.Catalog) // the catalog in force changed
 
 	woken  atomic.Bool
 	mu     sync.Mutex
@@ -70,10 +72,8 @@ type executor struct {
 }
 
 type execCounts struct {
-	strayAnswers, repeatedReceipts, malformed, unwanted uint64
+	strayAnswers, repeatedReceipts, malformed, unwanted, refusedByCarriers uint64
 }
-
-type receiverCounts struct{ messages uint64 }
 
 // loopPort is the executor's end of the rings to one loop.
 type loopPort struct {
@@ -154,7 +154,7 @@ func (x *executor) timers(now int64) {
 	}
 	if now >= x.second {
 		x.second = now + int64(time.Second)
-		for _, l := range []*layer{x.external, x.routers, x.verifiers, x.senders, x.billers} {
+		for _, l := range [...]*layer{x.external, x.routers, x.verifiers, x.senders, x.billers} {
 			l.rate.sample(l.messages)
 		}
 		seen := map[*link]bool{}

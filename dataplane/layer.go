@@ -51,6 +51,15 @@ func (l *layer) take(now int64) (uint8, bool) {
 	return 0, false
 }
 
+// worker is the next worker in turn, for layers whose work is never put off.
+func (l *layer) worker() uint8 {
+	w := l.next
+	if l.next++; l.next == len(l.workers) {
+		l.next = 0
+	}
+	return uint8(w)
+}
+
 // wait is when a worker may do the next message; never while paused.
 func (l *layer) wait(now int64) int64 {
 	if l.paused {

@@ -29,11 +29,15 @@ type loop struct {
 	bell  *ring.Bell
 	ticks int
 
+	accepted meter
+
 	inflight atomic.Int64 // blocks of this loop that are not committed; read by the drain
 }
 
 // tickEvery is how many ticks of the engine (10 ms) pass between two looks at the timers of sessions.
 const tickEvery = 10
+
+const ticksPerSecond = 100
 
 // Turn implements transport.LoopHandler.
 func (l *loop) Turn(now int64) {
@@ -54,6 +58,9 @@ func (l *loop) Turn(now int64) {
 func (l *loop) Tick(now int64) {
 	if l.ticks++; l.ticks%tickEvery != 0 {
 		return
+	}
+	if l.ticks%ticksPerSecond == 0 {
+		l.accepted.sample(l.desk.Counts.Accepted)
 	}
 	for _, c := range l.clients {
 		c.tick(now)

@@ -86,7 +86,6 @@ func (x *executor) receiptFits(m *book.Msg) bool {
 // that is committed.
 func (l *lane) received(m *book.Msg, r *pdu.Receipt, reply *ack, now int64) {
 	x := l.x
-	x.receiver.messages++
 	if m.Phase != phaseAwaiting { // it has ended already; the first final receipt decided
 		x.counts.repeatedReceipts++
 		if reply != nil {

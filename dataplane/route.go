@@ -108,8 +108,8 @@ func (l *lane) judge(m *book.Msg, now int64) (verifier.Verdict, verifier.Reason)
 	}
 	p := ledger.Route{N: m.N, Targets: m.Targets, Catalog: m.RouteCatalog}
 	x.plan = p
-	return verifier.Check(&verifier.Input{Plan: &x.plan, Facts: x.facts, Number: router.Number(m.Number), Src: l.view.SrcAddr(),
-		SrcTON: l.view.SrcTON(), SrcNPI: l.view.SrcNPI(), Class: m.Class, Entitled: c.Class, ValidUntil: m.ValidUntil, Now: now})
+	return verifier.Check(&verifier.Input{Plan: &x.plan, Facts: x.facts, Number: m.Number, Src: l.view.SrcAddr(),
+		SrcTON: l.view.SrcTON(), Class: m.Class, Entitled: c.Class, ValidUntil: m.ValidUntil, Now: now})
 }
 
 // read points the lane's view at a message's PDU. A body that cannot be read back is a damaged store.

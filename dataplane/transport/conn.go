@@ -67,10 +67,14 @@ func (c *Conn) Write(b []byte) error {
 		c.reset(err)
 		return err
 	}
-	if c.gnet.OutboundBuffered() > c.loop.engine.opts.HardLimit {
+	switch unsent := c.gnet.OutboundBuffered(); {
+	case unsent == 0:
+	case unsent > c.loop.engine.opts.HardLimit:
 		c.loop.engine.slow.Add(1)
 		c.reset(ErrSlow)
 		return ErrSlow
+	default:
+		c.loop.engine.ticks.hurry() // somebody will look in Tick whether it went
 	}
 	return nil
 }
@@ -94,6 +98,7 @@ func (c *Conn) Close() {
 	}
 	c.decide(nil)
 	c.leaving = true
+	c.loop.engine.ticks.hurry()
 	now := time.Now().UnixNano()
 	c.leaveBy = now + int64(lingerFor)
 	if c.leave(now) {

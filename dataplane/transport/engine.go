@@ -43,14 +43,13 @@ func (o Options) withDefaults() Options {
 type LoopHandler interface {
 	// Turn ends a turn: after the Data, Opened and Closed callbacks of one round, after Tick, and after Wake or Post.
 	Turn(now int64)
-	// Tick comes every 10 ms while the loop keeps up; ticks that it misses are not made up for.
+	// Tick comes every 10 ms on a busy engine, and every 500 ms on one with less than 100 turns a second on each loop, nothing
+	// unsent and nothing just enrolled. Ticks that a loop misses are not made up for. What must not wait so long calls Wake.
 	Tick(now int64)
 }
 
-const (
-	tickEvery = 10 * time.Millisecond
-	bufferCap = 64 << 10 // of gnet's read buffer per loop; larger was measured to gain nothing
-)
+// bufferCap is gnet's read buffer per loop; larger was measured to gain nothing.
+const bufferCap = 64 << 10
 
 var (
 	// ErrClosed: the connection or the engine is closed.
@@ -75,7 +74,7 @@ type Engine struct {
 	enrolling sync.RWMutex
 	ended     bool
 
-	stopTicks func() // ends the ticker and waits for it; more than once is harmless
+	ticks ticker
 
 	connections atomic.Int64
 	panics      atomic.Uint64
@@ -93,7 +92,7 @@ type Stats struct {
 // Start runs the loops. h is called once per loop, before any loop runs. Errors are the environment's: no descriptors left.
 func Start(o Options, h func(loop int) LoopHandler) (*Engine, error) {
 	o = o.withDefaults()
-	e := &Engine{opts: o}
+	e := &Engine{opts: o, ticks: ticker{timer: time.NewTicker(tickEvery)}}
 	for i := range o.Loops {
 		e.loops = append(e.loops, newLoop(e, i, h(i)))
 	}
@@ -113,7 +112,7 @@ func Start(o Options, h func(loop int) LoopHandler) (*Engine, error) {
 		_ = client.Stop()
 		return nil, err
 	}
-	e.startTicks()
+	e.ticks.start(e.loops)
 	return e, nil
 }
 
@@ -178,7 +177,7 @@ func (e *Engine) Close() {
 	if !first {
 		return
 	}
-	e.stopTicks()
+	e.ticks.stop()
 	e.closing.Lock()
 	e.closed = true
 	e.closing.Unlock()
@@ -188,30 +187,6 @@ func (e *Engine) Close() {
 	for _, l := range e.loops {
 		l.bury(time.Now().UnixNano())
 	}
-}
-
-func (e *Engine) startTicks() {
-	stop, done := make(chan struct{}), make(chan struct{})
-	e.stopTicks = sync.OnceFunc(func() {
-		close(stop)
-		<-done
-	})
-	go func() {
-		defer close(done)
-		t := time.NewTicker(tickEvery)
-		defer t.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-t.C:
-				for _, l := range e.loops {
-					l.ticking.Store(true)
-					l.wake()
-				}
-			}
-		}
-	}()
 }
 
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}

@@ -26,6 +26,7 @@ func (v events) OnOpen(g gnet.Conn) ([]byte, gnet.Action) {
 	}
 	c.gnet = g
 	v.e.connections.Add(1)
+	v.e.ticks.hurry()
 	c.opened(time.Now().UnixNano())
 	c.loop.traffic()
 	return nil, gnet.None

@@ -23,8 +23,9 @@ type loop struct {
 	handler LoopHandler
 	task    gnet.Runnable
 
-	queued  atomic.Bool // a task is handed over and has not begun
-	ticking atomic.Bool // the next turn begins with a tick
+	queued  atomic.Bool   // a task is handed over and has not begun
+	ticking atomic.Bool   // the next turn begins with a tick
+	turns   atomic.Uint32 // that were not the ticker's, since it last looked
 
 	// On the loop only.
 	streak  int     // turns since the last traffic
@@ -48,7 +49,7 @@ func (l *loop) schedule() {
 	}
 }
 
-// wake asks for a Turn from any goroutine.
+// wake asks for a Turn from any goroutine, the ticker included.
 func (l *loop) wake() {
 	if !l.queued.Load() && l.queued.CompareAndSwap(false, true) {
 		l.handOver(l.task)
@@ -83,6 +84,8 @@ func (l *loop) turn(context.Context) error {
 	if l.ticking.Load() && l.ticking.Swap(false) {
 		l.linger(now)
 		l.handler.Tick(now)
+	} else {
+		l.engine.ticks.turned(l)
 	}
 	l.handler.Turn(now)
 	return nil
@@ -109,6 +112,9 @@ func (l *loop) bury(now int64) {
 
 // linger moves closing connections on: output gone, half-close; time gone, close.
 func (l *loop) linger(now int64) {
+	if len(l.leaving) > 0 {
+		l.engine.ticks.hurry()
+	}
 	kept := l.leaving[:0]
 	for _, c := range l.leaving {
 		if c.leave(now) {

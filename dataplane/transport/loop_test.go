@@ -64,7 +64,7 @@ func TestWakeIsNeverLost(t *testing.T) {
 	var turns int64
 	h := &hooks{turn: func(int64) { seen.Add(work.Swap(0)); turns++ }}
 	e := start(t, Options{}, func(int) LoopHandler { return h })
-	e.stopTicks() // a tick wakes, too, and would heal what is to be found
+	e.ticks.stop() // a tick wakes, too, and would heal what is to be found
 	rounds, wakers, each := 1_000, 4, 25
 	if testing.Short() {
 		rounds = 100
@@ -104,7 +104,7 @@ func TestWakingDoesNotStarveReading(t *testing.T) {
 		}
 	}}
 	e = start(t, Options{}, func(int) LoopHandler { return h })
-	e.stopTicks()
+	e.ticks.stop()
 	r := newRecorder()
 	var readAt atomic.Int64
 	r.onData = func(*Conn, []byte) { readAt.Store(turns.Load()) }
@@ -133,6 +133,39 @@ func TestTick(t *testing.T) {
 	if ticks.Load() != n {
 		t.Error("a tick after Close")
 	}
+}
+
+// TestTicksSlowDown: an engine with little to do ticks slowly, and fast again when it has more.
+func TestTicksSlowDown(t *testing.T) {
+	e := start(t, Options{HardLimit: 1 << 30}, nil)
+	slow := func() bool { return e.ticks.slow.Load() }
+	eventually(t, "slow ticks", slow)
+	on(t, e, 0, func() {})
+	if !slow() {
+		t.Error("one turn is no reason to hurry")
+	}
+	r := newRecorder()
+	far := enroll(t, e, 0, r, "")
+	if slow() {
+		t.Error("slow after an enrolment")
+	}
+	for name, f := range map[string]func(){
+		"many turns": func() {
+			for range wakeUp {
+				on(t, e, 0, func() {})
+			}
+		},
+		"unsent": func() { on(t, e, 0, func() { _ = r.conn.Write(make([]byte, 8<<20)) }) },
+	} {
+		e.ticks.slow.Store(true)
+		eventually(t, name+" hurries the ticks", func() bool { f(); return !slow() }) // a tick in between forgets turns
+	}
+	e.ticks.slow.Store(true)
+	on(t, e, 0, func() { r.conn.Close() })
+	if slow() {
+		t.Error("slow after Close")
+	}
+	far.Close()
 }
 
 func TestPost(t *testing.T) {

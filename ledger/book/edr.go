@@ -2,6 +2,7 @@ package book
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -79,6 +80,9 @@ type pack struct {
 
 func hash32(b []byte) uint32 { return uint32(xxhash.Sum64(b)) }
 
+// hashResent stands in the index of a pack that holds a message sent a second time.
+const hashResent = 1
+
 func hashID(id ledger.MsgID) uint32 {
 	var b [8]byte
 	le.PutUint64(b[:], uint64(id))
@@ -136,7 +140,12 @@ func (p *pack) edr(m *Msg, src, dst []byte) {
 	if m.cidLen > 0 {
 		cid = hash32(m.CarrierID())
 	}
-	p.add(entryEDR, hashID(m.ID), hashNumber(m.Number), hash32(src), cid)
+	hashes := [...]uint32{hashID(m.ID), hashNumber(m.Number), hash32(src), cid, hashResent}
+	n := len(hashes) - 1
+	if m.Resends > 0 {
+		n++
+	}
+	p.add(entryEDR, hashes[:n]...)
 }
 
 func hashNumber(n uint64) uint32 {
@@ -230,4 +239,17 @@ func readReturned(body []byte) (v Returned, ok bool) {
 	r := reader{b: body}
 	v.ID, v.At, v.Session, v.Status, v.Worker = ledger.MsgID(r.u64()), int64(r.u64()), r.u32(), r.u32(), r.u8()
 	return v, !r.bad && len(r.b) == 0
+}
+
+// Summary is what the EDR of m would say now; the slices are copies.
+func (m *Msg) Summary(src, dst []byte) EDR {
+	return EDR{ID: m.ID, Account: m.Account, Class: m.Class, Parts: m.Parts, Coding: m.Coding, Number: m.Number,
+		Src: slices.Clone(src), Dst: slices.Clone(dst), Accepted: m.Accepted, Committed: m.Committed, Routed: m.Routed, Verified: m.Verified,
+		Dispatched: m.Dispatched, Answered: m.Answered, Receipted: m.Receipted, Ended: m.Ended, ReceiptDone: m.ReceiptDone,
+		EntryWorker: m.EntryWorker, RouterWorker: m.RouterWorker, VerifyWorker: m.VerifyWorker, EgressWorker: m.EgressWorker,
+		BillingWorker: m.BillingWorker, Session: m.Session, Link: m.Link, Row: m.Row, Catalog: m.Catalog, RouteCatalog: m.RouteCatalog,
+		Targets: slices.Clone(m.Targets[:m.N]), Target: m.Target, Attempts: m.Attempts, Resends: m.Resends, Carrier: m.Carrier,
+		CarrierID: slices.Clone(m.CarrierID()), Status: m.Status, FinalStatus: m.FinalStatus, ReceiptState: m.ReceiptState,
+		Inferred: m.Inferred, Return: m.Return, Err: slices.Clone(m.Err()), End: m.End, Reason: m.Reason, Detail: m.Detail,
+		Hold: m.Hold, Charge: m.Charge, Buy: m.Buy, Cost: m.Cost}
 }

@@ -25,6 +25,12 @@ func HashID(id ledger.MsgID) uint32 { return hashID(id) }
 func HashNumber(n uint64) uint32    { return hashNumber(n) }
 func HashText(b []byte) uint32      { return hash32(b) }
 
+// HashResent finds the messages that were sent a second time out of doubt.
+func HashResent() uint32 { return hashResent }
+
+// Unflushed hands out what has not been flushed yet.
+func (b *Book) Unflushed(p Past) error { return p.walk(b.pack.body) }
+
 // Search walks the packs whose index holds hash. A hash can lie: the callbacks compare the real value.
 func Search(s Archive, lane uint16, hash uint32, p Past) error {
 	lo, hi := journal.LaneRange(journal.EDRIndex, lane)

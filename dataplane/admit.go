@@ -1,0 +1,91 @@
+package dataplane
+
+import (
+	"net/netip"
+	"slices"
+	"sync/atomic"
+
+	"smsplane/dataplane/config"
+	"smsplane/dataplane/entry"
+	"smsplane/dataplane/gate"
+	"smsplane/dataplane/transport"
+	"smsplane/ledger/catalog"
+	"smsplane/pdu"
+	"smsplane/pdu/session"
+)
+
+// binder decides about binds of clients. It runs on the lobby's goroutines.
+type binder struct {
+	cfg   *config.Node
+	gate  *gate.Gate
+	x     *executor
+	loops []*loop
+	ids   *atomic.Uint32
+	bound atomic.Int64
+	ready *atomic.Bool
+}
+
+// admit answers a bind that was well formed: account, password, source, free binds, in this order, so that a
+// stranger learns nothing about accounts.
+func (b *binder) admit(remote netip.AddrPort, p *pdu.Bind, seq uint32) transport.Admission {
+	t := b.x.shared.Load()
+	c, number, ok := t.ClientBySystemID(p.SystemID)
+	switch {
+	case !b.ready.Load():
+		return transport.Admission{Status: pdu.RSysErr}
+	case !ok:
+		return transport.Admission{Status: pdu.RInvSysID}
+	case !c.CheckPassword(p.Password):
+		return transport.Admission{Status: pdu.RInvPaswd}
+	case len(c.Allow) > 0 && !slices.ContainsFunc(c.Allow, func(n netip.Prefix) bool { return n.Contains(remote.Addr()) }):
+		return transport.Admission{Status: pdu.RBindFail}
+	}
+	account := (*b.x.sharedAccounts.Load())[number]
+	kind, limit := bindType(c, p.Command)
+	if account == nil || !b.gate.Bind(number, kind, limit) {
+		return transport.Admission{Status: pdu.RBindFail}
+	}
+	b.bound.Add(1)
+	release := func() {
+		b.gate.Unbind(number, kind)
+		b.bound.Add(-1)
+	}
+	l := b.loops[int(account.Lane)%len(b.loops)]
+	return transport.Admission{Loop: l.index, Abandon: release, Handler: &clientPort{port: port{loop: l}, open: b.open(c, account, p, seq), closed: release}}
+}
+
+func bindType(c *catalog.Client, command pdu.Command) (gate.BindType, int) {
+	switch command {
+	case pdu.BindTransmitter:
+		return gate.Transmitter, c.MaxBinds.TX
+	case pdu.BindReceiver:
+		return gate.Receiver, c.MaxBinds.RX
+	}
+	return gate.Transceiver, c.MaxBinds.TRX
+}
+
+// open says how the session of an admitted bind is run.
+func (b *binder) open(c *catalog.Client, a *entry.Account, p *pdu.Bind, seq uint32) clientOpen {
+	v := p.Version
+	if v < 0x34 {
+		v = 0x33 // 0x00 to 0x33 all mean 3.3 (3.4 §5.2.4)
+	}
+	tell := uint8(0)
+	if v >= 0x34 {
+		tell = 0x34
+	}
+	s := &b.cfg.SMPP
+	window := c.DeliverWindow
+	if p.Command == pdu.BindTransmitter {
+		window = 0
+	}
+	return clientOpen{
+		id: b.ids.Add(1), account: a, client: c.ID, deliverWindow: window,
+		config: session.Config{Role: session.Server, Bind: p.Command, Version: min(v, 0x34), Window: window, PeerWindow: c.Window, MaxPDU: s.MaxPDU,
+			EnquireEvery: s.EnquireEvery, ResponseTimeout: s.ResponseTimeout, InactivityTimeout: s.InactivityTimeout, Name: c.SystemID},
+		resp: pdu.AppendBindResp(nil, p.Command, pdu.ROK, seq, systemID, tell),
+	}
+}
+
+// systemID is what we call ourselves towards clients.
+const systemID = "smsplane"

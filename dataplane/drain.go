@@ -1,0 +1,136 @@
+package dataplane
+
+import (
+	"context"
+	"time"
+
+	"smsplane/ledger/book"
+)
+
+// drain stops the node in order: no new binds, no new messages, blocks committed, carriers' answers awaited,
+// what is left in doubt by record, both sides unbound, the state of every lane on disk. When kill ends, the
+// waits are skipped, the records are not.
+func (n *Node) drain(kill context.Context) error {
+	n.log.Info("draining", "at_most", n.cfg.Drain)
+	n.ready.Store(false)
+	n.state.Store(stateDraining)
+	n.lobby.Close()
+	for _, l := range n.loops {
+		n.engine.Post(l.index, func() { l.desk.Draining = true })
+	}
+	n.x.call(func() { n.x.senders.paused = true })
+	limit, cancel := context.WithTimeout(kill, n.cfg.Drain)
+	defer cancel()
+	until(limit, func() bool { return n.uncommitted() == 0 && n.unanswered() == 0 })
+	if left := n.unanswered(); left > 0 {
+		n.log.Warn("carriers have not answered everything; the rest is in doubt", "messages", left)
+	}
+	n.unbindClients(kill)
+	n.links.close()
+	n.engine.Close()
+	n.settle()
+	n.halt()
+	n.log.Info("stopped")
+	return nil
+}
+
+// until asks done every few milliseconds until it says yes or ctx ends.
+func until(ctx context.Context, done func() bool) {
+	t := time.NewTicker(5 * time.Millisecond)
+	defer t.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// uncommitted is the number of blocks and state blocks on their way.
+func (n *Node) uncommitted() (k int) {
+	for _, l := range n.loops {
+		k += int(l.inflight.Load())
+	}
+	n.x.call(func() { k += n.x.proposals() })
+	return k
+}
+
+func (x *executor) proposals() (k int) {
+	for _, l := range x.lanes {
+		k += len(l.proposed) - l.head + l.records
+	}
+	return k
+}
+
+// unanswered is the number of messages that carriers have, or are about to get, without an answer.
+func (n *Node) unanswered() (k int) {
+	n.x.call(func() {
+		for _, s := range n.x.links {
+			k += s.out
+		}
+	})
+	return k
+}
+
+// unbindClients says good-bye to every client and waits a moment for the last answers.
+func (n *Node) unbindClients(kill context.Context) {
+	for _, l := range n.loops {
+		n.engine.Post(l.index, func() {
+			for _, c := range l.clients {
+				c.sess.Unbind(n.clock())
+				c.touch()
+			}
+		})
+	}
+	limit, cancel := context.WithTimeout(kill, unbindGrace)
+	defer cancel()
+	until(limit, func() bool { return n.binder.bound.Load() == 0 })
+}
+
+// settle waits until every record is committed, then writes the state of every lane.
+func (n *Node) settle() {
+	limit, cancel := context.WithTimeout(context.Background(), unbindGrace)
+	defer cancel()
+	until(limit, func() (done bool) {
+		n.x.call(func() {
+			for _, l := range n.x.lanes {
+				l.cut(n.x.now, true)
+			}
+			done = n.x.proposals() == 0
+		})
+		return done
+	})
+	n.x.call(func() {
+		for _, l := range n.x.lanes {
+			if l.book.Dirty() {
+				l.flushNow(n.x.now)
+			}
+		}
+	})
+}
+
+// halt ends the executor and closes the store.
+func (n *Node) halt() {
+	if n.links != nil {
+		n.links.close()
+	}
+	n.x.call(func() { n.x.halt = true })
+	<-n.x.done
+	if n.engine != nil {
+		n.engine.Close()
+	}
+	if err := n.db.Close(); err != nil {
+		n.log.Error("closing the store", "err", err)
+	}
+}
+
+// inFlight counts the messages of a lane that have not ended and are not in doubt.
+func inFlight(b *book.Book) (k uint64) {
+	for s := book.StateAccepted; s < book.StateEnded; s++ {
+		if s != book.StateDoubt {
+			k += uint64(b.Live[s])
+		}
+	}
+	return k
+}

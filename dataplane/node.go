@@ -1,0 +1,379 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"smsplane/dataplane/admin"
+	"smsplane/dataplane/config"
+	"smsplane/dataplane/entry"
+	"smsplane/dataplane/gate"
+	"smsplane/dataplane/transport"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/catalog"
+	"smsplane/ledger/journal"
+	"smsplane/ledger/replica"
+	"smsplane/pdu"
+	"smsplane/ring"
+	"smsplane/router"
+)
+
+// Node is one running appliance.
+type Node struct {
+	cfg     *config.Node
+	log     *slog.Logger
+	clock   func() int64
+	started time.Time
+
+	db     *journal.DB
+	x      *executor
+	engine *transport.Engine
+	loops  []*loop
+	links  *links
+	gate   *gate.Gate
+	lobby  *transport.Lobby
+	binder *binder
+
+	ids   atomic.Uint32
+	ready atomic.Bool
+	state atomic.Value // string, see admin.Status
+}
+
+// States of a node.
+const (
+	stateStarting = "starting"
+	stateServing  = "serving"
+	stateDraining = "draining"
+)
+
+// Serve runs the appliance of a node file until drain ends, then stops it in order and returns nil. When kill
+// ends, too, it stops without waiting for anybody. An error is why it could not start, or had to stop.
+func Serve(drain, kill context.Context, cfgPath string, log *slog.Logger) error {
+	cfg, err := config.Load(cfgPath)
+	if err != nil {
+		return err
+	}
+	if cfg.Cluster != nil {
+		return fmt.Errorf("%s: this build runs single hosts; a cluster section cannot be served yet", cfgPath)
+	}
+	n := &Node{cfg: cfg, log: log, clock: monotonic(), started: time.Now()}
+	n.state.Store(stateStarting)
+	return n.serve(drain, kill)
+}
+
+// monotonic is the clock of the host, without its steps: wall time at the start, and what has passed since.
+func monotonic() func() int64 {
+	start := time.Now()
+	base := start.UnixNano()
+	return func() int64 { return base + int64(time.Since(start)) }
+}
+
+func (n *Node) serve(drain, kill context.Context) (err error) {
+	// Listen before the store is touched: a second process on the same ports must change nothing.
+	listeners, err := listenAll(n.cfg.SMPP.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+	}()
+	answers, err := admin.Listen(n.cfg.Admin.Listen)
+	if err != nil {
+		return err
+	}
+	server := admin.NewServer(n.source())
+	defer server.Close()
+	go func() { _ = server.Serve(answers) }() // it ends with Close
+	if err := n.open(); err != nil {
+		return err
+	}
+	go n.x.run()
+	if err := n.firstCatalog(); err != nil {
+		n.halt()
+		return err
+	}
+	for _, l := range listeners {
+		go func() {
+			if err := n.lobby.Serve(l); err != nil {
+				n.x.fail(fmt.Errorf("listener %v: %w", l.Addr(), err))
+			}
+		}()
+	}
+	n.ready.Store(true)
+	n.state.Store(stateServing)
+	n.log.Info("serving", "node", n.cfg.Name, "smpp", n.cfg.SMPP.Listen, "admin", n.cfg.Admin.Listen, "loops", len(n.loops), "lanes", len(n.x.lanes))
+	select {
+	case err = <-n.x.failed:
+		n.log.Error("stopping: the node cannot go on", "err", err)
+		os.Exit(exitBroken)
+	case <-drain.Done():
+	}
+	return n.drain(kill)
+}
+
+// exitBroken is the exit code after a failed disk or contradicting books: the supervisor starts the process
+// again, and recovery decides from the log.
+const exitBroken = 70
+
+func listenAll(addresses []string) (ls []net.Listener, err error) {
+	for _, a := range addresses {
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			for _, l := range ls {
+				l.Close()
+			}
+			return nil, fmt.Errorf("smpp.listen: %w", err)
+		}
+		ls = append(ls, l)
+	}
+	return ls, nil
+}
+
+// open brings store, lanes and loops up, and the lanes' messages back to work.
+func (n *Node) open() error {
+	if err := os.MkdirAll(n.cfg.Data, 0o700); err != nil {
+		return err
+	}
+	var err error
+	if n.db, err = journal.Open(journal.Options{Dir: filepath.Join(n.cfg.Data, "store"), Logger: n.log, Clock: n.clock}); err != nil {
+		return fmt.Errorf("opening the store in %s: %w", n.cfg.Data, err)
+	}
+	n.x = n.executor()
+	if err := n.recover(); err != nil {
+		return err
+	}
+	if err := n.transport(); err != nil {
+		return err
+	}
+	n.lead()
+	return nil
+}
+
+func (n *Node) executor() *executor {
+	w := n.cfg.Workers
+	x := &executor{log: n.log, db: n.db, clock: n.clock, rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), bell: ring.NewBell(),
+		shared: new(atomic.Pointer[router.Table]), sharedAccounts: new(atomic.Pointer[map[uint32]*entry.Account]), recent: router.NewRecent(),
+		accounts: map[uint32]*entry.Account{}, carriers: map[uint16]*carrier{}, links: map[uint32]*linkSession{}, clients: map[uint32]*clientSession{},
+		external: newLayer("external messaging", config.Worker{Count: 1}), routers: newLayer("routing", w.Router),
+		verifiers: newLayer("verification", w.Verifier), senders: newLayer("delivery", w.Egress), billers: newLayer("billing", w.Billing),
+		early: early{map[earlyKey][]byte{}}, failed: make(chan error, 1), done: make(chan struct{}),
+		maxWindow: maxWindow, maxResident: max(n.cfg.Memory, 64<<20) / int64(n.cfg.Lanes)}
+	x.now = n.clock()
+	x.table = router.Compile(&catalog.Catalog{}, 0, numbers{&book.System{}})
+	x.shared.Store(x.table)
+	x.sharedAccounts.Store(&x.accounts)
+	return x
+}
+
+// maxWindow is how many entries a lane's log holds before stragglers are moved out of it.
+const maxWindow = 20_000
+
+// recover opens every lane: state, stragglers, log; then applies what was committed and not yet folded.
+func (n *Node) recover() error {
+	x := n.x
+	began := time.Now()
+	for i := range n.cfg.Lanes {
+		l, err := n.lane(uint16(i))
+		if err != nil {
+			return fmt.Errorf("lane %d: %w", i, err)
+		}
+		x.lanes = append(x.lanes, l)
+	}
+	for _, l := range x.lanes {
+		for !l.rep.Leader() {
+			x.now = n.clock()
+			k, err := l.rep.DoWork(x.now, l.apply)
+			if err != nil {
+				return fmt.Errorf("lane %d: %w", l.n, err)
+			}
+			if k == 0 {
+				x.woken.Store(false)
+				x.bell.Wait(10*time.Millisecond, x.ready)
+			}
+		}
+	}
+	for _, o := range x.lanes[0].book.System.Orphans {
+		if x.view.Parse(o.PDU) == pdu.ROK && pdu.ParseReceipt(&x.view, &x.receipt) {
+			x.early.add(o.Carrier, x.receipt.ID, o.PDU)
+		}
+	}
+	live := 0
+	for _, l := range x.lanes {
+		for s, k := range l.book.Live {
+			if book.State(s) != book.StateEnded {
+				live += k
+			}
+		}
+	}
+	n.log.Info("recovered", "lanes", len(x.lanes), "messages", live, "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+func (n *Node) lane(i uint16) (*lane, error) {
+	x := n.x
+	log, err := n.db.Log(i)
+	if err != nil {
+		return nil, err
+	}
+	l := &lane{n: i, x: x, log: log, queues: map[uint16]*[ledger.Classes]book.List{}, returns: map[uint32]*returns{}}
+	l.book = book.New(i, blocks{log}, stragglers{n.db})
+	if err := l.book.Load(n.db, log.First(), blocks{log}.scan); err != nil {
+		return nil, err
+	}
+	l.book.On = l.on
+	l.rep, err = replica.Open(replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Voters: []uint64{1}, Applied: l.book.Applied(),
+		Wake: x.wake, Logger: n.log})
+	return l, err
+}
+
+// wake is rung by the journal's syncer.
+func (x *executor) wake() {
+	x.woken.Store(true)
+	x.bell.Ring()
+}
+
+// blocks reads blocks for a book.
+type blocks struct{ log *journal.Log }
+
+func (b blocks) Block(i uint64) ([]byte, error) {
+	e, err := b.log.Entry(i)
+	return e.Data, err
+}
+
+func (b blocks) scan(from, to uint64, f func(index uint64, block []byte) error) error {
+	return b.log.Scan(from, to, func(e journal.Entry) error {
+		if e.Kind != 0 || len(e.Data) == 0 {
+			return nil
+		}
+		return f(e.Index, e.Data)
+	})
+}
+
+type stragglers struct{ db *journal.DB }
+
+func (s stragglers) Straggler(lane uint16, seq uint64) ([]byte, error) {
+	v, err := s.db.Get(journal.Key(journal.Moved, lane, seq))
+	if err == nil && v == nil {
+		err = fmt.Errorf("straggler %d of lane %d is missing", seq, lane)
+	}
+	return v, err
+}
+
+// loopCount is how many loops the cores carry: one up to three, half of them up to seven, then all but those
+// that the executor, the journal and the runtime need.
+func loopCount(cores int) int {
+	switch {
+	case cores <= 3:
+		return 1
+	case cores < 8:
+		return cores / 2
+	}
+	return cores/2 - 1
+}
+
+// transport starts the loops, each with the lanes it serves.
+func (n *Node) transport() error {
+	x, count := n.x, loopCount(runtime.GOMAXPROCS(0))
+	n.gate = gate.New(gate.Options{MaxConnections: n.cfg.SMPP.MaxConnections, MaxPerSource: n.cfg.SMPP.MaxPerSource,
+		BindTimeout: n.cfg.SMPP.BindTimeout, Allow: n.cfg.SMPP.Allow, Deny: n.cfg.SMPP.Deny})
+	for i := range count {
+		lanes := make([]*entry.Lane, len(x.lanes))
+		for _, l := range x.lanes {
+			if l.loop = int(l.n) % count; l.loop == i {
+				lanes[l.n] = entry.NewLane(l.n, l.book.NextSeq())
+			}
+		}
+		down, up := ring.New[event](ringSize), ring.New[event](ringSize)
+		lp := &loop{index: i, clients: map[uint32]*clientPort{}, links: map[uint32]*linkPort{}, down: down, up: outbox{ring: up}, bell: x.bell}
+		lp.desk = entry.NewDesk(lp, x.shared.Load, lanes, n.cfg.Workers.Entry.Count, n.cfg.Workers.Entry.TPS)
+		lp.desk.MaxWaiting = maxWaiting
+		n.loops = append(n.loops, lp)
+		x.ports = append(x.ports, &loopPort{outbox: outbox{ring: down}, up: up, index: i})
+	}
+	var err error
+	n.engine, err = transport.Start(transport.Options{Loops: count, Logger: n.log}, func(i int) transport.LoopHandler { return n.loops[i] })
+	if err != nil {
+		return err
+	}
+	x.engine = n.engine
+	n.links = &links{log: n.log, x: x, engine: n.engine, loops: n.loops, ids: &n.ids, clock: n.clock, keep: map[linkKey]*keptLink{}}
+	x.onCatalog = n.links.set
+	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready}
+	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log}, n.binder.admit)
+	return nil
+}
+
+// maxWaiting bounds one client's messages between accept and carrier; above it ESME_RMSGQFUL.
+const maxWaiting = 2_000_000
+
+// lead puts the catalog in force and every lane to work.
+func (n *Node) lead() {
+	x := n.x
+	if x.lanes[0].book.System.Version > 0 {
+		if err := x.install(); err != nil {
+			x.fail(err)
+			return
+		}
+	}
+	doubts := 0
+	for _, l := range x.lanes {
+		doubts += l.lead(x.now)
+	}
+	if doubts > 0 {
+		n.log.Warn("messages were with carriers when the process ended; their fate is in doubt", "messages", doubts)
+	}
+}
+
+// firstCatalog applies the folder of the node file when the store has no catalog yet.
+func (n *Node) firstCatalog() error {
+	var version uint32
+	n.x.call(func() { version = n.x.lanes[0].book.System.Version })
+	if version > 0 || n.cfg.Catalog == "" {
+		return nil
+	}
+	files, err := catalog.Read(n.cfg.Catalog)
+	if err != nil {
+		return err
+	}
+	_, err = n.applyCatalog(files, false, "first start")
+	return err
+}
+
+// errCatalogBusy says that a catalog did not come into force in time.
+var errCatalogBusy = errors.New("the catalog was journaled but is not in force yet")
+
+// applyCatalog checks files and, unless dry, puts them in force; it returns what changes.
+func (n *Node) applyCatalog(files map[string][]byte, dry bool, author string) ([]catalog.Change, error) {
+	c, err := catalog.Parse(files)
+	if err != nil {
+		return nil, err
+	}
+	x := n.x
+	changes := catalog.Diff(x.shared.Load().Catalog(), c)
+	if dry || len(changes) == 0 && x.shared.Load().Version() > 0 {
+		return changes, nil
+	}
+	before := x.shared.Load().Version()
+	if !x.call(func() { x.apply(c, files, author, x.now) }) {
+		return nil, errStopped
+	}
+	for range 500 {
+		if x.shared.Load().Version() > before {
+			return changes, nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil, errCatalogBusy
+}

@@ -1,0 +1,86 @@
+package dataplane
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+
+	"smsplane/dataplane/admin"
+	"smsplane/dataplane/config"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/catalog"
+	"smsplane/ledger/journal"
+)
+
+// CheckConfig says everything that is wrong with a node file and its catalog folder; nil is that it would run.
+func CheckConfig(cfgPath string) error {
+	cfg, err := config.Load(cfgPath)
+	if err != nil {
+		return err
+	}
+	if cfg.Catalog == "" {
+		return nil
+	}
+	files, err := catalog.Read(cfg.Catalog)
+	if err != nil {
+		return err
+	}
+	_, err = catalog.Parse(files)
+	return err
+}
+
+// OpenOffline opens the store of a node that does not run, to read it. Whatever was committed is folded in
+// memory; the store is not changed.
+func OpenOffline(cfgPath string) (admin.Source, io.Closer, error) {
+	cfg, err := config.Load(cfgPath)
+	if err != nil {
+		return nil, nil, err
+	}
+	n := &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: monotonic()}
+	n.state.Store("stopped")
+	n.db, err = journal.OpenReadOnly(journal.Options{Dir: filepath.Join(cfg.Data, "store"), Logger: n.log, Clock: n.clock})
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the store in %s: %w", cfg.Data, err)
+	}
+	n.x = n.executor()
+	if err := n.replay(); err != nil {
+		n.db.Close()
+		return nil, nil, err
+	}
+	return &source{n: n, do: func(f func()) bool { f(); return true }}, n.db, nil
+}
+
+// replay folds every lane up to the end of its log. On a single host what is on disk is committed.
+func (n *Node) replay() error {
+	x := n.x
+	for i := range n.cfg.Lanes {
+		log, err := n.db.Log(uint16(i))
+		if err != nil {
+			return fmt.Errorf("lane %d: %w", i, err)
+		}
+		l := &lane{n: uint16(i), x: x, log: log, queues: map[uint16]*[ledger.Classes]book.List{}, returns: map[uint32]*returns{}}
+		x.lanes = append(x.lanes, l)
+		l.book = book.New(l.n, blocks{log}, stragglers{n.db})
+		if err := l.book.Load(n.db, log.First(), blocks{log}.scan); err != nil {
+			return fmt.Errorf("lane %d: %w", i, err)
+		}
+		l.book.On = l.on
+		err = log.Scan(l.book.Applied()+1, log.Last(), func(e journal.Entry) error {
+			if e.Kind != 0 || len(e.Data) == 0 {
+				return l.book.Apply(e.Index, nil)
+			}
+			return l.book.Apply(e.Index, e.Data)
+		})
+		if err != nil {
+			return fmt.Errorf("lane %d: %w", i, err)
+		}
+		l.book.Carriers(func(c uint16, _ book.Carrier) { x.carrier(c) })
+	}
+	if x.lanes[0].book.System.Version == 0 {
+		return nil
+	}
+	x.onCatalog = noLinks
+	return x.install()
+}

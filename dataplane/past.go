@@ -1,0 +1,369 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"smsplane/dataplane/admin"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/journal"
+	"smsplane/pdu"
+	"smsplane/router"
+)
+
+// life is what is known of one message: its EDR, or what that would say now, and what happened besides.
+type life struct {
+	edr      book.EDR
+	state    book.State // StateEnded once it is in the archive only
+	attempts []book.Attempt
+	returned []book.Returned
+	mo       bool
+}
+
+// flushed waits until what was applied so far can be read from the store.
+func (s *source) flushed(ctx context.Context) error {
+	done := make(chan struct{})
+	if err := s.ask(func(x *executor) error {
+		for _, l := range x.lanes {
+			if l.rep != nil && l.book.Dirty() {
+				l.flushNow(x.now)
+			}
+		}
+		if x.lanes[0].rep == nil {
+			close(done) // a store that is only read
+			return nil
+		}
+		x.db.Write(journal.NewBatch(), func() { close(done) }) // behind the flushes
+		return nil
+	}); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// find looks a message up by our id, or by a carrier's.
+func (s *source) find(ctx context.Context, text string) (*life, error) {
+	if err := s.flushed(ctx); err != nil {
+		return nil, err
+	}
+	if id, err := ledger.ParseMsgID(text); err == nil {
+		v, err := s.life(id)
+		if v != nil || err != nil {
+			return v, err
+		}
+	}
+	var id ledger.MsgID
+	err := s.ask(func(x *executor) error {
+		for n := range x.carriers {
+			if _, m := x.byCarrierID(n, []byte(text)); m != nil {
+				id = m.ID
+			}
+		}
+		return nil
+	})
+	if err == nil && id == 0 {
+		err = s.archive(book.HashText([]byte(text)), book.Past{EDR: func(e *book.EDR) error {
+			if string(e.CarrierID) == text && id == 0 {
+				id = e.ID
+			}
+			return nil
+		}})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if id != 0 {
+		if v, err := s.life(id); v != nil || err != nil {
+			return v, err
+		}
+	}
+	return nil, admin.NotFound("no message has the id %q", text)
+}
+
+// archive searches the packs of every lane.
+func (s *source) archive(hash uint32, p book.Past) error {
+	for _, l := range s.n.x.lanes {
+		if err := book.Search(s.n.db, l.n, hash, p); err != nil {
+			return err
+		}
+		if l.rep == nil { // a store that is only read: what was replayed is not in it
+			if err := l.book.Unflushed(p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// life gathers one message; nil when nobody knows it.
+func (s *source) life(id ledger.MsgID) (v *life, err error) {
+	err = s.ask(func(x *executor) error {
+		if int(id.Lane()) >= len(x.lanes) {
+			return nil
+		}
+		l := x.lanes[id.Lane()]
+		m := l.book.Get(id)
+		if m == nil {
+			return nil
+		}
+		p, err := l.book.PDU(m)
+		if err != nil {
+			return err
+		}
+		var view pdu.Message
+		view.Parse(p)
+		v = &life{edr: m.Summary(view.SrcAddr(), view.DstAddr()), state: m.State, mo: m.MO}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	live := v != nil
+	if v == nil {
+		v = &life{state: book.StateNone}
+	}
+	err = s.archive(book.HashID(id), book.Past{
+		EDR: func(e *book.EDR) error {
+			if e.ID == id && !live {
+				v.edr, v.state = *e, book.StateEnded
+			}
+			return nil
+		},
+		Attempt: func(a *book.Attempt) error {
+			if a.ID == id {
+				v.attempts = append(v.attempts, *a)
+			}
+			return nil
+		},
+		Returned: func(r *book.Returned) error {
+			if r.ID == id {
+				v.returned = append(v.returned, *r)
+			}
+			return nil
+		},
+	})
+	if v.state == book.StateNone {
+		v = nil
+	}
+	return v, err
+}
+
+// Find implements admin.Source.
+func (s *source) Find(ctx context.Context, q admin.FindQuery) ([]admin.Found, error) {
+	if q.To == "" && q.From == "" && q.Client == "" && q.CarrierID == "" && q.Since.IsZero() {
+		return nil, admin.BadRequest("find what? --to, --from, --client, --carrier-id or --since")
+	}
+	if err := s.flushed(ctx); err != nil {
+		return nil, err
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = admin.DefaultFind
+	}
+	limit = min(limit, admin.MaxFind)
+	match, hash := matcher(&q)
+	found := []admin.Found{}
+	seen := map[ledger.MsgID]bool{}
+	err := s.ask(func(x *executor) error {
+		var view pdu.Message
+		for _, l := range x.lanes {
+			l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
+				if m.MO || len(found) >= limit || m.State == book.StateEnded {
+					return
+				}
+				p, err := l.book.PDU(m)
+				if err != nil || view.Parse(p) != pdu.ROK {
+					return
+				}
+				e := m.Summary(view.SrcAddr(), view.DstAddr())
+				if match(x, &e) {
+					seen[m.ID] = true
+					found = append(found, x.found(&e, m.State))
+				}
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var hits []book.EDR
+	err = s.archive(hash, book.Past{EDR: func(e *book.EDR) error {
+		if !seen[e.ID] && len(hits) < limit {
+			hits = append(hits, *e)
+		}
+		return nil
+	}})
+	if err != nil {
+		return nil, err
+	}
+	err = s.ask(func(x *executor) error {
+		for i := range hits {
+			if len(found) < limit && match(x, &hits[i]) {
+				found = append(found, x.found(&hits[i], book.StateEnded))
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(found, func(a, b admin.Found) int { return b.Accepted.Compare(a.Accepted) })
+	return found, err
+}
+
+func (x *executor) found(e *book.EDR, st book.State) admin.Found {
+	f := admin.Found{ID: e.ID.String(), Client: x.clientName(e.Account), From: string(e.Src), To: string(e.Dst), Accepted: instant(e.Accepted),
+		State: st.String(), Carrier: x.carrierName(e.Carrier), CarrierID: string(e.CarrierID), Parts: int(e.Parts)}
+	if st == book.StateEnded {
+		f.State = e.End.String()
+	}
+	return f
+}
+
+// matcher makes the test of a query, and the hash of the packs that can hold a hit; 0 is all of them.
+func matcher(q *admin.FindQuery) (func(x *executor, e *book.EDR) bool, uint32) {
+	hash := uint32(0)
+	to, prefix := strings.CutSuffix(q.To, "*")
+	number, isNumber := router.Normalize([]byte(to), 0, 0, "")
+	switch {
+	case q.CarrierID != "":
+		hash = book.HashText([]byte(q.CarrierID))
+	case q.To != "" && !prefix && isNumber:
+		hash = book.HashNumber(uint64(number))
+	case q.From != "" && !strings.HasSuffix(q.From, "*"):
+		hash = book.HashText([]byte(q.From))
+	}
+	digits := strings.TrimLeft(to, "+0")
+	return func(x *executor, e *book.EDR) bool {
+		switch {
+		case q.CarrierID != "" && string(e.CarrierID) != q.CarrierID:
+			return false
+		case prefix && !strings.HasPrefix(string(e.Dst), to) && !strings.HasPrefix(strconv.FormatUint(e.Number, 10), digits):
+			return false
+		case q.To != "" && !prefix && string(e.Dst) != q.To && !(isNumber && uint64(number) == e.Number):
+			return false
+		case !matchText(q.From, string(e.Src)):
+			return false
+		case q.Client != "" && x.clientName(e.Account) != q.Client:
+			return false
+		}
+		return q.Since.IsZero() || e.Accepted >= q.Since.UnixNano()
+	}, hash
+}
+
+func matchText(pattern, text string) bool {
+	if p, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(text, p)
+	}
+	return pattern == "" || pattern == text
+}
+
+// Doubt implements admin.Source.
+func (s *source) Doubt(ctx context.Context, resent bool) ([]admin.DoubtInfo, error) {
+	if err := s.flushed(ctx); err != nil {
+		return nil, err
+	}
+	list := []admin.DoubtInfo{}
+	err := s.ask(func(x *executor) error {
+		for _, l := range x.lanes {
+			l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
+				if m.MO || m.State == book.StateEnded || resent && m.Resends == 0 || !resent && m.State != book.StateDoubt {
+					return
+				}
+				list = append(list, x.doubtInfo(m.ID, m.Carrier, m.Account, m.Number, m.Dispatched, m.Policy, m.State.String()))
+			})
+		}
+		return nil
+	})
+	if err != nil || !resent {
+		return list, err
+	}
+	var ended []book.EDR
+	if err := s.archive(book.HashResent(), book.Past{EDR: func(e *book.EDR) error {
+		if e.Resends > 0 {
+			ended = append(ended, *e)
+		}
+		return nil
+	}}); err != nil {
+		return nil, err
+	}
+	err = s.ask(func(x *executor) error {
+		for i := range ended {
+			e := &ended[i]
+			list = append(list, x.doubtInfo(e.ID, e.Carrier, e.Account, e.Number, e.Dispatched, ledger.PolicyResend, e.End.String()))
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (x *executor) doubtInfo(id ledger.MsgID, carrier uint16, account uint32, number uint64, since int64, p ledger.Policy, state string) admin.DoubtInfo {
+	return admin.DoubtInfo{ID: id.String(), Carrier: x.carrierName(carrier), Client: x.clientName(account), To: strconv.FormatUint(number, 10),
+		Since: instant(since), Policy: p.String(), State: state}
+}
+
+// Audit implements admin.Source: the counts of every lane add up, no account holds more or less than its
+// live messages, and all entries sum to zero.
+func (s *source) Audit(context.Context) (r admin.Report, err error) {
+	err = s.ask(func(x *executor) error {
+		b := x.books()
+		r.Books = &b
+		r.OK = b.AddUp()
+		r.Lines = append(r.Lines, fmt.Sprintf("accepted %d = ended %d + in flight %d + in doubt %d", b.Accepted,
+			b.Delivered+b.Failed+b.Expired+b.Sent+b.Unknown, b.InFlight, b.InDoubt), fmt.Sprintf("ledger sum %d", b.LedgerSumMicro))
+		for _, l := range x.lanes {
+			problems := l.book.Check()
+			for _, p := range problems {
+				r.OK = false
+				r.Lines = append(r.Lines, p.Error())
+			}
+			if len(problems) == 0 {
+				r.Lines = append(r.Lines, fmt.Sprintf("lane %d: every message in one state, holds and balances agree", l.n))
+			}
+		}
+		return nil
+	})
+	return r, err
+}
+
+// Check implements admin.Source: the audit, and a walk over everything stored.
+func (s *source) Check(ctx context.Context) (admin.Report, error) {
+	r, err := s.Audit(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.Books = nil
+	if err := s.n.db.Check(); err != nil {
+		r.OK = false
+		r.Lines = append(r.Lines, strings.Split(err.Error(), "\n")...)
+	} else {
+		r.Lines = append(r.Lines, "journal: every entry is there, in order, with its checksum")
+	}
+	packs := 0
+	err = s.archive(0, book.Past{EDR: func(*book.EDR) error { packs++; return nil }})
+	if err != nil {
+		if !errors.Is(err, book.ErrBooks) {
+			return r, err
+		}
+		r.OK = false
+		r.Lines = append(r.Lines, err.Error())
+	}
+	r.Lines = append(r.Lines, fmt.Sprintf("archive: %d EDRs readable", packs))
+	return r, nil
+}
+
+func instant(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}

@@ -1,0 +1,407 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sort"
+	"time"
+
+	"smsplane/dataplane/admin"
+	"smsplane/dataplane/entry"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/catalog"
+	"smsplane/router"
+)
+
+// source answers operators: from a running node, or from the store of one that does not run. do runs a
+// question where the books may be read; it is false when the node is not there yet, or gone.
+type source struct {
+	n  *Node // its loops, links and lobby are nil when the node does not run
+	do func(f func()) bool
+}
+
+func (n *Node) source() *source {
+	return &source{n: n, do: func(f func()) bool { return n.state.Load() != stateStarting && n.x.call(f) }}
+}
+
+var errNotNow = admin.Unavailable("the node is starting or stopping; ask again")
+
+// ask runs f where the books may be read.
+func (s *source) ask(f func(x *executor) error) (err error) {
+	if !s.do(func() { err = f(s.n.x) }) {
+		return errNotNow
+	}
+	return err
+}
+
+// Ready implements admin.Source.
+func (s *source) Ready() bool { return s.n.ready.Load() }
+
+// buildVersion is what this binary was built from.
+func buildVersion() string {
+	b, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, v := range b.Settings {
+		if v.Key == "vcs.revision" {
+			return v.Value[:min(len(v.Value), 12)]
+		}
+	}
+	return b.Main.Version
+}
+
+// Status implements admin.Source.
+func (s *source) Status(ctx context.Context) (admin.Status, error) {
+	state, _ := s.n.state.Load().(string)
+	st := admin.Status{Node: s.n.cfg.Name, Version: buildVersion(), State: state, Started: s.n.started}
+	if state == stateStarting {
+		st.Layers = s.starting()
+		return st, nil
+	}
+	loops := s.loops()
+	err := s.ask(func(x *executor) error {
+		st.Books = x.books()
+		st.Layers = x.layers(s.n, loops)
+		st.Lanes = x.laneStatus()
+		st.Queues = x.queues()
+		sys := x.lanes[0].book.System
+		st.Catalog = admin.CatalogStatus{Version: sys.Version, Author: sys.Author, Folder: s.n.cfg.Catalog}
+		if sys.AppliedAt > 0 {
+			st.Catalog.Applied = time.Unix(0, sys.AppliedAt).UTC()
+		}
+		return nil
+	})
+	if err != nil {
+		return st, err
+	}
+	st.Sessions = loops.sessions
+	s.differs(&st.Catalog)
+	st.Links, err = s.Links(ctx)
+	return st, err
+}
+
+func (s *source) starting() (ls []admin.LayerStatus) {
+	for _, name := range layerNames {
+		ls = append(ls, admin.LayerStatus{Name: name})
+	}
+	return ls
+}
+
+// differs says whether the folder on disk is another catalog than the one in force.
+func (s *source) differs(c *admin.CatalogStatus) {
+	if c.Folder == "" {
+		return
+	}
+	files, err := catalog.Read(c.Folder)
+	if err == nil {
+		var on *catalog.Catalog
+		if on, err = catalog.Parse(files); err == nil {
+			c.Changes = lines(catalog.Diff(s.n.x.shared.Load().Catalog(), on))
+		}
+	}
+	if err != nil {
+		c.Changes = []string{"the folder does not load: " + err.Error()}
+	}
+	c.Differs = len(c.Changes) > 0
+}
+
+func lines(cs []catalog.Change) []string {
+	out := make([]string, 0, len(cs))
+	for _, c := range cs {
+		out = append(out, c.String())
+	}
+	return out
+}
+
+// books adds the lanes up. The identity of the counts is checked by Audit, not made here: what is in flight
+// is counted message by message.
+func (x *executor) books() (b admin.Books) {
+	var sum ledger.Micro
+	for _, l := range x.lanes {
+		c := &l.book.Counts
+		b.Accepted += c.Accepted
+		b.Delivered += c.Ends[ledger.EndDelivered]
+		b.Failed += c.Ends[ledger.EndFailed]
+		b.Expired += c.Ends[ledger.EndExpired]
+		b.Sent += c.Ends[ledger.EndSent]
+		b.Unknown += c.Ends[ledger.EndUnknown]
+		b.InFlight += inFlight(l.book)
+		b.InDoubt += uint64(l.book.Live[book.StateDoubt])
+		b.Resent += c.Resent
+		b.ReceiptsReturned += c.Returned
+		b.ReceiptsParked += uint64(l.book.Parked)
+		sum += l.book.Sum()
+	}
+	b.LedgerSumMicro = int64(sum)
+	return b
+}
+
+var layerNames = [...]string{"security", "entry", "external", "router", "internal", "verifier", "egress", "billing"}
+
+// loopFacts is what the loops know, copied on each of them.
+type loopFacts struct {
+	counts   entry.Counts
+	sessions admin.Sessions
+	rate     float64
+}
+
+// loops asks every loop; one that does not answer in time is left out.
+func (s *source) loops() (f loopFacts) {
+	if s.n.engine == nil {
+		return f
+	}
+	for _, l := range s.n.loops {
+		got := make(chan loopFacts, 1)
+		if !s.n.engine.Post(l.index, func() {
+			p := loopFacts{counts: l.desk.Counts, rate: l.accepted.perSecond()}
+			p.sessions.Bound = len(l.clients)
+			for _, c := range l.clients {
+				if c.bind.Receives() {
+					p.sessions.Receiver++
+				}
+			}
+			got <- p
+		}) {
+			continue
+		}
+		select {
+		case p := <-got:
+			f.counts.Accepted += p.counts.Accepted
+			for i, n := range p.counts.Refused {
+				f.counts.Refused[i] += n
+			}
+			f.counts.Latency.Merge(&p.counts.Latency)
+			f.rate += p.rate
+			f.sessions.Bound += p.sessions.Bound
+			f.sessions.Receiver += p.sessions.Receiver
+		case <-time.After(time.Second):
+		}
+	}
+	if s.n.lobby != nil {
+		f.sessions.PreBind = s.n.lobby.Stats().Pending
+	}
+	return f
+}
+
+// layers tells the eight layers in the order in which a message passes them.
+func (x *executor) layers(n *Node, f loopFacts) []admin.LayerStatus {
+	w := n.cfg.Workers
+	security := admin.LayerStatus{Name: layerNames[0], Workers: 1}
+	if n.lobby != nil {
+		st := n.lobby.Stats()
+		security.Messages = st.Accepted
+		security.Reasons = map[string]uint64{"denied": st.Denied, "connections": st.TooMany + st.TooManySource + st.Full, "no bind in time": st.Timeout,
+			"garbage": st.Garbage, "not a bind": st.NotBind, "bind refused": st.Refused}
+		security.Refusals = total(security.Reasons)
+	}
+	in := admin.LayerStatus{Name: layerNames[1], Workers: w.Entry.Count, Messages: f.counts.Accepted, TPS: f.rate, Limit: float64(w.Entry.Count * w.Entry.TPS),
+		P50: ms(f.counts.Latency.Quantile(.5)), P99: ms(f.counts.Latency.Quantile(.99)), Reasons: map[string]uint64{}}
+	for i, k := range f.counts.Refused {
+		if k > 0 {
+			in.Reasons[entry.Refused(i).String()] = k
+			in.Refusals += k
+		}
+	}
+	internal := x.status(x.verifiers, layerNames[4])
+	internal.Workers, internal.Limit, internal.Refusals, internal.Paused = 1, 0, 0, false
+	internal.P50, internal.P99 = ms(x.senders.latency.Quantile(.5)), ms(x.senders.latency.Quantile(.99))
+	out := x.status(x.senders, layerNames[6])
+	out.P50, out.P99 = ms(x.answers.Quantile(.5)), ms(x.answers.Quantile(.99))
+	out.Refusals = x.counts.refusedByCarriers
+	return []admin.LayerStatus{security, in, x.status(x.external, layerNames[2]), x.status(x.routers, layerNames[3]), internal,
+		x.status(x.verifiers, layerNames[5]), out, x.status(x.billers, layerNames[7])}
+}
+
+func (x *executor) status(l *layer, name string) admin.LayerStatus {
+	return admin.LayerStatus{Name: name, Workers: len(l.workers), Messages: l.messages, TPS: l.rate.perSecond(), Limit: float64(len(l.workers) * l.tps),
+		P50: ms(l.latency.Quantile(.5)), P99: ms(l.latency.Quantile(.99)), Refusals: l.refused, Paused: l.paused}
+}
+
+func ms(ns int64) float64 { return float64(ns) / 1e6 }
+
+func total(m map[string]uint64) (n uint64) {
+	for _, k := range m {
+		n += k
+	}
+	return n
+}
+
+func (x *executor) laneStatus() (ls []admin.LaneStatus) {
+	for _, l := range x.lanes {
+		accounts := 0
+		for _, a := range x.accounts {
+			if a.Lane == l.n {
+				accounts++
+			}
+		}
+		st := admin.LaneStatus{Lane: l.n, Leader: l.leading, Applied: l.book.Applied(), First: l.log.First(), Resident: l.log.Resident(), Accounts: accounts}
+		if l.rep != nil {
+			st.Committed, st.Term = l.rep.Committed(), l.log.Vote().Term
+		}
+		ls = append(ls, st)
+	}
+	return ls
+}
+
+// queues lists what waits, by lane: before the router, before and behind the verifier, towards clients.
+func (x *executor) queues() (qs []admin.QueueInfo) {
+	add := func(q admin.QueueInfo, l *lane, list *book.List) {
+		if q.Depth = list.Len(); q.Depth > 0 {
+			q.Lane = l.n
+			q.OldestAge = float64(x.now-l.book.Front(list).Accepted) / 1e9
+			qs = append(qs, q)
+		}
+	}
+	for _, l := range x.lanes {
+		add(admin.QueueInfo{Queue: "external"}, l, &l.routing)
+		add(admin.QueueInfo{Queue: "verifier"}, l, &l.verifying)
+		for n, classes := range l.queues {
+			for c := range classes {
+				add(admin.QueueInfo{Queue: "internal", Carrier: x.carrierName(n), Class: ledger.Class(c).String()}, l, &classes[c])
+			}
+		}
+		for account, r := range l.returns {
+			add(admin.QueueInfo{Queue: "receipts", Client: x.clientName(account)}, l, &r.list)
+		}
+		if k := len(l.resting); k > 0 {
+			qs = append(qs, admin.QueueInfo{Queue: "resting", Lane: l.n, Depth: k})
+		}
+	}
+	sort.Slice(qs, func(i, j int) bool {
+		a, b := qs[i], qs[j]
+		return fmt.Sprint(a.Lane, a.Queue, a.Carrier, a.Client, a.Class) < fmt.Sprint(b.Lane, b.Queue, b.Carrier, b.Client, b.Class)
+	})
+	return qs
+}
+
+func (x *executor) carrierName(n uint16) string { return x.name(ledger.PartyCarrier, uint32(n)) }
+func (x *executor) clientName(n uint32) string  { return x.name(ledger.PartyClient, n) }
+
+// name is what the catalog calls an account number; the number itself for none.
+func (x *executor) name(p ledger.Party, n uint32) string {
+	for _, a := range x.lanes[0].book.System.Accounts {
+		if a.Party == p && a.Number == n {
+			return a.Name
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("#%d", n)
+}
+
+// Queues implements admin.Source.
+func (s *source) Queues(context.Context) (qs []admin.QueueInfo, err error) {
+	err = s.ask(func(x *executor) error {
+		qs = x.queues()
+		return nil
+	})
+	return qs, err
+}
+
+// Links implements admin.Source.
+func (s *source) Links(context.Context) (ls []admin.LinkInfo, err error) {
+	ls = []admin.LinkInfo{}
+	if s.n.links == nil {
+		return ls, nil
+	}
+	ids := []uint32{}
+	s.n.links.each(func(kp *keeper) {
+		kp.mu.Lock()
+		defer kp.mu.Unlock()
+		ids = append(ids, kp.session)
+		ls = append(ls, admin.LinkInfo{Carrier: kp.link.carrier, Link: kp.link.index, Session: kp.slot, Address: kp.address, State: kp.state,
+			Since: kp.since.UTC(), Reason: kp.reason, Window: kp.link.decl.Window, Limit: float64(kp.link.decl.TPS)})
+	})
+	err = s.ask(func(x *executor) error {
+		for i, id := range ids {
+			if v := x.links[id]; v != nil {
+				ls[i].InFlight, ls[i].Sent, ls[i].Answered, ls[i].Refused = v.out, v.sent, v.answered, v.refused
+				ls[i].TPS = v.link.rate.perSecond() / float64(max(1, v.link.decl.Sessions))
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(ls, func(a, b admin.LinkInfo) int {
+		if c := compare(a.Carrier, b.Carrier); c != 0 {
+			return c
+		}
+		return 1000*(a.Link-b.Link) + a.Session - b.Session
+	})
+	return ls, err
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// Apply implements admin.Source.
+func (s *source) Apply(_ context.Context, a admin.Application) (r admin.ApplyResult, err error) {
+	r.Changes, r.Problems = []string{}, []string{}
+	if s.n.links == nil {
+		return r, admin.Unavailable("a catalog is applied by a running node; start it first")
+	}
+	if s.n.state.Load() != stateServing {
+		return r, errNotNow
+	}
+	changes, err := s.n.applyCatalog(a.Files, a.Dry, a.Author)
+	var ps interface{ Strings() []string }
+	if errors.As(err, &ps) {
+		r.Problems = ps.Strings()
+		err = nil
+	}
+	r.Changes = lines(changes)
+	r.Version = s.n.x.shared.Load().Version()
+	r.Applied = err == nil && !a.Dry && len(r.Problems) == 0 && len(changes) > 0
+	return r, err
+}
+
+// Explain implements admin.Source.
+func (s *source) Explain(_ context.Context, client, from, to string) (e admin.Explain, err error) {
+	err = s.ask(func(x *executor) error {
+		row, ok := x.lanes[0].book.System.Number(ledger.PartyClient, client)
+		c := x.table.ClientOf(row.Number)
+		if !ok || c == nil {
+			return admin.NotFound("there is no client %q", client)
+		}
+		ton := uint8(0)
+		n, _ := router.Normalize([]byte(to), ton, 0, c.Country)
+		e = x.table.Explain(row.Number, []byte(from), n, c.Class, x.now, x.recent)
+		return nil
+	})
+	return e, err
+}
+
+// Layer implements admin.Source.
+func (s *source) Layer(_ context.Context, name, action string) error {
+	if s.n.links == nil {
+		return admin.Unavailable("the node does not run")
+	}
+	return s.ask(func(x *executor) error {
+		l := map[string]*layer{"router": x.routers, "verifier": x.verifiers, "egress": x.senders}[name]
+		if l == nil {
+			return admin.BadRequest("layer %q cannot be paused: router, verifier or egress", name)
+		}
+		switch action {
+		case "pause":
+			l.paused = true
+		case "resume":
+			l.paused = false
+		default:
+			return admin.BadRequest("action %q: pause or resume", action)
+		}
+		x.log.Info("layer "+action+"d by an operator", "layer", name)
+		return nil
+	})
+}

@@ -1,0 +1,108 @@
+package dataplane
+
+import (
+	"fmt"
+	"maps"
+
+	"smsplane/dataplane/entry"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/catalog"
+	"smsplane/router"
+	"smsplane/router/verifier"
+)
+
+// numbers is the account table of lane 0 as the compiler reads it.
+type numbers struct{ sys *book.System }
+
+func (n numbers) Client(id string) (uint32, bool) {
+	a, ok := n.sys.Number(ledger.PartyClient, id)
+	return a.Number, ok
+}
+
+func (n numbers) Carrier(id string) (uint16, bool) {
+	a, ok := n.sys.Number(ledger.PartyCarrier, id)
+	return uint16(a.Number), ok
+}
+
+// install compiles the catalog that lane 0 holds and puts it in force: one pointer for the loops, the
+// executor's own, accounts with their credit, and whoever keeps the links.
+func (x *executor) install() error {
+	sys := x.lanes[0].book.System
+	files, err := ledger.DecodeFiles(sys.Files)
+	if err != nil {
+		return err
+	}
+	c, err := catalog.Parse(files)
+	if err != nil {
+		return fmt.Errorf("catalog version %d no longer loads: %w", sys.Version, err)
+	}
+	n := numbers{sys}
+	t := router.Compile(c, sys.Version, n)
+	x.facts = verifier.NewFacts(c, sys.Version, n)
+	accounts := maps.Clone(x.accounts)
+	for i := range c.Clients {
+		x.account(accounts, &c.Clients[i])
+	}
+	x.table = t
+	x.accounts = accounts
+	x.sharedAccounts.Store(&accounts)
+	x.shared.Store(t)
+	x.onCatalog(n, c)
+	return nil
+}
+
+// account brings a client's account up to date: its credit moves by as much as its limit did.
+func (x *executor) account(accounts map[uint32]*entry.Account, c *catalog.Client) {
+	row, ok := x.lanes[0].book.System.Number(ledger.PartyClient, c.ID)
+	if !ok {
+		return
+	}
+	a := accounts[row.Number]
+	if a == nil {
+		a = &entry.Account{Number: row.Number, Lane: row.Lane}
+		a.Credit.Store(int64(c.Billing.CreditLimit + x.lanes[row.Lane].book.Client(row.Number).Balance))
+		accounts[row.Number] = a
+		return
+	}
+	if old := x.table.ClientOf(row.Number); old != nil {
+		a.Credit.Add(int64(c.Billing.CreditLimit - old.Billing.CreditLimit))
+	}
+}
+
+// apply proposes a catalog in lane 0, with numbers for whoever has none yet. All of it is one block: it is
+// in force as a whole or not at all.
+func (x *executor) apply(c *catalog.Catalog, files map[string][]byte, author string, now int64) {
+	l := x.lanes[0]
+	sys := l.book.System
+	l.cut(now, true)
+	l.begin()
+	next := map[ledger.Party]uint32{}
+	for _, a := range sys.Accounts {
+		next[a.Party] = max(next[a.Party], a.Number)
+	}
+	add := func(p ledger.Party, id string) {
+		if _, ok := sys.Number(p, id); ok {
+			return
+		}
+		next[p]++
+		a := ledger.Account{Party: p, Number: next[p], Name: []byte(id)}
+		if p == ledger.PartyClient {
+			a.Lane = uint16(int(a.Number) % len(x.lanes))
+		}
+		l.open = ledger.AppendAccount(l.open, now, &a)
+		l.records++
+	}
+	for i := range c.Clients {
+		add(ledger.PartyClient, c.Clients[i].ID)
+	}
+	for i := range c.Carriers {
+		add(ledger.PartyCarrier, c.Carriers[i].ID)
+	}
+	l.open = ledger.AppendCatalog(l.open, now, &ledger.Catalog{Version: sys.Version + 1, Author: []byte(author), Files: ledger.EncodeFiles(files)})
+	l.records++
+	l.cut(now, true)
+}
+
+// noLinks keeps no links: the node does not run.
+func noLinks(router.Numbers, *catalog.Catalog) {}
