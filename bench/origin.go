@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -14,7 +15,7 @@ import (
 // Origin says where and from what a result comes.
 type Origin struct {
 	Suite   string    `json:"suite"`
-	Commit  string    `json:"commit"` // "unknown" when built without version control; "+" at its end: with changes
+	Commit  string    `json:"commit"` // "+" at its end: with changes; "?": what is checked out, not necessarily what was built
 	When    time.Time `json:"when"`
 	Machine Machine   `json:"machine"`
 }
@@ -48,7 +49,24 @@ func commit() string {
 			changed = "+"
 		}
 	}
+	if name == "unknown" {
+		return checkout()
+	}
 	return name + changed
+}
+
+// checkout asks git about the folder this program is in: `make build` puts it there, but a program built without version
+// control may be older than what is checked out, so the name ends in "?".
+func checkout() string {
+	own, err := os.Executable()
+	if err != nil {
+		return "unknown"
+	}
+	out, err := exec.Command("git", "-C", filepath.Dir(own), "rev-parse", "--short=12", "HEAD").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out)) + "?"
 }
 
 func firstLine(file string) string {
