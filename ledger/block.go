@@ -11,7 +11,7 @@ import (
 // A block is a batch of records, sealed with a checksum. Layout, little endian:
 //
 //	0 magic u32   4 version u8, 3 zero   8 records u32   12 length u32 (header included)
-//	16 crc32c u32 over everything behind it   20 lane u16, 2 zero   24 cut at, unix ns i64
+//	16 crc32c u32 over everything else   20 lane u16, 2 zero   24 cut at, unix ns i64
 const (
 	BlockHeader  = 32
 	blockMagic   = 0x314B4253 // "SBK1"
@@ -35,8 +35,13 @@ func SealBlock(b []byte, lane uint16, records int, now int64) []byte {
 	le.PutUint32(b[12:], uint32(len(b)))
 	le.PutUint16(b[20:], lane)
 	le.PutUint64(b[24:], uint64(now))
-	le.PutUint32(b[16:], crc32.Checksum(b[20:], castagnoli))
+	le.PutUint32(b[16:], blockSum(b))
 	return b
+}
+
+// blockSum covers the header too: a wrong count of records must be found before the first is folded.
+func blockSum(b []byte) uint32 {
+	return crc32.Update(crc32.Checksum(b[:16], castagnoli), castagnoli, b[20:])
 }
 
 // CheckBlock verifies length and checksum. The journal checks what it reads back from disk; a block that
@@ -47,7 +52,7 @@ func CheckBlock(b []byte) error {
 		return fmt.Errorf("%w: no block header", ErrBlock)
 	case int(le.Uint32(b[12:])) != len(b):
 		return fmt.Errorf("%w: length %d, have %d", ErrBlock, le.Uint32(b[12:]), len(b))
-	case le.Uint32(b[16:]) != crc32.Checksum(b[20:], castagnoli):
+	case le.Uint32(b[16:]) != blockSum(b):
 		return fmt.Errorf("%w: checksum", ErrBlock)
 	}
 	return nil
@@ -93,7 +98,8 @@ func Walk(b []byte, f func(r *Record) error) error {
 func EncodeFiles(files map[string][]byte) []byte {
 	var b []byte
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		b = appendBytes(b, []byte(name))
+		b = le.AppendUint32(b, uint32(len(name)))
+		b = append(b, name...)
 		b = le.AppendUint32(b, uint32(len(files[name])))
 		b = append(b, files[name]...)
 	}
@@ -105,13 +111,8 @@ func DecodeFiles(b []byte) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	d := reader{b: b}
 	for len(d.b) > 0 && !d.bad {
-		name := string(d.bytes())
-		n := int(d.u32())
-		if n > len(d.b) {
-			d.bad = true
-			break
-		}
-		files[name] = slices.Clone(d.take(n))
+		name := string(d.long())
+		files[name] = slices.Clone(d.long())
 	}
 	if d.bad {
 		return nil, fmt.Errorf("%w: catalog archive", ErrBlock)

@@ -100,6 +100,16 @@ func (r *reader) bytes() []byte {
 	return r.take(int(r.u8()))
 }
 
+// long reads bytes behind a u32 length, which is checked before anything of that size is made.
+func (r *reader) long() []byte {
+	n := r.u32()
+	if uint64(n) > uint64(len(r.b)) {
+		r.bad = true
+		return nil
+	}
+	return r.take(int(n))
+}
+
 // Accept freezes everything that admission decided, and the PDU as the client sent it.
 type Accept struct {
 	Account    uint32 // number of the client in the account table
@@ -245,7 +255,12 @@ const (
 
 var outcomeNames = [...]string{"", "taken", "retry", "next target", "unsent", "refused"}
 
-func (o Outcome) String() string { return outcomeNames[o] }
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return "outcome?"
+}
 
 // Answer is what a carrier said to a submit_sm.
 type Answer struct {
@@ -327,7 +342,12 @@ const (
 
 var endNames = [Ends]string{"", "delivered", "failed", "expired", "sent", "unknown"}
 
-func (e End) String() string { return endNames[e] }
+func (e End) String() string {
+	if int(e) < len(endNames) {
+		return endNames[e]
+	}
+	return "end?"
+}
 
 // Reason says why a message ended as it did, in one word that operators can filter by.
 type Reason uint8
@@ -423,7 +443,12 @@ const (
 
 var policyNames = [...]string{"", "resend", "hold", "expire"}
 
-func (p Policy) String() string { return policyNames[p] }
+func (p Policy) String() string {
+	if int(p) < len(policyNames) {
+		return policyNames[p]
+	}
+	return "policy?"
+}
 
 // AppendDoubt writes a DOUBT record.
 func AppendDoubt(b []byte, worker uint8, id MsgID, at int64, p Policy, target uint8) []byte {
