@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"smsplane/bench/peer"
 	"smsplane/dataplane/admin"
@@ -26,9 +27,11 @@ func (d *demo) exercise(ctx context.Context) (wrong bool, err error) {
 	}
 	defer client.Close()
 	d.say("client %s sends %s messages and asks for receipts", d.site.clientID, number(d.o.Count))
+	began := time.Now()
 	if err := d.send(ctx, client); err != nil {
 		return false, err
 	}
+	took := time.Since(began)
 	after, notSettled, err := d.settle(ctx)
 	if err != nil {
 		return false, err
@@ -43,7 +46,10 @@ func (d *demo) exercise(ctx context.Context) (wrong bool, err error) {
 	}
 	r, a := client.Report(), client.Account(tallies...)
 	problems := append(notSettled, judge(&before, &after, &r, &a, d.o.Count)...)
-	d.print(&after, &r, &a, tallies, problems)
+	d.printLayers(before.Layers, after.Layers, took)
+	d.printBooks(&after.Books)
+	d.printOutside(&r, &a, tallies)
+	PrintProblems(d.o.Out, problems)
 	return len(problems) > 0, nil
 }
 
@@ -112,20 +118,29 @@ func becameOf(b *admin.Books) uint64 {
 	return b.Delivered + b.Failed + b.Expired + b.Sent + b.Unknown + b.InFlight + b.InDoubt
 }
 
-func (d *demo) print(s *admin.Status, r *peer.Report, a *peer.Account, tallies []peer.Tally, problems []string) {
-	w := d.o.Out
+// printLayers shows rates over this run, first submit_sm to last receipt: the node's own go over ten seconds, which is
+// longer than the run.
+func (d *demo) printLayers(before, after []admin.LayerStatus, took time.Duration) {
+	earlier := map[string]uint64{}
+	for _, l := range before {
+		earlier[l.Name] = l.Messages
+	}
 	var t table
 	t.row("layer", "workers", "messages", "tps", "p50", "p99", "refused")
-	for _, l := range s.Layers {
-		t.row(l.Name, number(l.Workers), number(l.Messages), fmt.Sprintf("%.0f", l.TPS), micros(l.P50*1e3), micros(l.P99*1e3), number(l.Refusals))
+	for _, l := range after {
+		tps := float64(l.Messages-earlier[l.Name]) / took.Seconds()
+		t.row(l.Name, number(l.Workers), number(l.Messages), number(int64(tps)), micros(l.P50*1e3), micros(l.P99*1e3), number(l.Refusals))
 	}
-	fmt.Fprintln(w)
-	t.print(w)
-	d.printBooks(&s.Books)
-	t = table{}
+	fmt.Fprintln(d.o.Out)
+	t.print(d.o.Out)
+}
+
+func (d *demo) printOutside(r *peer.Report, a *peer.Account, tallies []peer.Tally) {
+	w := d.o.Out
+	var t table
 	t.row("seen from outside", "")
 	t.row("client sent", number(r.Sent))
-	t.row("accepted", number(r.Accepted), fmt.Sprintf("%.0f/s", r.TPS))
+	t.row("accepted", number(r.Accepted), number(int64(r.TPS))+"/s")
 	for i, c := range d.carriers {
 		t.row("carrier "+c.at.id+" took", number(tallies[i].Taken))
 	}
@@ -138,7 +153,6 @@ func (d *demo) print(s *admin.Status, r *peer.Report, a *peer.Account, tallies [
 	fmt.Fprintln(w)
 	printLatency(w, r)
 	fmt.Fprintln(w)
-	PrintProblems(w, problems)
 }
 
 func (d *demo) printBooks(b *admin.Books) {

@@ -347,3 +347,14 @@ func TestESMEByHand(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestReceiptsOfUnansweredMessagesAreNoProblem(t *testing.T) {
+	r := Report{Unanswered: 3, Receipts: Receipts{Unknown: 3}}
+	if p := Problems(&r, &Account{}); len(p) != 1 {
+		t.Errorf("%q; want only the messages never answered", p)
+	}
+	r.Receipts.Unknown = 4
+	if p := Problems(&r, &Account{}); len(p) != 2 {
+		t.Errorf("%q; want the fourth receipt too", p)
+	}
+}
