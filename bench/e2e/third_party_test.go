@@ -112,9 +112,8 @@ func TestThirdPartyPeers(t *testing.T) {
 	if _, err := fmt.Sscan(smppPort, &clientPort); err != nil {
 		t.Fatal(err)
 	}
-	n.up()
 	tap := startCapture(t, clientPort, port)
-	n.linked(linkSessions)
+	n.up().linked(linkSessions)
 
 	for _, c := range []struct {
 		name, prefix string
@@ -147,7 +146,7 @@ func TestThirdPartyPeers(t *testing.T) {
 	}
 	for _, want := range []string{
 		"taken 491510000001 Grüße Ω 1\n", "taken 491510000000 message 0 from npm\n",
-		"taken 491510000002 first half of 2\n", "taken 491520000007 message 7 from Perl\n",
+		"taken 491510000002 first half of 2\n", "taken 491510000003 payload 3 payload 3 ", "taken 491520000007 message 7 from Perl\n",
 	} {
 		if !strings.Contains(carrier.stdout.String(), want) {
 			t.Errorf("the npm carrier never printed %q", want)

@@ -13,7 +13,7 @@ const server = smpp.createServer((session) => {
   session.on('unbind', (pdu) => { session.send(pdu.response()); session.close(); });
   session.on('submit_sm', (pdu) => {
     const id = `npm-${++next}`;
-    const text = pdu.short_message.message;
+    const text = pdu.short_message.message || pdu.message_payload.message;
     console.log('taken', pdu.destination_addr, text);
     session.send(pdu.response({ message_id: id }));
     if (!(pdu.registered_delivery & 1)) return;
