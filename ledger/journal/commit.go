@@ -55,6 +55,7 @@ type writer struct {
 	seen   []func() // run once the batch is visible
 	synced []func() // handed to the syncer
 	key    []byte
+	vote   []byte
 }
 
 func (w *writer) add(r *request) {
@@ -70,7 +71,8 @@ func (w *writer) add(r *request) {
 	}
 	if r.Vote != nil {
 		w.key = AppendKey(w.key[:0], LaneMeta, r.Lane, metaVote)
-		w.must(w.b.Set(w.key, encodeVote(*r.Vote), nil))
+		w.vote = appendVote(w.vote[:0], *r.Vote)
+		w.must(w.b.Set(w.key, w.vote, nil))
 	}
 	if r.Done != nil {
 		w.synced = append(w.synced, r.Done)

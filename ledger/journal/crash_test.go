@@ -67,7 +67,7 @@ func (h *history) next(d *DB, done func()) {
 	}
 	h.last[lane] = e[len(e)-1].Index
 	vote := Vote{Term: h.n}
-	h.model[string(Key(LaneMeta, lane, metaVote))] = string(encodeVote(vote))
+	h.model[string(Key(LaneMeta, lane, metaVote))] = string(appendVote(nil, vote))
 	d.Append(Append{Lane: lane, Entries: e, Vote: &vote, Done: done})
 }
 

@@ -160,7 +160,7 @@ func (d *DB) lastOnDisk(lane uint16) (uint64, error) {
 }
 
 // Close drops what is due, writes and syncs everything queued, and closes the store. The lanes' owners have
-// stopped before.
+// stopped before. After Fatal there is no closing: nothing may be written any more.
 func (d *DB) Close() error {
 	if d.queue.isClosed() { // read only
 		return d.p.Close()

@@ -12,10 +12,10 @@ const (
 // window is where a lane's log begins.
 type window struct{ first, prevTerm uint64 }
 
-func encodeVote(v Vote) []byte {
-	b := be.AppendUint64(make([]byte, 0, 24), v.Term)
-	b = be.AppendUint64(b, v.Voted)
-	return be.AppendUint64(b, v.Commit)
+func appendVote(dst []byte, v Vote) []byte {
+	dst = be.AppendUint64(dst, v.Term)
+	dst = be.AppendUint64(dst, v.Voted)
+	return be.AppendUint64(dst, v.Commit)
 }
 
 func encodeWindow(w window) []byte {
