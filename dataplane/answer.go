@@ -10,13 +10,7 @@ import (
 )
 
 // answered is a carrier's answer to a submit_sm.
-func (l *lane) answered(s *linkSession, e *event, now int64) {
-	m := l.book.Get(e.id)
-	if m == nil || m.Phase != phaseSent || m.Link != s.id {
-		l.x.counts.strayAnswers++
-		return
-	}
-	s.out--
+func (l *lane) answered(m *book.Msg, s *linkSession, e *event, now int64) {
 	s.answered++
 	st := pdu.Status(e.status)
 	l.x.answers.Add(now - m.Dispatched)
@@ -143,8 +137,7 @@ func (l *lane) doubt(m *book.Msg, now int64) {
 }
 
 // late is an answer after its time: if the doubt about that very dispatch is still open, it is resolved.
-func (l *lane) late(e *event, now int64) {
-	m := l.book.Get(e.id)
+func (l *lane) late(m *book.Msg, e *event, now int64) {
 	if m == nil || m.Link != e.session || pdu.Status(e.status) != pdu.ROK ||
 		m.Phase != phaseKept && !(m.Phase == phaseQueued && m.Policy != 0) {
 		l.x.counts.strayAnswers++

@@ -47,7 +47,7 @@ type executor struct {
 	answers                                        entry.Histogram // submit_sm to its answer
 
 	maxWindow   uint64 // entries of a lane's log above which stragglers are moved out of it
-	maxResident int64  // bytes of a lane's blocks kept in memory
+	maxResident int64  // bytes of all lanes' blocks kept in memory
 
 	now     int64
 	plan    ledger.Route
@@ -234,25 +234,24 @@ func (x *executor) handle(p *loopPort, e *event, now int64) {
 }
 
 func (x *executor) fromLink(e *event, now int64) {
-	s := x.links[e.session]
-	if s == nil {
-		panic("dataplane: an event of a link session that is unknown or already gone")
-	}
+	s := x.links[e.session] // nil for what was on its way to a session when that ended
 	l := x.lanes[e.id.Lane()]
-	switch e.kind {
-	case evAnswer:
-		l.answered(s, e, now)
-		return
-	case evLate:
-		l.late(e, now)
+	m := l.book.Get(e.id)
+	if e.kind == evLate {
+		l.late(m, e, now)
 		return
 	}
-	m := l.book.Get(e.id)
-	if m == nil || m.Phase != phaseSent || m.Link != s.id {
+	if m == nil || m.Phase != phaseSent || m.Link != e.session {
 		x.counts.strayAnswers++
 		return
 	}
-	s.out--
+	if s != nil {
+		s.out--
+	}
+	if e.kind == evAnswer {
+		l.answered(m, s, e, now)
+		return
+	}
 	if e.kind == evLost {
 		l.lost(m, now)
 	} else {
@@ -285,6 +284,14 @@ func (x *executor) clientDown(id uint32) {
 			break
 		}
 	}
+}
+
+// resident is the bytes of blocks in memory.
+func (x *executor) resident() (n int64) {
+	for _, l := range x.lanes {
+		n += l.log.Resident()
+	}
+	return n
 }
 
 // linkDown forgets a session; every message it had was answered, lost or unsent before, save those whose

@@ -284,9 +284,10 @@ func (l *lane) tidy() error {
 		}
 	}
 	l.evictAt = max(l.evictAt, l.log.First())
-	for l.log.Resident() > l.x.maxResident && l.evictAt < l.book.Applied() {
+	for over := l.x.resident() - l.x.maxResident; over > 0 && l.evictAt < l.book.Applied(); l.evictAt++ {
+		before := l.log.Resident()
 		l.log.Evict(l.evictAt)
-		l.evictAt++
+		over -= before - l.log.Resident()
 	}
 	return nil
 }

@@ -169,7 +169,7 @@ func (n *Node) executor() *executor {
 		external: newLayer("external messaging", config.Worker{Count: 1}), routers: newLayer("routing", w.Router),
 		verifiers: newLayer("verification", w.Verifier), senders: newLayer("delivery", w.Egress), billers: newLayer("billing", w.Billing),
 		early: early{map[earlyKey][]byte{}}, failed: make(chan error, 1), done: make(chan struct{}),
-		maxWindow: maxWindow, maxResident: max(n.cfg.Memory, 64<<20) / int64(n.cfg.Lanes)}
+		maxWindow: maxWindow, maxResident: n.cfg.Memory}
 	x.now = n.clock()
 	x.table = router.Compile(&catalog.Catalog{}, 0, numbers{&book.System{}})
 	x.shared.Store(x.table)
@@ -228,8 +228,9 @@ func (n *Node) lane(i uint16) (*lane, error) {
 		return nil, err
 	}
 	l := &lane{n: i, x: x, log: log, queues: map[uint16]*[ledger.Classes]book.List{}, returns: map[uint32]*returns{}}
-	l.book = book.New(i, blocks{log}, stragglers{n.db})
-	if err := l.book.Load(n.db, log.First(), blocks{log}.scan); err != nil {
+	read := &blocks{log: log}
+	l.book = book.New(i, read, stragglers{n.db})
+	if err := l.book.Load(n.db, log.First(), read.scan); err != nil {
 		return nil, err
 	}
 	l.book.On = l.on
@@ -244,15 +245,31 @@ func (x *executor) wake() {
 	x.bell.Ring()
 }
 
-// blocks reads blocks for a book.
-type blocks struct{ log *journal.Log }
-
-func (b blocks) Block(i uint64) ([]byte, error) {
-	e, err := b.log.Entry(i)
-	return e.Data, err
+// blocks reads blocks for a book. Those that left memory are read back whole; since neighbours are mostly
+// wanted one after the other, the last few stay at hand.
+type blocks struct {
+	log  *journal.Log
+	cold [coldBlocks]journal.Entry
 }
 
-func (b blocks) scan(from, to uint64, f func(index uint64, block []byte) error) error {
+const coldBlocks = 16
+
+func (b *blocks) Block(i uint64) ([]byte, error) {
+	if d, ok := b.log.InMemory(i); ok {
+		return d, nil
+	}
+	c := &b.cold[i%coldBlocks]
+	if c.Index != i {
+		e, err := b.log.Entry(i)
+		if err != nil {
+			return nil, err
+		}
+		*c = e
+	}
+	return c.Data, nil
+}
+
+func (b *blocks) scan(from, to uint64, f func(index uint64, block []byte) error) error {
 	return b.log.Scan(from, to, func(e journal.Entry) error {
 		if e.Kind != 0 || len(e.Data) == 0 {
 			return nil

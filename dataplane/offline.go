@@ -62,8 +62,9 @@ func (n *Node) replay() error {
 		}
 		l := &lane{n: uint16(i), x: x, log: log, queues: map[uint16]*[ledger.Classes]book.List{}, returns: map[uint32]*returns{}}
 		x.lanes = append(x.lanes, l)
-		l.book = book.New(l.n, blocks{log}, stragglers{n.db})
-		if err := l.book.Load(n.db, log.First(), blocks{log}.scan); err != nil {
+		read := &blocks{log: log}
+		l.book = book.New(l.n, read, stragglers{n.db})
+		if err := l.book.Load(n.db, log.First(), read.scan); err != nil {
 			return fmt.Errorf("lane %d: %w", i, err)
 		}
 		l.book.On = l.on

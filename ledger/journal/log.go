@@ -112,6 +112,15 @@ func (l *Log) Entry(i uint64) (Entry, error) {
 	return l.read(i)
 }
 
+// InMemory is entry i's data, if it is resident.
+func (l *Log) InMemory(i uint64) ([]byte, bool) {
+	if i < l.win.first || i > l.last {
+		return nil, false
+	}
+	e, ok := l.table.entry(i)
+	return e.Data, ok
+}
+
 func (l *Log) read(i uint64) (Entry, error) {
 	key := Key(EntryKind, l.lane, i)
 	v, err := l.d.Get(key)
