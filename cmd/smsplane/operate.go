@@ -47,8 +47,10 @@ func overview(t *table, st admin.Status) {
 	t.line("")
 	t.row("RESENT", "RECEIPTS RETURNED", "RECEIPTS PARKED", "LEDGER SUM")
 	t.row(count(b.Resent), count(b.ReceiptsReturned), count(b.ReceiptsParked), count(b.LedgerSumMicro))
-	t.line("")
-	links(t, st.Links)
+	if len(st.Links) > 0 {
+		t.line("")
+		links(t, st.Links)
+	}
 }
 
 func (c *cli) linksCommand() *cobra.Command {

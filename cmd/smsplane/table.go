@@ -53,7 +53,13 @@ func limit(v float64) string {
 	return rate(v)
 }
 
-func millis(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
+// millis prints a latency; 0 is one that was not measured.
+func millis(v float64) string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
+}
 
 // clock prints a time in UTC to the microsecond, in which records are kept.
 func clock(t time.Time) string {
