@@ -126,7 +126,7 @@ func wholeLife(t *testing.T, when string, lines []traceLine) {
 			t.Errorf("%s: %+v lacks its event or worker", when, l)
 		}
 	}
-	for _, layer := range []string{"entry", "router", "verifier", "egress", "carrier", "billing"} {
+	for _, layer := range []string{"entry", "external", "router", "verifier", "internal", "egress", "carrier", "billing"} {
 		if !seen[layer] {
 			t.Errorf("%s: no line of %s", when, layer)
 		}
