@@ -24,6 +24,7 @@ type carrier struct {
 	offered map[string]int // destination → submit_sm read
 	next    int            // message id
 	refuse  string         // prefix answered with status 8
+	mute    bool           // read submit_sm, never answer
 	firstNo chan struct{}  // closed at the first refusal
 }
 
@@ -83,7 +84,10 @@ func (c *carrier) serve(conn raw) {
 		case 1, 2, bindTRX:
 			answer.body = cstring(nil, "carrier")
 		case submitSM:
-			answer.status, answer.body, receipt = c.take(p.body)
+			var silent bool
+			if answer.status, answer.body, receipt, silent = c.take(p.body); silent {
+				continue
+			}
 		case enquireLink, unbind:
 		default:
 			continue // an answer to a receipt
@@ -99,21 +103,24 @@ func (c *carrier) serve(conn raw) {
 	}
 }
 
-func (c *carrier) take(body []byte) (status uint32, resp, receipt []byte) {
+func (c *carrier) take(body []byte) (status uint32, resp, receipt []byte, silent bool) {
 	m, err := parseMessage(body)
 	if err != nil {
-		return 0x01, nil, nil
+		return 0x01, nil, nil, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offered[m.to]++
+	if c.mute {
+		return 0, nil, nil, true
+	}
 	if c.refuse != "" && strings.HasPrefix(m.to, c.refuse) {
 		select {
 		case <-c.firstNo:
 		default:
 			close(c.firstNo)
 		}
-		return rSysErr, nil, nil
+		return rSysErr, nil, nil, false
 	}
 	c.taken[m.to]++
 	c.next++
@@ -122,7 +129,7 @@ func (c *carrier) take(body []byte) (status uint32, resp, receipt []byte) {
 		text := "id:" + id + " sub:001 dlvrd:001 submit date:2601010000 done date:2601010001 stat:DELIVRD err:000 text:" + string(m.text[:min(20, len(m.text))])
 		receipt = message{from: m.to, to: m.from, esmClass: receiptClass, text: []byte(text)}.body()
 	}
-	return rOK, cstring(nil, id), receipt
+	return rOK, cstring(nil, id), receipt, false
 }
 
 // refusing makes the carrier answer status 8 for a prefix from now on.
@@ -130,6 +137,13 @@ func (c *carrier) refusing(prefix string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refuse = prefix
+}
+
+// silent makes the carrier read submit_sm and never answer, or answer again.
+func (c *carrier) silent(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mute = on
 }
 
 // counts tells messages taken at least once, and arrivals beyond a message's first by destination.

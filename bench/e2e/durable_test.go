@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -158,5 +160,50 @@ func TestDrain(t *testing.T) {
 	if _, again := c.counts(); len(again) != 0 {
 		t.Errorf("%d duplicates after a drain with a carrier that answers", len(again))
 	}
+	n.stop()
+}
+
+// TestSecondSignalSkipsTheWait: with a carrier that never answers a drain waits; /readyz says so and nobody
+// is let in. A second signal ends it at once, and what was on the wire is in doubt by record.
+func TestSecondSignalSkipsTheWait(t *testing.T) {
+	const messages = 50
+	c := startCarrier(t)
+	c.silent(true)
+	n, box := newNode(t, c.port).up(), newOutbox()
+	n.linked(linkSessions)
+	e := mustBind(t, n, messages, box)
+	sendAll(t, e, "49151", 0, messages)
+	eventually(t, patience, "all are on the wire", func() bool { return c.offeredTo("49151") == messages })
+
+	n.proc.signal(syscall.SIGTERM)
+	eventually(t, patience, "/readyz answers 503", func() bool { return n.readiness() == http.StatusServiceUnavailable })
+	if _, status, err := bind(n.smpp, "demo", "secret", 1, box); err == nil && status == rOK {
+		t.Error("a draining node took a bind")
+	}
+	if err := e.send(text(number("49152", 0))); err == nil {
+		eventually(t, patience, "the late submit_sm is answered or its session closed", func() bool { return e.settled() || e.ended() })
+	}
+	if box.accepted() != messages {
+		t.Errorf("a draining node accepted %d more", box.accepted()-messages)
+	}
+	n.proc.signal(syscall.SIGTERM)
+	if code := n.proc.exit(t, 5*time.Second); code != 0 { // half of what one signal would wait
+		t.Errorf("exit %d after the second signal:\n%s", code, n.proc.stderr.String())
+	}
+
+	if b := n.status().Books; b.InDoubt != messages {
+		t.Errorf("%d in doubt; want the %d on the wire", b.InDoubt, messages)
+	}
+	if list := ask[[]struct{ ID string }](n, "doubt", "list"); len(list) != messages {
+		t.Errorf("doubt list has %d; want %d", len(list), messages)
+	}
+	c.silent(false)
+	n.up()
+	mustBind(t, n, 10, box)
+	everythingBack(t, box, c)
+	if b := n.status().Books; b.Resent != messages {
+		t.Errorf("%d resent; want %d", b.Resent, messages)
+	}
+	n.proven()
 	n.stop()
 }

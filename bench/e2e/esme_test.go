@@ -137,6 +137,16 @@ func (e *esme) settled() bool {
 	return len(e.waiting) == 0
 }
 
+// ended says whether the session is gone.
+func (e *esme) ended() bool {
+	select {
+	case <-e.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // alive proves that the session still answers.
 func (e *esme) alive() bool {
 	ch := make(chan struct{})

@@ -132,13 +132,16 @@ func (n *node) up() *node {
 	return n
 }
 
-func (n *node) ready() bool {
+func (n *node) ready() bool { return n.readiness() == http.StatusOK }
+
+// readiness is the status of /readyz, 0 when nobody answers.
+func (n *node) readiness() int {
 	resp, err := (&http.Client{Timeout: patience}).Get("http://" + n.admin + "/readyz")
 	if err != nil {
-		return false
+		return 0
 	}
 	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	return resp.StatusCode
 }
 
 // linked waits until the carriers' links are bound.
