@@ -368,6 +368,9 @@ func (n *Node) firstCatalog() error {
 	return err
 }
 
+// catalogWait bounds how long an operator waits for lane 0 to commit a catalog.
+const catalogWait = 5 * time.Second
+
 // errCatalogBusy says that a catalog did not come into force in time.
 var errCatalogBusy = errors.New("the catalog was journaled but is not in force yet")
 
@@ -386,11 +389,11 @@ func (n *Node) applyCatalog(files map[string][]byte, dry bool, author string) ([
 	if !x.call(func() { x.apply(c, files, author, x.now) }) {
 		return nil, errStopped
 	}
-	for range 500 {
-		if x.shared.Load().Version() > before {
-			return changes, nil
-		}
-		time.Sleep(10 * time.Millisecond)
+	limit, cancel := context.WithTimeout(context.Background(), catalogWait)
+	defer cancel()
+	until(limit, func() bool { return x.shared.Load().Version() > before })
+	if x.shared.Load().Version() == before {
+		return nil, errCatalogBusy
 	}
-	return nil, errCatalogBusy
+	return changes, nil
 }

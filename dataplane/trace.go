@@ -49,12 +49,15 @@ func (x *executor) trace(v *life) []admin.TraceLine {
 		t.say(e.Accepted, "carrier", x.carrierName(e.Carrier), "delivered", "a message from %s to %s for client %s", e.Src, e.Dst, x.clientName(e.Account))
 		return t.lines
 	}
+	t.say(e.Accepted, "security", "gate", "admitted", "session %d of client %s: source, password and number of binds were checked when it bound",
+		e.Session, x.clientName(e.Account))
 	t.say(e.Accepted, "entry", worker("entry", e.EntryWorker), "accepted",
 		"client %s session %d: %s → %s (%d), class %v, %d part(s), catalog %d; price %v held, rates row %d", x.clientName(e.Account), e.Session,
 		e.Src, e.Dst, e.Number, e.Class, e.Parts, e.Catalog, e.Hold, e.Row)
 	t.say(e.Committed, "external", fmt.Sprintf("lane-%d", e.ID.Lane()), "committed", "the block is on stable storage; submit_sm_resp %s", e.ID)
 	t.say(e.Routed, "router", worker("router", e.RouterWorker), "planned", "%s", x.planText(e))
-	t.say(e.Verified, "verifier", worker("verifier", e.VerifyWorker), "passed", "plan of catalog %d stands; queued for %s", e.RouteCatalog, x.first(e))
+	t.say(e.Verified, "verifier", worker("verifier", e.VerifyWorker), "passed", "the plan of catalog %d stands", e.RouteCatalog)
+	t.say(e.Verified, "internal", fmt.Sprintf("lane-%d", e.ID.Lane()), "queued", "for %s, class %v", x.first(e), e.Class)
 	t.attempts(v)
 	if e.Attempts > 0 && v.state != book.StateRouted {
 		t.dispatch(e)

@@ -126,12 +126,12 @@ func wholeLife(t *testing.T, when string, lines []traceLine) {
 			t.Errorf("%s: %+v lacks its event or worker", when, l)
 		}
 	}
-	for _, layer := range []string{"entry", "external", "router", "verifier", "internal", "egress", "carrier", "billing"} {
+	for _, layer := range []string{"security", "entry", "external", "router", "verifier", "internal", "egress", "carrier", "billing"} {
 		if !seen[layer] {
 			t.Errorf("%s: no line of %s", when, layer)
 		}
 	}
-	if len(lines) < 8 || lines[0].Layer != "entry" || lines[len(lines)-1].Layer != "entry" {
-		t.Errorf("%s: a life goes out from entry and back to it, in eight lines at least: %+v", when, lines)
+	if len(lines) < 8 || lines[0].Layer != "security" || lines[len(lines)-1].Layer != "entry" {
+		t.Errorf("%s: a life begins at the gate and ends at entry, in eight lines at least: %+v", when, lines)
 	}
 }

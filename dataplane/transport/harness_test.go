@@ -20,12 +20,14 @@ var quiet = slog.New(slog.DiscardHandler)
 // eventually polls until ok, or fails the test.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(deadline) {
+	poll := time.NewTicker(100 * time.Microsecond)
+	defer poll.Stop()
+	for deadline := time.After(patience); !ok(); {
+		select {
+		case <-deadline:
 			t.Fatalf("not in %v: %s", patience, what)
+		case <-poll.C:
 		}
-		time.Sleep(100 * time.Microsecond) // the pause of the poll, not a wait for the event
 	}
 }
 
