@@ -3,6 +3,7 @@ package dataplane
 import (
 	"smsplane/ledger"
 	"smsplane/ring"
+	"smsplane/router"
 )
 
 // eventKind says what crosses between a loop and the executor.
@@ -25,12 +26,12 @@ const (
 
 	// From the executor down to a loop.
 	evCommitted // lane: its oldest block is committed
-	evSend      // session (link), id, data: PDU, at: end of validity, seq: priority, status: registered_delivery
+	evSend      // session (link), id, number, data: PDU, at: end of validity, seq: priority, status: registered_delivery
 	evReply     // session (link), seq, status, id: command of the request
 	evDeliver   // session (client), id, data: deliver_sm
 )
 
-// event is what rings carry: 72 octets; data aliases a block or an arena that nobody changes.
+// event is what rings carry: 64 octets; data aliases a block or an arena that nobody changes.
 type event struct {
 	kind    eventKind
 	lane    uint16
@@ -39,6 +40,7 @@ type event struct {
 	status  uint32
 	id      ledger.MsgID
 	at      int64
+	number  router.Number
 	data    []byte
 }
 

@@ -87,6 +87,10 @@ func (k *linkPort) write(e *event, now int64) bool {
 	}
 	l.scratch = pdu.AppendTimeRelative(l.scratch[:0], time.Duration(max(e.at-now, int64(time.Second))))
 	hop := pdu.Hop{Priority: uint8(e.seq), Validity: l.scratch, Registered: uint8(e.status), NoTLVs: k.noTLVs}
+	if !l.view.International() { // carriers route by E.164; the client wrote its number otherwise
+		l.digits = e.number.Append(l.digits[:0])
+		hop.Dst = l.digits
+	}
 	if !k.sess.SendForward(now, &l.view, &hop, uint64(e.id)) {
 		return false
 	}

@@ -23,6 +23,7 @@ type loop struct {
 	arena   arena
 	view    pdu.Message
 	scratch []byte
+	digits  []byte
 
 	up    outbox
 	down  *ring.Ring[event]

@@ -176,7 +176,7 @@ func (l *lane) dispatched(m *book.Msg) {
 	s.sent++
 	s.link.sent++
 	x.senders.latency.Add(x.now - m.Verified)
-	x.ports[s.loop].push(event{kind: evSend, session: s.id, id: m.ID, data: p, at: l.validity(m, s), seq: uint32(m.Class),
+	x.ports[s.loop].push(event{kind: evSend, session: s.id, id: m.ID, number: router.Number(m.Number), data: p, at: l.validity(m, s), seq: uint32(m.Class),
 		status: uint32(l.registered(p, s))})
 }
 

@@ -6,8 +6,16 @@ type Hop struct {
 	Priority   uint8
 	Validity   []byte // SMPP time, at most 16 octets; empty = NULL
 	Registered uint8
-	VendorTLVs bool // keep 0x1400-0x3FFF; they mean something only between two peers who agreed on them
-	NoTLVs     bool // the peer is bound as 3.3: drop all of them. See FitsWithoutTLVs
+	VendorTLVs bool   // keep 0x1400-0x3FFF; they mean something only between two peers who agreed on them
+	NoTLVs     bool   // the peer is bound as 3.3: drop all of them. See FitsWithoutTLVs
+	Dst        []byte // E.164 digits to address instead of what the client wrote, as TON 1 NPI 1; empty keeps the client's
+}
+
+// International reports whether destination_addr is digits that read as an E.164 number as they stand: no sign, no
+// prefix and no TON that asks for one. 3.4 §5.2.5, §5.2.8.
+func (m *Message) International() bool {
+	a := m.DstAddr()
+	return m.DstTON() <= 1 && len(a) > 0 && a[0] >= '1' && a[0] <= '9'
 }
 
 // maxShort is the largest short_message 3.4 allows (3.4 §5.2.21).
@@ -19,7 +27,8 @@ func (m *Message) FitsWithoutTLVs() bool { return len(m.UserData()) <= maxShort 
 
 // AppendForward writes the copy of m for the next hop. Sequence, priority, validity and registered_delivery are the
 // hop's, the schedule is emptied (we waited for it already), qos_time_to_live goes where a validity replaces it (it
-// would override it, 5.0 §4.8.4.46), and vendor TLVs go unless kept. Everything else is m's, octet for octet. A data_sm
+// would override it, 5.0 §4.8.4.46), vendor TLVs go unless kept, and the destination is the hop's if it names one.
+// Everything else is m's, octet for octet. A data_sm
 // leaves as the submit_sm that says the same, since data_sm has no field for the validity left.
 func AppendForward(dst []byte, m *Message, h *Hop) []byte {
 	p, at, c := m.p, len(dst), m.command
@@ -27,11 +36,17 @@ func AppendForward(dst []byte, m *Message, h *Hop) []byte {
 		c = SubmitSM
 	}
 	dst = AppendHeader(dst, c, ROK, h.Sequence)
+	from := uint16(HeaderLen)
+	if len(h.Dst) > 0 {
+		dst = append(append(dst, p[HeaderLen:m.dst]...), 1, 1)
+		dst = append(append(dst, h.Dst...), 0)
+		from = m.esm
+	}
 	if m.command == DataSM {
-		dst = append(dst, p[HeaderLen:m.esm+1]...)
+		dst = append(dst, p[from:m.esm+1]...)
 		dst = append(dst, 0, h.Priority, 0)
 	} else {
-		dst = append(dst, p[HeaderLen:m.esm+2]...)
+		dst = append(dst, p[from:m.esm+2]...)
 		dst = append(dst, h.Priority, 0)
 	}
 	dst = append(dst, h.Validity...)

@@ -52,6 +52,9 @@ func forwardModel(s Submit, h *Hop) []byte {
 		}
 	}
 	s.Schedule, s.Validity, s.Priority, s.Registered = nil, h.Validity, h.Priority, h.Registered
+	if len(h.Dst) > 0 {
+		s.DstTON, s.DstNPI, s.Dst = 1, 1, h.Dst
+	}
 	var kept []byte
 	Walk(s.TLVs, func(t Tag, v []byte) bool {
 		if (h.VendorTLVs || !t.Vendor()) && (t != TagQOSTimeToLive || len(h.Validity) == 0) {
@@ -79,6 +82,9 @@ func TestAppendForwardAgainstModel(t *testing.T) {
 		}
 		if r.IntN(2) == 0 {
 			h.Validity = []byte("000000000500000R")
+		}
+		if r.IntN(3) == 0 {
+			h.Dst = []byte("4915112345678")
 		}
 		var m Message
 		if st := m.Parse(s.Append(nil, 1)); st != ROK {
@@ -116,5 +122,22 @@ func TestAppendForwardDropsPadding(t *testing.T) {
 	s.TLVs = nil
 	if have := AppendForward(nil, &m, &Hop{Sequence: 5, Registered: 1}); !bytes.Equal(have, s.Append(nil, 5)) {
 		t.Errorf("padding went on: %x", have)
+	}
+}
+
+func TestInternational(t *testing.T) {
+	for _, c := range []struct {
+		ton  uint8
+		addr string
+		want bool
+	}{{1, "4915112345678", true}, {0, "4915112345678", true}, {1, "+4915112345678", false}, {0, "004915112345678", false},
+		{1, "004915112345678", false}, {2, "15112345678", false}, {0, "015112345678", false}, {4, "15112345678", false}, {1, "", false}} {
+		s := good()
+		s.DstTON, s.Dst = c.ton, []byte(c.addr)
+		var m Message
+		m.Parse(s.Append(nil, 5))
+		if have := m.International(); have != c.want {
+			t.Errorf("TON %d %q: %v", c.ton, c.addr, have)
+		}
 	}
 }
