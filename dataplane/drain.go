@@ -58,7 +58,7 @@ func (n *Node) uncommitted() (k int) {
 
 func (x *executor) proposals() (k int) {
 	for _, l := range x.lanes {
-		k += len(l.proposed) - l.head + l.records
+		k += len(l.proposed) - l.head + len(l.backlog) + l.records
 	}
 	return k
 }

@@ -34,6 +34,7 @@ type lane struct {
 	acks     []ack
 	proposed []proposal
 	head     int
+	backlog  []proposal // not proposed yet: raft has its fill
 
 	sweepAt  uint32
 	flushAt  int64
@@ -57,7 +58,7 @@ type ack struct {
 
 // proposal is a block of ours on its way.
 type proposal struct {
-	first *byte // tells it from blocks that other processes proposed
+	block []byte // its first octet's place tells it from blocks that other processes proposed
 	entry bool
 	acks  []ack
 }
@@ -106,15 +107,40 @@ func (l *lane) cut(now int64, force bool) bool {
 	return true
 }
 
-// propose hands a block to raft. On one host nothing is ever dropped; what drops here would leave sessions
-// waiting for ever, so the process ends and recovers instead.
+// propose hands a block to raft, or lets it wait while the lane has as much on its way as raft takes. How
+// many can wait is bounded by whoever makes blocks: entry stops at `stalled` in flight, state blocks follow
+// credit and windows.
 func (l *lane) propose(b []byte, p proposal) {
-	if !l.rep.Propose(b) {
-		l.x.fail(fmt.Errorf("lane %d: a proposal was dropped", l.n))
-		return
+	p.block = b
+	if len(l.backlog) > 0 || !l.try(p) {
+		l.backlog = append(l.backlog, p)
 	}
-	p.first = &b[0]
+}
+
+// try proposes one block; false when there is no room for it now. A lane that lost its lead would leave
+// sessions waiting for ever, so the process ends and recovers instead.
+func (l *lane) try(p proposal) bool {
+	if !l.rep.Propose(p.block) {
+		if !l.rep.Leader() {
+			l.x.fail(fmt.Errorf("lane %d: a proposal was dropped: the lane is not led here any more", l.n))
+		}
+		return false
+	}
 	l.proposed = append(l.proposed, p)
+	return true
+}
+
+// retry proposes what waited for room.
+func (l *lane) retry() {
+	n := 0
+	for n < len(l.backlog) && l.try(l.backlog[n]) {
+		n++
+	}
+	if n > 0 {
+		rest := copy(l.backlog, l.backlog[n:])
+		clear(l.backlog[rest:])
+		l.backlog = l.backlog[:rest]
+	}
 }
 
 // work is one turn of the agent.
@@ -127,6 +153,9 @@ func (l *lane) work(now int64) (n int) {
 	if !l.leading {
 		return n
 	}
+	if len(l.backlog) > 0 {
+		l.retry()
+	}
 	n += l.wake(now)
 	n += l.route(now)
 	n += l.verify(now)
@@ -138,7 +167,7 @@ func (l *lane) apply(index uint64, block []byte) error {
 	if err := l.book.Apply(index, block); err != nil {
 		return err
 	}
-	if block == nil || l.head == len(l.proposed) || l.proposed[l.head].first != &block[0] {
+	if block == nil || l.head == len(l.proposed) || &l.proposed[l.head].block[0] != &block[0] {
 		return nil
 	}
 	p := &l.proposed[l.head]
