@@ -109,16 +109,16 @@ const (
 type table struct {
 	chunks [][]Msg
 	free   []uint32
-	bySeq  map[uint64]uint32
+	bySeq  seqIndex
 	used   uint32
 }
 
-func newTable() table { return table{bySeq: map[uint64]uint32{}, used: 1} }
+func newTable() table { return table{bySeq: newSeqIndex(), used: 1} }
 
 func (t *table) at(slot uint32) *Msg { return &t.chunks[slot>>chunkBits][slot&(chunkSize-1)] }
 
 func (t *table) get(id ledger.MsgID) *Msg {
-	if s, ok := t.bySeq[id.Seq()]; ok {
+	if s, ok := t.bySeq.get(id.Seq()); ok {
 		return t.at(s)
 	}
 	return nil
@@ -137,7 +137,7 @@ func (t *table) add(id ledger.MsgID) *Msg {
 	}
 	m := t.at(s)
 	*m = Msg{ID: id, slot: s}
-	t.bySeq[id.Seq()] = s
+	t.bySeq.put(id.Seq(), s)
 	return m
 }
 
@@ -145,7 +145,7 @@ func (t *table) drop(m *Msg) {
 	if m.next != 0 || m.prev != 0 {
 		panic(fmt.Sprintf("book: message %v released while it stands in a list", m.ID))
 	}
-	delete(t.bySeq, m.ID.Seq())
+	t.bySeq.drop(m.ID.Seq())
 	s := m.slot
 	*m = Msg{}
 	t.free = append(t.free, s)
