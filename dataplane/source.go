@@ -80,6 +80,7 @@ func (s *source) Status(ctx context.Context) (admin.Status, error) {
 		return st, err
 	}
 	st.Sessions = loops.sessions
+	st.Journal, st.Process = s.journal(), process()
 	s.differs(&st.Catalog)
 	st.Links, err = s.Links(ctx)
 	return st, err

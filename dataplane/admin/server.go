@@ -31,11 +31,11 @@ type endpoint struct {
 	serve  http.HandlerFunc
 }
 
-// Handler answers for s below /livez, /readyz, /metrics and /api/v1.
+// Handler answers for s below /livez, /readyz, /metrics, /api/v1 and /debug/pprof.
 func Handler(s Source) http.Handler {
 	s = Checked(s)
 	mux := http.NewServeMux()
-	for _, e := range endpoints(s) {
+	for _, e := range append(endpoints(s), profiles()...) {
 		mux.Handle(e.path, e)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -70,6 +70,25 @@ type Status struct {
 	Links    []LinkInfo    `json:"links"`
 	Queues   []QueueInfo   `json:"queues"`
 	Sessions Sessions      `json:"sessions"`
+	Journal  JournalStatus `json:"journal"`
+	Process  ProcessStatus `json:"process"`
+}
+
+// JournalStatus is what the store was given to write since the process started.
+type JournalStatus struct {
+	Appends uint64 `json:"appends"` // requests of the lanes
+	Entries uint64 `json:"entries"` // blocks in them
+	Batches uint64 `json:"batches"` // written as one
+	Bytes   uint64 `json:"bytes"`   // of all batches
+	Syncs   uint64 `json:"syncs"`   // each makes all before it durable
+	Disk    uint64 `json:"disk_bytes"`
+}
+
+// ProcessStatus is the program itself.
+type ProcessStatus struct {
+	PID        int `json:"pid"`
+	Goroutines int `json:"goroutines"`
+	Cores      int `json:"cores"` // it may use at once
 }
 
 // CatalogStatus tells the applied catalog and whether the folder on disk says something else.
