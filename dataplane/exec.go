@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"smsplane/dataplane/entry"
-	"smsplane/dataplane/transport"
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
@@ -30,7 +29,7 @@ type executor struct {
 	bell   *ring.Bell
 	ports  []*loopPort
 	lanes  []*lane
-	engine *transport.Engine
+	wakeUp func(loop int) // tells a loop that its ring has events
 
 	// The catalog in force, compiled. Loops read shared; the rest is the executor's.
 	shared *atomic.Pointer[router.Table]
@@ -40,6 +39,7 @@ type executor struct {
 
 	accounts map[uint32]*entry.Account
 	carriers map[uint16]*carrier
+	serving  []*carrier // the same, in the order they are served
 	links    map[uint32]*linkSession
 	clients  map[uint32]*clientSession
 
@@ -134,7 +134,7 @@ func (x *executor) turn(now int64) (n int) {
 	x.timers(now)
 	for _, p := range x.ports {
 		if k, all := p.flush(); k > 0 || !all {
-			x.engine.Wake(p.index)
+			x.wakeUp(p.index)
 			if !all {
 				n++
 			}
@@ -324,6 +324,7 @@ func (x *executor) carrier(n uint16) *carrier {
 	if c == nil {
 		c = &carrier{n: n}
 		x.carriers[n] = c
+		x.serving = append(x.serving, c)
 	}
 	return c
 }

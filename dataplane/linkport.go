@@ -24,7 +24,9 @@ type linkPort struct {
 }
 
 // Opened implements transport.ConnHandler.
-func (k *linkPort) Opened(conn *transport.Conn, now int64) {
+func (k *linkPort) Opened(conn *transport.Conn, now int64) { k.begin(conn, now) }
+
+func (k *linkPort) begin(conn wire, now int64) {
 	k.conn = conn
 	k.sess = session.New(k.config, k, now)
 	k.loop.links[k.id] = k

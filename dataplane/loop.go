@@ -15,7 +15,6 @@ import (
 // All of it is touched by that loop alone; the executor is reached over two rings.
 type loop struct {
 	index   int
-	engine  *transport.Engine
 	desk    *entry.Desk
 	clients map[uint32]*clientPort
 	links   map[uint32]*linkPort
@@ -109,10 +108,18 @@ func (l *loop) Unanswered(session uint32, id ledger.MsgID) {
 	l.up.push(event{kind: evUnreturned, session: session, id: id})
 }
 
+// wire is a connection as a session uses it: transport.Conn, or that of a simulation.
+type wire interface {
+	Write(b []byte) error
+	Congested() bool
+	Close()
+	Abort()
+}
+
 // port joins a connection and its protocol session.
 type port struct {
 	loop    *loop
-	conn    *transport.Conn
+	conn    wire
 	sess    *session.Session
 	dirty   bool
 	leaving bool
@@ -179,7 +186,9 @@ type clientOpen struct {
 }
 
 // Opened implements transport.ConnHandler.
-func (c *clientPort) Opened(conn *transport.Conn, now int64) {
+func (c *clientPort) Opened(conn *transport.Conn, now int64) { c.begin(conn, now) }
+
+func (c *clientPort) begin(conn wire, now int64) {
 	c.conn = conn
 	c.bind = c.loop.desk.Open(c.open.id, c.open.account, c.open.client, c.open.config, c.touch, now)
 	c.sess = c.bind.Protocol()

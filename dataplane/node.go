@@ -151,7 +151,7 @@ func (n *Node) open() error {
 		return fmt.Errorf("opening the store in %s: %w", n.cfg.Data, err)
 	}
 	n.x = n.executor()
-	if err := n.recover(); err != nil {
+	if err := n.recover(n.x.park); err != nil {
 		return err
 	}
 	if err := n.transport(); err != nil {
@@ -181,7 +181,8 @@ func (n *Node) executor() *executor {
 const maxWindow = 20_000
 
 // recover opens every lane: state, stragglers, log; then applies what was committed and not yet folded.
-func (n *Node) recover() error {
+// wait is called while the journal has the word.
+func (n *Node) recover(wait func()) error {
 	x := n.x
 	began := time.Now()
 	for i := range n.cfg.Lanes {
@@ -199,8 +200,7 @@ func (n *Node) recover() error {
 				return fmt.Errorf("lane %d: %w", l.n, err)
 			}
 			if k == 0 {
-				x.woken.Store(false)
-				x.bell.Wait(10*time.Millisecond, x.ready)
+				wait()
 			}
 		}
 	}
@@ -237,6 +237,12 @@ func (n *Node) lane(i uint16) (*lane, error) {
 	l.rep, err = replica.Open(replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Voters: []uint64{1}, Applied: l.book.Applied(),
 		Wake: x.wake, Logger: n.log})
 	return l, err
+}
+
+// park waits a little for somebody to ring.
+func (x *executor) park() {
+	x.woken.Store(false)
+	x.bell.Wait(10*time.Millisecond, x.ready)
 }
 
 // wake is rung by the journal's syncer.
@@ -305,6 +311,23 @@ func (n *Node) transport() error {
 	x, count := n.x, loopCount(runtime.GOMAXPROCS(0))
 	n.gate = gate.New(gate.Options{MaxConnections: n.cfg.SMPP.MaxConnections, MaxPerSource: n.cfg.SMPP.MaxPerSource,
 		BindTimeout: n.cfg.SMPP.BindTimeout, Allow: n.cfg.SMPP.Allow, Deny: n.cfg.SMPP.Deny})
+	n.makeLoops(count)
+	var err error
+	n.engine, err = transport.Start(transport.Options{Loops: count, Logger: n.log}, func(i int) transport.LoopHandler { return n.loops[i] })
+	if err != nil {
+		return err
+	}
+	x.wakeUp = func(i int) { n.engine.Wake(i) }
+	n.links = &links{log: n.log, x: x, engine: n.engine, loops: n.loops, ids: &n.ids, clock: n.clock, keep: map[linkKey]*keptLink{}}
+	x.onCatalog = n.links.set
+	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready}
+	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log}, n.binder.admit)
+	return nil
+}
+
+// makeLoops makes the loops' state, each with the lanes it serves, and the rings to the executor.
+func (n *Node) makeLoops(count int) {
+	x := n.x
 	for i := range count {
 		lanes := make([]*entry.Lane, len(x.lanes))
 		for _, l := range x.lanes {
@@ -319,17 +342,6 @@ func (n *Node) transport() error {
 		n.loops = append(n.loops, lp)
 		x.ports = append(x.ports, &loopPort{outbox: outbox{ring: down}, up: up, index: i})
 	}
-	var err error
-	n.engine, err = transport.Start(transport.Options{Loops: count, Logger: n.log}, func(i int) transport.LoopHandler { return n.loops[i] })
-	if err != nil {
-		return err
-	}
-	x.engine = n.engine
-	n.links = &links{log: n.log, x: x, engine: n.engine, loops: n.loops, ids: &n.ids, clock: n.clock, keep: map[linkKey]*keptLink{}}
-	x.onCatalog = n.links.set
-	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready}
-	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log}, n.binder.admit)
-	return nil
 }
 
 // maxWaiting bounds one client's messages between accept and carrier; above it ESME_RMSGQFUL.

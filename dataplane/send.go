@@ -59,7 +59,7 @@ func (s *linkSession) credit() int {
 
 // pull is layer 7: each carrier's queues are served as far as its sessions have credit and rate.
 func (x *executor) pull(now int64) (n int) {
-	for _, c := range x.carriers {
+	for _, c := range x.serving {
 		n += x.serve(c, now)
 	}
 	return n
@@ -143,7 +143,7 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 	s.link.bucket.Take(now)
 	s.out++
 	var flags uint8
-	if m.Policy != 0 || m.State == book.StateDispatched {
+	if m.Policy != 0 {
 		flags = ledger.FlagResend // it was in doubt once: this may be the second copy
 	}
 	m.Phase, m.Link = phaseDispatching, s.id

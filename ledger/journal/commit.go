@@ -32,18 +32,22 @@ func (d *DB) Write(b *Batch, done func()) {
 func (d *DB) appendLoop() {
 	defer d.wg.Done()
 	defer d.pending.close()
-	w := writer{d: d, b: d.p.NewBatch(pebble.WithMaxRetainedSizeBytes(2 * maxBatch))}
 	var items []request
 	for {
 		clear(items)
 		if items = d.queue.take(items[:0]); items == nil {
 			return
 		}
-		for i := range items {
-			w.add(&items[i])
-			if w.b.Len() >= maxBatch || i == len(items)-1 {
-				w.commit()
-			}
+		d.writer.write(items)
+	}
+}
+
+// write commits items in as few batches as they fill.
+func (w *writer) write(items []request) {
+	for i := range items {
+		w.add(&items[i])
+		if w.b.Len() >= maxBatch || i == len(items)-1 {
+			w.commit()
 		}
 	}
 }
@@ -147,17 +151,25 @@ func (d *DB) syncLoop() {
 		if dones = d.pending.take(dones[:0]); dones == nil {
 			return
 		}
-		if !d.o.NoSync {
-			if err := d.p.LogData(nil, pebble.Sync); err != nil {
-				d.fatal(fmt.Errorf("sync: %w", err))
-			}
-			d.stats.syncs.Add(1)
-		}
-		for _, done := range dones {
-			if d.dead.Load() {
-				return
-			}
-			done()
+		if !d.acknowledge(dones) {
+			return
 		}
 	}
+}
+
+// acknowledge makes all that was committed durable, then runs the Dones; false once a write has failed.
+func (d *DB) acknowledge(dones []func()) bool {
+	if !d.o.NoSync {
+		if err := d.p.LogData(nil, pebble.Sync); err != nil {
+			d.fatal(fmt.Errorf("sync: %w", err))
+		}
+		d.stats.syncs.Add(1)
+	}
+	for _, done := range dones {
+		if d.dead.Load() {
+			return false
+		}
+		done()
+	}
+	return true
 }

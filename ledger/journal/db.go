@@ -20,6 +20,7 @@ type DB struct {
 	dead atomic.Bool // a write failed: nothing is acknowledged from here on
 
 	queue   queue
+	writer  *writer // the appender's
 	pending pending
 	wg      sync.WaitGroup
 	last    map[uint16]uint64 // appender's: last index on disk by lane
@@ -52,6 +53,10 @@ func open(o Options, readOnly bool) (*DB, error) {
 	}
 	if readOnly {
 		d.queue.closed = true
+		return d, nil
+	}
+	d.writer = &writer{d: d, b: p.NewBatch(pebble.WithMaxRetainedSizeBytes(2 * maxBatch))}
+	if o.Stepped {
 		return d, nil
 	}
 	d.wg.Add(2)
@@ -170,6 +175,9 @@ func (d *DB) Close() error {
 		l.flushDrop()
 	}
 	d.mu.Unlock()
+	if d.o.Stepped {
+		d.stepAll()
+	}
 	d.queue.close()
 	d.wg.Wait()
 	d.closing.Store(true)

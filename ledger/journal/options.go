@@ -19,6 +19,10 @@ type Options struct {
 	Fatal  func(error)  // after a failed write or sync; MUST NOT return. Default: a log line, then exit 70
 	Clock  func() int64 // unix nanoseconds; default: the machine's clock
 	NoSync bool         // Done without a sync: a crash of the machine loses acknowledged entries. Benchmarks only
+
+	// Stepped starts no goroutine: the caller does the appender's and the syncer's work with Step and Sync, so
+	// that a simulation decides what is on disk at any moment.
+	Stepped bool
 }
 
 // exitStore is EX_SOFTWARE of sysexits: the supervisor restarts, the peer leads meanwhile.
