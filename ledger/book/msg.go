@@ -28,63 +28,70 @@ var stateNames = [States]string{"none", "accepted", "routed", "dispatched", "tak
 
 func (s State) String() string { return stateNames[s] }
 
-// Msg is one live message. It holds no pointers, so that a large table costs the collector nothing.
+// Msg is one live message. It holds no pointers, so that a large table costs the collector nothing. Nearly all
+// time spent on one is cache misses, so fields stand in the order of how often they are looked at, a line of
+// 64 octets after the other.
 type Msg struct {
-	ID     ledger.MsgID
-	Block  uint64 // raft index of the block that carries its PDU
-	asOf   uint64 // for stragglers: everything up to this index is in it already
-	Number uint64
-	Hold   ledger.Micro
-	Charge ledger.Micro
-	Buy    ledger.Micro // per part, of the present attempt
-	Cost   ledger.Micro // owed to carriers so far
+	ID      ledger.MsgID
+	asOf    uint64 // for stragglers: everything up to this index is in it already
+	next    uint32 // leader: the list it stands in
+	prev    uint32
+	slot    uint32
+	Link    uint32 // link session of the present attempt
+	With    uint32 // leader: the client's bind that its receipt is with
+	Note    uint32 // leader: flags of the executor
+	Account uint32
+	Carrier uint16 // that it was last dispatched to
+	State   State
+	Phase   uint8 // leader: which decision is on its way; meaning is the executor's
+	Class   ledger.Class
+	Parts   uint8
+	N       uint8 // targets
+	Target  uint8 // the one that is tried now
+	Attempts,
+	Resends uint8
+	Policy   ledger.Policy
+	Fails    uint8 // leader: answers with an error so far
+	moved    bool  // its own key holds it, not its block
+	Return   bool  // the client's receipt has not been taken yet
+	MO       bool  // a message from a carrier, not from a client
+	WasTaken bool  // some carrier took it
 
-	Accepted, Committed, Routed, Verified, Dispatched, Answered, Receipted, Ended int64
-	ReceiptDone, ValidUntil, Due                                                  int64
+	Block    uint64 // raft index of the block that carries its PDU
+	Off, Len uint32 // of the PDU in its block
+	Number   uint64
+	Hold     ledger.Micro
+	Buy      ledger.Micro // per part, of the present attempt
+	Cost     ledger.Micro // owed to carriers so far
+	Accepted int64
+	ValidUntil,
+	Due int64
 
-	Targets [ledger.MaxTargets]ledger.PlanTarget
+	Committed, Routed, Verified, Dispatched, Answered, Receipted, Ended int64
+	ReceiptDone                                                         int64
 
-	Off, Len      uint32 // of the PDU in its block
-	Account       uint32
+	Charge        ledger.Micro
 	Session       uint32 // the client's bind
 	Row, Catalog  uint32
 	RouteCatalog  uint32
-	Link          uint32 // link session of the present attempt
 	Status        uint32 // last answer
 	FinalStatus   uint32
-	next, prev    uint32 // leader: the list it stands in
-	slot          uint32
-	Note          uint32 // leader: flags of the executor
-	With          uint32 // leader: the client's bind that its receipt is with
-	cid           [maxCarrierID]byte
-	err           [8]byte
-	cidLen        uint8
-	errLen        uint8
-	State         State
-	Phase         uint8 // leader: which decision is on its way; meaning is the executor's
-	Fails         uint8 // leader: answers with an error so far
-	Class         ledger.Class
-	Parts         uint8
-	N, Target     uint8
-	Attempts      uint8
-	Resends       uint8
-	Policy        ledger.Policy
 	End           ledger.End
 	Reason        ledger.Reason
 	Detail        uint8
 	ReceiptState  uint8
 	Inferred      bool
-	Return        bool // the client's receipt has not been taken yet
-	MO            bool // a message from a carrier, not from a client
-	WasTaken      bool // some carrier took it
-	moved         bool // its own key holds it, not its block
 	Coding        uint8
 	EntryWorker   uint8
 	RouterWorker  uint8
 	VerifyWorker  uint8
 	EgressWorker  uint8
 	BillingWorker uint8
-	Carrier       uint16 // that it was last dispatched to
+	cidLen        uint8
+	errLen        uint8
+	err           [8]byte
+	cid           [maxCarrierID]byte
+	Targets       [ledger.MaxTargets]ledger.PlanTarget
 }
 
 // Present is the target that is tried now.
