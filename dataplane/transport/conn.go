@@ -34,8 +34,9 @@ type Conn struct {
 	loop    *loop
 	handler ConnHandler
 	remote  netip.AddrPort
-	after   func() // runs after Closed; may be nil
-	first   []byte // for Data right after Opened
+	after   func()      // runs after Closed; may be nil
+	first   []byte      // for Data right after Opened
+	secure  *secureConn // nil: plain TCP
 
 	gnet    gnet.Conn // not to be used once ended: gnet reuses what is inside
 	leaving bool
@@ -59,6 +60,14 @@ func (c *Conn) Write(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
+	if c.secure != nil {
+		return c.seal(b)
+	}
+	return c.write(b)
+}
+
+// write gives octets to the kernel as they are.
+func (c *Conn) write(b []byte) error {
 	_, err := c.gnet.Write(b) // an error has run OnClose before it returns
 	if c.ended {
 		return c.cause
@@ -97,6 +106,11 @@ func (c *Conn) Close() {
 		return
 	}
 	c.decide(nil)
+	if c.secure != nil {
+		if c.farewell(); c.ended {
+			return
+		}
+	}
 	c.leaving = true
 	c.loop.engine.ticks.hurry()
 	now := time.Now().UnixNano()
@@ -167,6 +181,9 @@ func (c *Conn) opened(now int64) {
 	if len(first) > 0 && !c.leaving && !c.ended {
 		c.handler.Data(c, now, first)
 	}
+	if c.secure != nil {
+		c.open(now, nil)
+	}
 }
 
 func (c *Conn) data(now int64, b []byte) {
@@ -174,6 +191,10 @@ func (c *Conn) data(now int64, b []byte) {
 		return
 	}
 	defer c.guard("Data")
+	if c.secure != nil {
+		c.open(now, b)
+		return
+	}
 	c.handler.Data(c, now, b)
 }
 

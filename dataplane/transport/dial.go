@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ type DialOptions struct {
 	Source  string        // local address, "ip" or "ip:port"; empty: the system's choice
 	Timeout time.Duration // for connecting and binding together; 0: 30 s
 	Bind    pdu.Bind      // sent with sequence_number 1; the session's own numbers begin at 2
+	TLS     *tls.Config   // nil: plain TCP. An empty ServerName is the host of Address
 }
 
 // BindResult is what the peer said when it accepted.
@@ -85,7 +87,27 @@ func dial(ctx context.Context, o DialOptions) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return nc, nil
+	if o.TLS == nil {
+		return nc, nil
+	}
+	s, err := secureClient(ctx, nc, serverNamed(o.TLS, o.Address))
+	if err != nil {
+		_ = nc.Close()
+		return nil, fmt.Errorf("TLS with %s: %w", o.Address, err)
+	}
+	return s, nil
+}
+
+// serverNamed fills in the name that the peer's certificate is checked against.
+func serverNamed(c *tls.Config, address string) *tls.Config {
+	if c.ServerName != "" {
+		return c
+	}
+	c = c.Clone()
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		c.ServerName = host
+	}
+	return c
 }
 
 func sourceAddr(s string) (net.Addr, error) {

@@ -130,7 +130,7 @@ func (e *Engine) Wake(loop int) { e.loops[loop].wake() }
 // Post runs f on the loop, then Turn; false when the engine is closed and f will not run. It allocates: for the cold path.
 func (e *Engine) Post(loop int, f func()) bool { return e.loops[loop].post(f) }
 
-// Enroll puts a connected TCP connection on a loop. Opened and then Data(first), unless first is empty, have run when it
+// Enroll puts a connected TCP connection, or one that DialBind made with TLS, on a loop. Opened and then Data(first), unless first is empty, have run when it
 // returns nil. The engine owns nc from the call on; when Enroll fails nc is closed and h was not called. first is not kept.
 func (e *Engine) Enroll(nc net.Conn, loop int, h ConnHandler, first []byte) error {
 	return e.enroll(nc, loop, h, first, nil)
@@ -138,6 +138,10 @@ func (e *Engine) Enroll(nc net.Conn, loop int, h ConnHandler, first []byte) erro
 
 // enroll is Enroll with a function that runs on the loop after Closed.
 func (e *Engine) enroll(nc net.Conn, loop int, h ConnHandler, first []byte, after func()) error {
+	s, _ := nc.(*secureConn)
+	if s != nil {
+		nc = s.wire.Conn
+	}
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		_ = nc.Close()
@@ -152,7 +156,10 @@ func (e *Engine) enroll(nc net.Conn, loop int, h ConnHandler, first []byte, afte
 	_ = tcp.SetNoDelay(true)
 	_ = tcp.SetKeepAliveConfig(keepAlive)
 	l := e.loops[loop]
-	c := &Conn{loop: l, handler: h, remote: addrPort(nc.RemoteAddr()), first: first, after: after}
+	c := &Conn{loop: l, handler: h, remote: addrPort(nc.RemoteAddr()), first: first, after: after, secure: s}
+	if s != nil {
+		s.enlist(l)
+	}
 	done, err := l.gnet.Enroll(gnet.NewContext(context.Background(), c), nc)
 	if err != nil {
 		_ = nc.Close()

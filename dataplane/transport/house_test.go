@@ -27,6 +27,7 @@ type houseOptions struct {
 	gate  gate.Options
 	lobby LobbyOptions
 	admit Admit // nil: everyone but the password "wrong"
+	keys  *Keys // nil: plain TCP
 }
 
 func open(t testing.TB, o houseOptions) *house {
@@ -49,7 +50,13 @@ func open(t testing.TB, o houseOptions) *house {
 	}
 	h.addr = ln.Addr().String()
 	served := make(chan error, 1)
-	go func() { served <- h.Serve(ln) }()
+	go func() {
+		if o.keys != nil {
+			served <- h.ServeTLS(ln, o.keys.Config())
+			return
+		}
+		served <- h.Serve(ln)
+	}()
 	t.Cleanup(func() {
 		h.Lobby.Close()
 		if err := <-served; err != nil {
@@ -99,7 +106,7 @@ func (h *house) settled(t *testing.T) (s LobbyStats) {
 	t.Helper()
 	eventually(t, "all counted", func() bool {
 		s = h.Stats()
-		ends := s.Denied + s.TooMany + s.TooManySource + s.Full + s.Timeout + s.Garbage + s.NotBind + s.Refused + s.Bound + s.Lost
+		ends := s.Denied + s.TooMany + s.TooManySource + s.Full + s.Handshake + s.Timeout + s.Garbage + s.NotBind + s.Refused + s.Bound + s.Lost
 		return s.Accepted == ends+uint64(s.Pending)
 	})
 	return s

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -56,7 +57,7 @@ type Lobby struct {
 
 type lobbyCounts struct {
 	accepted, acceptErrors, denied, tooMany, tooManySource, full atomic.Uint64
-	timeout, garbage, notBind, refused, bound, lost              atomic.Uint64
+	handshake, timeout, garbage, notBind, refused, bound, lost   atomic.Uint64
 }
 
 // LobbyStats count connections since the start. Each accepted connection is still Pending or in exactly one of the others.
@@ -67,6 +68,7 @@ type LobbyStats struct {
 	TooMany       uint64 // connections in all
 	TooManySource uint64 // connections of one source
 	Full          uint64 // lobby full
+	Handshake     uint64 // no TLS, or none that was good enough
 	Timeout       uint64 // no bind in time
 	Garbage       uint64 // command_length out of range
 	NotBind       uint64 // another PDU than a bind
@@ -97,7 +99,13 @@ func NewLobby(e *Engine, g *gate.Gate, o LobbyOptions, admit Admit) *Lobby {
 
 // Serve accepts on l until Close, then returns nil. Accepts that fail are tried again, more and more slowly up to a second: a
 // process out of descriptors goes on serving those who are bound. Only a listener closed by somebody else is an error.
-func (l *Lobby) Serve(ln net.Listener) error {
+func (l *Lobby) Serve(ln net.Listener) error { return l.serve(ln, nil) }
+
+// ServeTLS is Serve with a TLS handshake before the first PDU, within the same deadline. Handshakes in flight are bounded by
+// MaxPending. What may change while we serve, such as certificates, goes into the configuration's callbacks.
+func (l *Lobby) ServeTLS(ln net.Listener, c *tls.Config) error { return l.serve(ln, c) }
+
+func (l *Lobby) serve(ln net.Listener, secure *tls.Config) error {
 	if !l.listen(ln) {
 		return ln.Close()
 	}
@@ -108,7 +116,7 @@ func (l *Lobby) Serve(ln net.Listener) error {
 		case err == nil:
 			backoff = 0
 			l.counts.accepted.Add(1)
-			l.receive(nc)
+			l.receive(nc, secure)
 			continue
 		case l.isClosed():
 			return nil
@@ -151,7 +159,7 @@ func (l *Lobby) Stats() LobbyStats {
 	return LobbyStats{
 		Accepted: c.accepted.Load(), AcceptErrors: c.acceptErrors.Load(),
 		Denied: c.denied.Load(), TooMany: c.tooMany.Load(), TooManySource: c.tooManySource.Load(), Full: c.full.Load(),
-		Timeout: c.timeout.Load(), Garbage: c.garbage.Load(), NotBind: c.notBind.Load(), Refused: c.refused.Load(),
+		Handshake: c.handshake.Load(), Timeout: c.timeout.Load(), Garbage: c.garbage.Load(), NotBind: c.notBind.Load(), Refused: c.refused.Load(),
 		Bound: c.bound.Load(), Lost: c.lost.Load(), Pending: pending,
 	}
 }
@@ -183,7 +191,7 @@ func (l *Lobby) pause(d time.Duration) {
 }
 
 // receive lets a connection in, or resets it.
-func (l *Lobby) receive(nc net.Conn) {
+func (l *Lobby) receive(nc net.Conn, secure *tls.Config) {
 	remote := addrPort(nc.RemoteAddr())
 	switch l.gate.Connect(remote.Addr()) {
 	case gate.Admitted:
@@ -202,7 +210,7 @@ func (l *Lobby) receive(nc net.Conn) {
 		turnAway(nc, &l.counts.full)
 		return
 	}
-	v := &visit{lobby: l, nc: nc, remote: remote}
+	v := &visit{lobby: l, raw: nc, secure: secure, nc: nc, remote: remote}
 	go v.run()
 }
 

@@ -32,12 +32,14 @@ type loop struct {
 	dead    []*Conn // ended, Closed not yet called
 	spare   []*Conn // the other buffer of dead
 	leaving []*Conn // after Close, not yet ended
+	plain   []byte  // one opened TLS record
+	sealed  []byte  // sealed TLS records on their way to one connection's write
 }
 
 const maxStreak = 64
 
 func newLoop(e *Engine, index int, h LoopHandler) *loop {
-	l := &loop{engine: e, index: index, handler: h}
+	l := &loop{engine: e, index: index, handler: h, plain: make([]byte, maxPlain)}
 	l.task = gnet.RunnableFunc(l.turn)
 	return l
 }

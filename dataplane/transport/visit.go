@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -23,7 +24,9 @@ const (
 // visit is one connection in the lobby, on its goroutine.
 type visit struct {
 	lobby  *Lobby
-	nc     net.Conn
+	raw    net.Conn    // as accepted
+	secure *tls.Config // nil: plain TCP
+	nc     net.Conn    // raw, or TLS over it
 	remote netip.AddrPort
 	buf    [lobbyBuffer]byte
 	n      int  // octets in buf
@@ -39,14 +42,37 @@ func (v *visit) run() {
 		if p := recover(); p != nil {
 			l.engine.panicked(v.remote, "admission", p)
 		}
-		l.leave(v.nc)
+		l.leave(v.raw)
 		if !v.handed {
-			_ = v.nc.Close()
+			_ = v.raw.Close()
 			l.gate.Disconnect(v.remote.Addr())
 		}
 		outcome.Add(1)
 	}()
-	outcome = v.await(time.Now().Add(l.gate.BindTimeout()))
+	deadline := time.Now().Add(l.gate.BindTimeout())
+	if !v.handshake(deadline) {
+		outcome = &l.counts.handshake
+		return
+	}
+	outcome = v.await(deadline)
+}
+
+// handshake makes the connection a secure one where the listener says so. A peer that speaks no TLS, or shows no certificate
+// where one is asked for, gets the alert that crypto/tls sends and nothing more.
+func (v *visit) handshake(deadline time.Time) bool {
+	if v.secure == nil {
+		return true
+	}
+	if err := v.raw.SetDeadline(deadline); err != nil {
+		return false
+	}
+	s, err := secureServer(v.raw, v.secure)
+	if err != nil {
+		v.part()
+		return false
+	}
+	v.nc = s
+	return true
 }
 
 // await reads up to the first PDU that decides, and answers it.
@@ -165,7 +191,7 @@ func (v *visit) hold(a Admission) time.Duration {
 // enroll gives the connection to its loop.
 func (v *visit) enroll(a Admission, rest []byte) bool {
 	l := v.lobby
-	if !l.leave(v.nc) || v.nc.SetDeadline(time.Time{}) != nil {
+	if !l.leave(v.raw) || v.nc.SetDeadline(time.Time{}) != nil {
 		return false
 	}
 	source := v.remote.Addr()
@@ -209,7 +235,7 @@ func (v *visit) answer(c pdu.Command, st pdu.Status, seq uint32) {
 // part lets the peer read our last words: closing with unread input would make the kernel reset the connection, and the
 // answer would be lost on its way.
 func (v *visit) part() {
-	if t, ok := v.nc.(*net.TCPConn); ok {
+	if t, ok := v.nc.(interface{ CloseWrite() error }); ok {
 		_ = t.CloseWrite()
 	}
 	_ = v.discard(time.Now().Add(partFor))
