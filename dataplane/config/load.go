@@ -103,8 +103,12 @@ func (n *Node) smpp(top *document.Map) {
 	if m == nil {
 		return
 	}
-	m.Need("listen")
-	s.Listen = listeners(m)
+	if !m.Has("tls_listen") {
+		m.Need("listen")
+	}
+	s.Listen = listeners(m, "listen")
+	s.TLSListen = listeners(m, "tls_listen")
+	n.smppTLS(m)
 	m.Int("max_pdu", &s.MaxPDU, minPDU, maxPDU)
 	m.Int("max_connections", &s.MaxConnections, 1, maxConnections)
 	m.Int("max_connections_per_source", &s.MaxPerSource, 1, maxConnections)
@@ -117,23 +121,48 @@ func (n *Node) smpp(top *document.Map) {
 	m.Close()
 }
 
-func listeners(m *document.Map) []string {
+// smppTLS reads what tls_listen shows its clients and asks of them.
+func (n *Node) smppTLS(smpp *document.Map) {
+	m, t := smpp.Map("tls"), &n.SMPP.TLS
+	switch {
+	case m == nil:
+		if smpp.Has("tls_listen") {
+			smpp.Fail("tls_listen", "needs tls: cert and key")
+		}
+		return
+	case !smpp.Has("tls_listen"):
+		smpp.Fail("tls", "is for tls_listen, which is absent")
+	}
+	m.Need("cert", "key")
+	n.path(m, "cert", &t.Cert)
+	n.path(m, "key", &t.Key)
+	n.path(m, "client_ca", &t.ClientCA)
+	if i := m.OneOf("client_cert", "required", "optional"); i >= 0 {
+		t.CertOptional = i == 1
+		if !m.Has("client_ca") {
+			m.Fail("client_cert", "needs client_ca, which signs them")
+		}
+	}
+	m.Close()
+}
+
+func listeners(m *document.Map, key string) []string {
 	var l []string
 	seen := map[string]bool{}
-	items := m.Texts("listen")
+	items := m.Texts(key)
 	for _, it := range items {
 		if err := document.HostPort(it.Text, true); err != nil {
-			m.FailAt(it.Line, "listen: %v", err)
+			m.FailAt(it.Line, "%s: %v", key, err)
 			continue
 		}
 		if seen[it.Text] && !strings.HasSuffix(it.Text, ":0") {
-			m.FailAt(it.Line, "listen: %s stands twice", it.Text)
+			m.FailAt(it.Line, "%s: %s stands twice", key, it.Text)
 		}
 		seen[it.Text] = true
 		l = append(l, it.Text)
 	}
-	if m.Has("listen") && len(items) == 0 {
-		m.Fail("listen", "names no address")
+	if m.Has(key) && len(items) == 0 {
+		m.Fail(key, "names no address")
 	}
 	return l
 }

@@ -22,7 +22,9 @@ type Node struct {
 
 // SMPP is where clients bind, and what any connection may do.
 type SMPP struct {
-	Listen            []string       // host:port; empty on a witness
+	Listen            []string       // host:port, without TLS; empty on a witness
+	TLSListen         []string       // host:port; Listen or TLSListen names one at least
+	TLS               TLS            // of TLSListen
 	MaxPDU            int            // octets; a longer command_length closes the connection
 	MaxConnections    int            // over all sources
 	MaxPerSource      int            // connections of one source address
@@ -32,6 +34,13 @@ type SMPP struct {
 	InactivityTimeout time.Duration  // a bind without any message is closed; 0 never
 	Allow             []netip.Prefix // empty: any source
 	Deny              []netip.Prefix // before Allow
+}
+
+// TLS names PEM files; absolute or relative to the working directory, as File is.
+type TLS struct {
+	Cert, Key    string
+	ClientCA     string // empty: clients are not asked for certificates
+	CertOptional bool   // a client may show none
 }
 
 // Admin is where operators and metrics ask; loopback only.

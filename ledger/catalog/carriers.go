@@ -95,6 +95,7 @@ func (p *parser) link(m *document.Map) Link {
 	m.Int("window", &l.Window, 1, maxWindow)
 	tps(m, &l.TPS)
 	source(m, &l.Source)
+	l.TLS = p.linkTLS(m)
 	m.Duration("enquire_link", &l.EnquireEvery, time.Second, time.Hour)
 	m.Duration("response_timeout", &l.ResponseTimeout, time.Second, time.Hour)
 	m.Close()

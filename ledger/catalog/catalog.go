@@ -118,6 +118,7 @@ type Link struct {
 	Window          int         // unanswered submit_sm per session
 	TPS             int         // submit_sm per second over all sessions of the link; 0 is unlimited
 	Source          netip.Addr  // local address to dial from; the zero Addr leaves it to the host
+	TLS             *LinkTLS    // nil: plain TCP
 	EnquireEvery    time.Duration
 	ResponseTimeout time.Duration
 

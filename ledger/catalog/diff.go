@@ -207,14 +207,14 @@ func (l *Link) fields(at string) []field {
 	if l.Source.IsValid() {
 		source = l.Source.String()
 	}
-	return []field{
+	return append([]field{
 		{name: at + "address", text: strings.Join(l.Addresses, " ")}, {name: at + "system_id", text: l.SystemID},
 		{name: at + "password", text: sum([]byte(l.Password)), secret: true}, {name: at + "system_type", text: l.SystemType},
 		{name: at + "bind", text: l.Bind.String()}, {name: at + "version", text: fmt.Sprintf("%d.%d", l.Version>>4, l.Version&15)},
 		{name: at + "sessions", text: strconv.Itoa(l.Sessions)}, {name: at + "window", text: strconv.Itoa(l.Window)},
 		{name: at + "tps", text: tpsText(l.TPS)}, {name: at + "source", text: source},
 		{name: at + "enquire_link", text: l.EnquireEvery.String()}, {name: at + "response_timeout", text: l.ResponseTimeout.String()},
-	}
+	}, l.TLS.fields(at)...)
 }
 
 // sum stands for secrets in comparisons.

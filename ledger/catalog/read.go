@@ -10,8 +10,8 @@ import (
 	"smsplane/ledger/catalog/document"
 )
 
-// Read collects the tables of a catalog folder and the files that password_file names in them, relative to
-// the folder. Keys are names relative to the folder, password files as they are written. What is missing is
+// Read collects the tables of a catalog folder and the files that password_file and tls name in them, relative
+// to the folder. Keys are names relative to the folder, such files as they are written. What is missing is
 // left out: Parse says so, with the line that asks for it.
 func Read(dir string) (map[string][]byte, error) {
 	entries, err := os.ReadDir(dir)
@@ -26,7 +26,7 @@ func Read(dir string) (map[string][]byte, error) {
 			}
 		}
 	}
-	for _, name := range secretFiles(files) {
+	for _, name := range namedFiles(files) {
 		if err := readInto(files, dir, name); err != nil {
 			return nil, err
 		}
@@ -50,24 +50,29 @@ func readInto(files map[string][]byte, dir, name string) error {
 	return nil
 }
 
-// secretFiles lists what password_file names. Mistakes are Parse's to report.
-func secretFiles(files map[string][]byte) []string {
+// namedFiles lists what password_file and a link's tls name. Mistakes are Parse's to report.
+func namedFiles(files map[string][]byte) []string {
 	var ignored document.Report
 	var names []string
-	take := func(m *document.Map) {
-		if s, ok := m.Text("password_file"); ok {
-			names = append(names, s)
+	take := func(m *document.Map, keys ...string) {
+		for _, key := range keys {
+			if s, ok := m.Text(key); ok {
+				names = append(names, s)
+			}
 		}
 	}
 	if top := document.Open(ClientsFile, files[ClientsFile], &ignored); top != nil {
 		for _, m := range top.Maps("clients") {
-			take(m)
+			take(m, "password_file")
 		}
 	}
 	if top := document.Open(CarriersFile, files[CarriersFile], &ignored); top != nil {
 		for _, m := range top.Maps("carriers") {
 			for _, l := range m.Maps("links") {
-				take(l)
+				take(l, "password_file")
+				if t := l.Map("tls"); t != nil {
+					take(t, tlsFiles...)
+				}
 			}
 		}
 	}
