@@ -192,6 +192,11 @@ func (kp *keeper) once(ctx context.Context, address string, back *egress.Backoff
 	if d.Source.IsValid() {
 		o.Source = d.Source.String()
 	}
+	secure, err := linkTLS(d.TLS)
+	if err != nil {
+		return back.Failed(kp.pick.Uint64()), linkWaiting, "tls: " + err.Error()
+	}
+	o.TLS = secure
 	nc, peer, rest, err := transport.DialBind(ctx, o)
 	var refused *transport.BindError
 	switch {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -80,15 +79,11 @@ func monotonic() func() int64 {
 
 func (n *Node) serve(drain, kill context.Context) (err error) {
 	// Listen before the store is touched: a second process on the same ports must change nothing.
-	listeners, err := listenAll(n.cfg.SMPP.Listen)
+	doors, err := openDoors(&n.cfg.SMPP, n.log)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, l := range listeners {
-			l.Close()
-		}
-	}()
+	defer closeDoors(doors)
 	answers, err := admin.Listen(n.cfg.Admin.Listen)
 	if err != nil {
 		return err
@@ -104,16 +99,16 @@ func (n *Node) serve(drain, kill context.Context) (err error) {
 		n.halt()
 		return err
 	}
-	for _, l := range listeners {
+	for _, d := range doors {
 		go func() {
-			if err := n.lobby.Serve(l); err != nil {
-				n.x.fail(fmt.Errorf("listener %v: %w", l.Addr(), err))
+			if err := d.serve(n.lobby); err != nil {
+				n.x.fail(fmt.Errorf("listener %v: %w", d.Addr(), err))
 			}
 		}()
 	}
 	n.ready.Store(true)
 	n.state.Store(stateServing)
-	n.log.Info("serving", "node", n.cfg.Name, "smpp", n.cfg.SMPP.Listen, "admin", n.cfg.Admin.Listen, "loops", len(n.loops), "lanes", len(n.x.lanes))
+	n.log.Info("serving", "node", n.cfg.Name, "smpp", n.cfg.SMPP.Listen, "smpp_tls", n.cfg.SMPP.TLSListen, "admin", n.cfg.Admin.Listen, "loops", len(n.loops), "lanes", len(n.x.lanes))
 	select {
 	case err = <-n.x.failed:
 		n.log.Error("stopping: the node cannot go on", "err", err)
@@ -126,20 +121,6 @@ func (n *Node) serve(drain, kill context.Context) (err error) {
 // exitBroken is the exit code after a failed disk or contradicting books: the supervisor starts the process
 // again, and recovery decides from the log.
 const exitBroken = 70
-
-func listenAll(addresses []string) (ls []net.Listener, err error) {
-	for _, a := range addresses {
-		l, err := net.Listen("tcp", a)
-		if err != nil {
-			for _, l := range ls {
-				l.Close()
-			}
-			return nil, fmt.Errorf("smpp.listen: %w", err)
-		}
-		ls = append(ls, l)
-	}
-	return ls, nil
-}
 
 // open brings store, lanes and loops up, and the lanes' messages back to work.
 func (n *Node) open() error {

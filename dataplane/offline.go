@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,15 +21,18 @@ func CheckConfig(cfgPath string) error {
 	if err != nil {
 		return err
 	}
+	keys := checkKeys(&cfg.SMPP)
 	if cfg.Catalog == "" {
-		return nil
+		return keys
 	}
 	files, err := catalog.Read(cfg.Catalog)
-	if err != nil {
+	if err == nil {
+		_, err = catalog.Parse(files)
+	}
+	if keys == nil {
 		return err
 	}
-	_, err = catalog.Parse(files)
-	return err
+	return errors.Join(keys, err)
 }
 
 // OpenOffline opens the store of a node that does not run, to read it. Whatever was committed is folded in

@@ -196,7 +196,7 @@ func (x *executor) layers(n *Node, f loopFacts) []admin.LayerStatus {
 	if n.lobby != nil {
 		st := n.lobby.Stats()
 		security.Messages = st.Accepted
-		security.Reasons = map[string]uint64{"denied": st.Denied, "connections": st.TooMany + st.TooManySource + st.Full, "no bind in time": st.Timeout,
+		security.Reasons = map[string]uint64{"denied": st.Denied, "connections": st.TooMany + st.TooManySource + st.Full, "no TLS": st.Handshake, "no bind in time": st.Timeout,
 			"garbage": st.Garbage, "not a bind": st.NotBind, "bind refused": st.Refused}
 		security.Refusals = total(security.Reasons)
 	}

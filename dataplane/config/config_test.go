@@ -124,6 +124,13 @@ func TestMistakes(t *testing.T) {
 		{"plaintext unsaid", good + "cluster: {listen: 127.0.0.1:1, members: {a: 127.0.0.1:2}}\n", "insecure_plaintext: must be true"},
 		{"plaintext abroad", good + "cluster: {listen: 127.0.0.1:1, members: {a: 127.0.0.1:2, b: 192.0.2.1:2}, insecure_plaintext: true}\n", "b at 192.0.2.1:2 is not a loopback"},
 		{"same address", good + "cluster: {listen: 127.0.0.1:1, members: {a: 127.0.0.1:2, b: 127.0.0.1:2}, insecure_plaintext: true}\n", "is the address of a already"},
+		{"no address at all", strings.Replace(good, "listen: 127.0.0.1:2775", "max_pdu: 4096", 1), "f.yaml:3: smpp: listen is missing"},
+		{"TLS without keys", strings.Replace(good, "listen", "tls_listen", 1), "f.yaml:3: smpp: tls_listen: needs tls: cert and key"},
+		{"keys without TLS", strings.Replace(good, "2775", "2775, tls: {cert: c, key: k}", 1), "f.yaml:3: smpp: tls: is for tls_listen"},
+		{"no key", strings.Replace(good, "2775", "2775, tls_listen: 127.0.0.1:3550, tls: {cert: c}", 1), "f.yaml:3: smpp: tls: key is missing"},
+		{"certificates of nobody", strings.Replace(good, "2775", "2775, tls_listen: 127.0.0.1:3550, tls: {cert: c, key: k, client_cert: required}", 1),
+			"f.yaml:3: smpp: tls: client_cert: needs client_ca"},
+		{"unknown key of TLS", strings.Replace(good, "2775", "2775, tls_listen: 127.0.0.1:3550, tls: {cert: c, key: k, ca: x}", 1), `"ca" is not a key here`},
 		{"size", good + "memory: 1TiB\n", "memory: \"1TiB\" is not a size"},
 		{"size overflow", good + "memory: 99999999999GiB\n", "is not a size"},
 	}
@@ -143,6 +150,8 @@ node: a
 data: /var/lib/smsplane
 smpp:
   listen: 127.0.0.1:0
+  tls_listen: ["127.0.0.1:3550", "[::1]:3550"]
+  tls: {cert: tls/cert.pem, key: /etc/ssl/key.pem, client_ca: ca.pem, client_cert: optional}
   max_pdu: 4096
   max_connections: 20
   max_connections_per_source: 3
@@ -167,6 +176,9 @@ catalog: catalog
 		s.ResponseTimeout != 10*time.Second || s.InactivityTimeout != 5*time.Minute || len(s.Allow) != 2 || s.Deny[0].String() != "10.1.0.0/16" {
 		t.Errorf("smpp %+v", s)
 	}
+	if want := (TLS{"/etc/smsplane/tls/cert.pem", "/etc/ssl/key.pem", "/etc/smsplane/ca.pem", true}); s.TLS != want || len(s.TLSListen) != 2 {
+		t.Errorf("TLS %v %+v", s.TLSListen, s.TLS)
+	}
 	if n.Data != "/var/lib/smsplane" || n.Catalog != "/etc/smsplane/catalog" || n.Admin.Listen != "[::1]:8081" || n.Lanes != 2 || n.Drain != 0 ||
 		n.Memory != 64<<20 || n.Workers.Router != (Worker{8, 9}) {
 		t.Errorf("node %+v", n)
@@ -186,7 +198,7 @@ func FuzzParse(f *testing.F) {
 		if (n == nil) == (err == nil) {
 			t.Fatalf("node %v with error %v", n, err)
 		}
-		if err == nil && (n.Name == "" || n.Data == "" || n.Lanes < 1 || n.Workers.Egress.Count < 1 || !n.Witness() && len(n.SMPP.Listen) == 0) {
+		if err == nil && (n.Name == "" || n.Data == "" || n.Lanes < 1 || n.Workers.Egress.Count < 1 || !n.Witness() && len(n.SMPP.Listen)+len(n.SMPP.TLSListen) == 0) {
 			t.Fatalf("accepted an incomplete node: %+v", n)
 		}
 	})

@@ -1,0 +1,85 @@
+package dataplane
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"smsplane/dataplane/config"
+	"smsplane/dataplane/transport"
+	"smsplane/ledger/catalog"
+)
+
+// door is an address where clients bind.
+type door struct {
+	net.Listener
+	secure *tls.Config // nil: plain TCP
+}
+
+// openDoors listens on every address of the node file, or on none.
+func openDoors(c *config.SMPP, log *slog.Logger) (doors []door, err error) {
+	defer func() {
+		if err != nil {
+			closeDoors(doors)
+			doors = nil
+		}
+	}()
+	if doors, err = listen(doors, "smpp.listen", c.Listen, nil); err != nil || len(c.TLSListen) == 0 {
+		return doors, err
+	}
+	keys, err := transport.ReadKeys(keyFiles(&c.TLS), log)
+	if err != nil {
+		return doors, fmt.Errorf("smpp.tls: %w", err)
+	}
+	return listen(doors, "smpp.tls_listen", c.TLSListen, keys.Config())
+}
+
+func listen(doors []door, key string, addresses []string, secure *tls.Config) ([]door, error) {
+	for _, a := range addresses {
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			return doors, fmt.Errorf("%s: %w", key, err)
+		}
+		doors = append(doors, door{l, secure})
+	}
+	return doors, nil
+}
+
+func closeDoors(doors []door) {
+	for _, d := range doors {
+		d.Close()
+	}
+}
+
+// serve receives clients until the lobby closes.
+func (d door) serve(l *transport.Lobby) error {
+	if d.secure != nil {
+		return l.ServeTLS(d.Listener, d.secure)
+	}
+	return l.Serve(d.Listener)
+}
+
+func keyFiles(t *config.TLS) transport.KeyFiles {
+	return transport.KeyFiles{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, Optional: t.CertOptional}
+}
+
+// checkKeys says why the TLS files of a node file cannot be used.
+func checkKeys(c *config.SMPP) error {
+	if len(c.TLSListen) == 0 {
+		return nil
+	}
+	if _, err := transport.ReadKeys(keyFiles(&c.TLS), slog.New(slog.DiscardHandler)); err != nil {
+		return fmt.Errorf("smpp.tls: %w", err)
+	}
+	return nil
+}
+
+// linkTLS is how a link dials; nil is plain TCP.
+func linkTLS(d *catalog.LinkTLS) (*tls.Config, error) {
+	if d == nil {
+		return nil, nil
+	}
+	t := transport.Trust{CA: d.CA, ServerName: d.ServerName, Pins: d.Pins, PinOnly: d.PinOnly, Cert: d.Cert, Key: d.Key}
+	return t.Config()
+}
