@@ -34,6 +34,11 @@ func startCarrier(t *testing.T) *carrier {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startCarrierOn(t, l)
+}
+
+// startCarrierOn is startCarrier for a listener on TCP, perhaps with TLS over it.
+func startCarrierOn(t *testing.T, l net.Listener) *carrier {
 	c := &carrier{
 		port: l.Addr().(*net.TCPAddr).Port, l: l, conns: map[net.Conn]bool{},
 		taken: map[string]int{}, offered: map[string]int{}, firstNo: make(chan struct{}),

@@ -78,6 +78,11 @@ func bind(addr, systemID, password string, window int, box *outbox) (e *esme, st
 	if err != nil {
 		return nil, 0, err
 	}
+	return bindOn(c, systemID, password, window, box)
+}
+
+// bindOn is bind on a connection that is already there.
+func bindOn(c raw, systemID, password string, window int, box *outbox) (e *esme, status uint32, err error) {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		return nil, 0, err
 	}
