@@ -37,6 +37,8 @@ type executor struct {
 	facts  *verifier.Facts
 	recent *router.Recent
 
+	proposed uint32 // the newest version of the catalog that was proposed
+
 	accounts map[uint32]*entry.Account
 	carriers map[uint16]*carrier
 	serving  []*carrier // the same, in the order they are served

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,8 @@ type Node struct {
 	gate   *gate.Gate
 	lobby  *transport.Lobby
 	binder *binder
+
+	applying sync.Mutex // one operator's catalog after the other
 
 	ids   atomic.Uint32
 	ready atomic.Bool
@@ -373,14 +376,20 @@ func (n *Node) applyCatalog(files map[string][]byte, dry bool, author string) ([
 	if err != nil {
 		return nil, err
 	}
+	n.applying.Lock()
+	defer n.applying.Unlock()
 	x := n.x
 	changes := catalog.Diff(x.shared.Load().Catalog(), c)
 	if dry || len(changes) == 0 && x.shared.Load().Version() > 0 {
 		return changes, nil
 	}
 	before := x.shared.Load().Version()
-	if !x.call(func() { x.apply(c, files, author, x.now) }) {
+	taken := false
+	if !x.call(func() { taken = x.apply(c, files, author, x.now) }) {
 		return nil, errStopped
+	}
+	if !taken {
+		return nil, errCatalogBusy
 	}
 	limit, cancel := context.WithTimeout(context.Background(), catalogWait)
 	defer cancel()

@@ -71,10 +71,15 @@ func (x *executor) account(accounts map[uint32]*entry.Account, c *catalog.Client
 }
 
 // apply proposes a catalog in lane 0, with numbers for whoever has none yet. All of it is one block: it is
-// in force as a whole or not at all.
-func (x *executor) apply(c *catalog.Catalog, files map[string][]byte, author string, now int64) {
+// in force as a whole or not at all. It is false while another catalog is on its way: versions and numbers
+// follow those in the books.
+func (x *executor) apply(c *catalog.Catalog, files map[string][]byte, author string, now int64) bool {
 	l := x.lanes[0]
 	sys := l.book.System
+	if x.proposed > sys.Version {
+		return false
+	}
+	x.proposed = sys.Version + 1
 	l.cut(now, true)
 	l.begin()
 	next := map[ledger.Party]uint32{}
@@ -99,9 +104,10 @@ func (x *executor) apply(c *catalog.Catalog, files map[string][]byte, author str
 	for i := range c.Carriers {
 		add(ledger.PartyCarrier, c.Carriers[i].ID)
 	}
-	l.open = ledger.AppendCatalog(l.open, now, &ledger.Catalog{Version: sys.Version + 1, Author: []byte(author), Files: ledger.EncodeFiles(files)})
+	l.open = ledger.AppendCatalog(l.open, now, &ledger.Catalog{Version: x.proposed, Author: []byte(author), Files: ledger.EncodeFiles(files)})
 	l.records++
 	l.cut(now, true)
+	return true
 }
 
 // noLinks keeps no links: the node does not run.

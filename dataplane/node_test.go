@@ -1,0 +1,129 @@
+package dataplane
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"smsplane/dataplane/config"
+	"smsplane/ledger/catalog"
+)
+
+// newTestNode is a node on a folder of its own, opened and running, with the catalog of its folder in force. Nobody
+// listens: what is tested is what operators and the executor do.
+func newTestNode(t *testing.T) *Node {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range testCatalog(1) {
+		file := filepath.Join(dir, "catalog", name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "smsplane.yaml")
+	if err := os.WriteFile(file, []byte("node: t\ndata: ./data\nsmpp: {listen: [\"127.0.0.1:0\"]}\nadmin: {listen: \"127.0.0.1:0\"}\ncatalog: ./catalog\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return openTestNode(t, file)
+}
+
+func openTestNode(t *testing.T, file string) *Node {
+	t.Helper()
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: monotonic()}
+	n.state.Store(stateStarting)
+	if err := n.open(); err != nil {
+		t.Fatal(err)
+	}
+	go n.x.run()
+	t.Cleanup(n.halt)
+	if err := n.firstCatalog(); err != nil {
+		t.Fatal(err)
+	}
+	n.state.Store(stateServing)
+	return n
+}
+
+// testCatalog is one client and one carrier that nobody answers for; credit tells one catalog from another.
+func testCatalog(credit int) map[string][]byte {
+	return map[string][]byte{
+		"carriers.yaml": []byte(`carriers:
+  - id: north
+    party: north
+    currency: EUR
+    cost: sent
+    receipts: always
+    links:
+      - {address: "127.0.0.1:1", system_id: smsplane, password: secret, bind: transceiver, sessions: 1, window: 10, tps: unlimited}
+`),
+		"clients.yaml": fmt.Appendf(nil, `clients:
+  - id: acme
+    party: acme
+    system_id: acme
+    password: secret
+    plan: standard
+    class: transactional
+    tps: unlimited
+    billing: {mode: postpaid, currency: EUR, credit_limit: %d, charge: sent}
+`, credit),
+		"networks.csv": []byte("prefix,country,mcc,mnc,network\n49,DE,262,,\n"),
+		"rates.csv": []byte("kind,party,prefix,mcc,mnc,price,currency,effective_from,effective_to\n" +
+			"sell,acme,49,,,0.0450,EUR,2020-01-01,\nbuy,north,49,,,0.0310,EUR,2020-01-01,\n"),
+		"routes.csv": []byte("plan,prefix,mcc,mnc,class,tier,weight,carrier\nstandard,49,,,,1,1,north\n"),
+	}
+}
+
+// Operators who apply catalogs at the same time get one version each, or are told to wait: two records of the same
+// version would stop the node, and every start after it.
+func TestAppliesAtTheSameTime(t *testing.T) {
+	n := newTestNode(t)
+	const operators = 8
+	errs := make(chan error, operators)
+	for i := range operators {
+		go func() {
+			_, err := n.applyCatalog(testCatalog(10+i), false, "test")
+			errs <- err
+		}()
+	}
+	for range operators {
+		if err := <-errs; err != nil {
+			t.Errorf("apply: %v", err)
+		}
+	}
+	select {
+	case err := <-n.x.failed:
+		t.Fatalf("the node stopped: %v", err)
+	default:
+	}
+	if v := n.x.shared.Load().Version(); v != 1+operators {
+		t.Errorf("%d applies after the first catalog left version %d", operators, v)
+	}
+}
+
+// A catalog whose record is still on its way keeps the next one out.
+func TestApplyBehindOneOnItsWay(t *testing.T) {
+	n := newTestNode(t)
+	var first, second bool
+	n.x.call(func() {
+		for i, taken := range []*bool{&first, &second} {
+			files := testCatalog(20 + i)
+			c, err := catalog.Parse(files)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			*taken = n.x.apply(c, files, "test", n.x.now)
+		}
+	})
+	if !first || second {
+		t.Errorf("apply took the first: %v, and one before that was committed: %v", first, second)
+	}
+}
