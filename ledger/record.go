@@ -19,10 +19,12 @@ const (
 	KindCatalog                  // a catalog version was applied
 	KindOrphan                   // a receipt that fits no message, kept and counted
 	KindMO                       // a message from a carrier for one of our clients
+	KindMove                     // messages left memory for a packed run
+	KindLoad                     // the messages of a run are in memory again
 	kindEnd
 )
 
-var kindNames = [kindEnd]string{"", "ACCEPT", "ROUTE", "DISPATCH", "ANSWER", "RECEIPT", "FINAL", "RETURN", "DOUBT", "ACCOUNT", "CATALOG", "ORPHAN", "MO"}
+var kindNames = [kindEnd]string{"", "ACCEPT", "ROUTE", "DISPATCH", "ANSWER", "RECEIPT", "FINAL", "RETURN", "DOUBT", "ACCOUNT", "CATALOG", "ORPHAN", "MO", "MOVE", "LOAD"}
 
 func (k Kind) String() string {
 	if k > 0 && k < kindEnd {

@@ -19,9 +19,10 @@ type Log interface {
 	Block(index uint64) ([]byte, error)
 }
 
-// Straggler reads the stored form of a message that outlived its block.
+// Straggler reads what left the log: a message that outlived its block, or a run of queued ones.
 type Straggler interface {
 	Straggler(lane uint16, seq uint64) ([]byte, error)
+	Run(lane uint16, run uint32) ([]byte, error)
 }
 
 // Counts are the lane's totals since it was formed. Live are counted by state; the rest only grow.
@@ -59,6 +60,7 @@ type Book struct {
 	moves   map[uint64]bool // stragglers changed (true) or gone (false) since the last flush
 	moving  []moving
 	flushes uint64
+	runs    runs
 	applied uint64
 	flushed uint64
 	maxSeq  uint64
@@ -72,7 +74,7 @@ const moSequence = 1 << 47
 
 // New makes the empty book of a lane that has applied nothing.
 func New(lane uint16, log Log, s Straggler) *Book {
-	b := &Book{Lane: lane, t: newTable(), acc: newAccounts(), byCID: map[uint64]uint64{}, log: log, strag: s, moves: map[uint64]bool{}}
+	b := &Book{Lane: lane, t: newTable(), acc: newAccounts(), byCID: map[uint64]uint64{}, log: log, strag: s, moves: map[uint64]bool{}, runs: newRuns()}
 	if lane == 0 {
 		b.System = newSystem()
 	}
@@ -150,6 +152,9 @@ func (b *Book) PDU(m *Msg) ([]byte, error) {
 		var c Msg
 		return readMsg(&c, v)
 	}
+	if m.run != 0 {
+		return b.inRun(m)
+	}
 	blk, err := b.log.Block(m.Block)
 	if err != nil {
 		return nil, fmt.Errorf("message %v in block %d of lane %d: %w", m.ID, m.Block, b.Lane, err)
@@ -220,6 +225,10 @@ func (b *Book) record(index uint64, r *ledger.Record) error {
 		return b.mo(index, r)
 	case ledger.KindAccount, ledger.KindCatalog, ledger.KindOrphan:
 		return b.system(index, r)
+	case ledger.KindMove:
+		return b.move(index, r)
+	case ledger.KindLoad:
+		return b.load(index, r)
 	}
 	m := b.t.get(r.ID)
 	if m == nil {
@@ -323,10 +332,18 @@ func (b *Book) release(m *Msg) {
 			delete(b.byCID, h)
 		}
 	}
+	b.unpin(m)
+	b.t.drop(m)
+}
+
+// unpin lets go of the block, and the run, that m's PDU was in.
+func (b *Book) unpin(m *Msg) {
 	if !m.moved {
 		b.live.drop(m.Block)
+		if m.run != 0 {
+			b.runs.at[m.run].live--
+		}
 	}
-	b.t.drop(m)
 }
 
 // fold adds one record about a live message; gone means that the books need it no more.

@@ -58,7 +58,8 @@ type Msg struct {
 	WasTaken bool  // some carrier took it
 
 	Block    uint64 // raft index of the block that carries its PDU
-	Off, Len uint32 // of the PDU in its block
+	Off, Len uint32 // of the PDU in its block, or in its run
+	run      uint32 // that holds its PDU instead of its block; 0 is none
 	Number   uint64
 	Hold     ledger.Micro
 	Buy      ledger.Micro // per part, of the present attempt

@@ -26,6 +26,7 @@ func (b *Book) Flush(w *journal.Batch) error {
 	if err := b.flushStragglers(w); err != nil {
 		return err
 	}
+	b.flushRuns(w)
 	if b.System != nil {
 		b.flushSystem(w)
 	}
@@ -42,6 +43,7 @@ func (b *Book) Flushes() uint64 { return b.flushes }
 // Stored drops the bodies that flush n made readable.
 func (b *Book) Stored(n uint64) {
 	b.moving = slices.DeleteFunc(b.moving, func(v moving) bool { return v.flush <= n })
+	b.runs.stored(n)
 }
 
 func (b *Book) flushStragglers(w *journal.Batch) error {
@@ -143,6 +145,9 @@ func (b *Book) Load(s Store, first uint64, blocks func(from, to uint64, f func(i
 		if err := b.loadSystem(s); err != nil {
 			return err
 		}
+	}
+	if err := b.loadRuns(s); err != nil {
+		return err
 	}
 	b.replay = true
 	defer func() { b.replay = false }()

@@ -117,19 +117,28 @@ func (b *Book) Move(limit int) (int, error) {
 		return 0, err
 	}
 	n := 0
-	err = ledger.Walk(blk, func(r *ledger.Record) error {
-		if r.Kind != ledger.KindAccept && r.Kind != ledger.KindMO {
+	one := func(m *Msg) error {
+		if m == nil || m.moved || m.Block != index {
 			return nil
 		}
-		m := b.t.get(r.ID)
-		if m == nil || m.moved {
-			return nil
+		p, err := b.PDU(m)
+		if err != nil {
+			return err
 		}
-		b.moving = append(b.moving, moving{m.ID, slices.Clone(blk[m.Off : m.Off+m.Len]), b.flushes + 1})
-		m.moved = true
+		b.moving = append(b.moving, moving{m.ID, slices.Clone(p), b.flushes + 1})
+		b.unpin(m)
+		m.moved, m.run = true, 0
 		b.moves[m.ID.Seq()] = true
-		b.live.drop(m.Block)
 		n++
+		return nil
+	}
+	err = ledger.Walk(blk, func(r *ledger.Record) error {
+		switch r.Kind {
+		case ledger.KindAccept, ledger.KindMO:
+			return one(b.t.get(r.ID))
+		case ledger.KindLoad:
+			return b.eachLoaded(r, one)
+		}
 		return nil
 	})
 	return n, err

@@ -12,6 +12,7 @@ const (
 	storeKind Kind = 0 // the store's id and layout version; ours alone
 	LaneMeta  Kind = 1 // lane, 0: vote; lane, 1: first index and the term before it
 	EntryKind Kind = 2 // lane, index: a raft entry
+	Run       Kind = 3 // packed runs of queued messages
 	Moved     Kind = 4 // messages moved out of the log
 	Fold      Kind = 5 // state of the folds
 	EDR       Kind = 6 // packs of event detail records
