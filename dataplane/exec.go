@@ -49,6 +49,7 @@ type executor struct {
 	answers                                        entry.Histogram // submit_sm to its answer
 
 	maxWindow   uint64 // entries of a lane's log above which stragglers are moved out of it
+	maxHot      int    // messages of all lanes kept in memory; more are spilled
 	maxResident int64  // bytes of all lanes' blocks kept in memory
 
 	now     int64
@@ -378,6 +379,7 @@ func (x *executor) fail(err error) {
 // carrier when the process died is in doubt now.
 func (l *lane) lead(now int64) (doubts int) {
 	l.leading = true
+	l.leadRuns()
 	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
 		if m.State < book.StateTaken || m.State == book.StateDoubt {
 			m.Note |= noteWaiting

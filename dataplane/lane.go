@@ -23,10 +23,11 @@ type lane struct {
 	log  *journal.Log
 	rep  *replica.Replica
 
-	routing, verifying book.List
-	queues             map[uint16]*[ledger.Classes]book.List // by carrier
-	returns            map[uint32]*returns                   // by account
-	resting            restHeap
+	routing   queue
+	verifying book.List
+	queues    map[uint16]*[ledger.Classes]queue // by carrier
+	returns   map[uint32]*returns               // by account
+	resting   restHeap
 
 	chunk    []byte
 	open     []byte // state block under construction
@@ -35,6 +36,9 @@ type lane struct {
 	proposed []proposal
 	head     int
 	backlog  []proposal // not proposed yet: raft has its fill
+	split    bool       // some queue has a part behind its front
+	run      uint32     // last run id given out
+	runIDs   []byte
 
 	sweepAt  uint32
 	flushAt  int64
@@ -157,6 +161,9 @@ func (l *lane) work(now int64) (n int) {
 		l.retry()
 	}
 	n += l.wake(now)
+	if l.split {
+		l.refill(now)
+	}
 	n += l.route(now)
 	n += l.verify(now)
 	return n
@@ -210,6 +217,10 @@ func (l *lane) on(r *ledger.Record, m *book.Msg) error {
 		if l.leading {
 			l.toReturning(m, false)
 		}
+	case ledger.KindLoad:
+		if l.leading {
+			l.loaded(r, m)
+		}
 	case ledger.KindCatalog:
 		if l.leading {
 			return l.x.install()
@@ -220,7 +231,7 @@ func (l *lane) on(r *ledger.Record, m *book.Msg) error {
 
 func (l *lane) toRouting(m *book.Msg) {
 	m.Phase = phaseRouting
-	l.book.Push(&l.routing, m)
+	l.routing.push(l.book, m)
 }
 
 // rest puts a message aside until at; what it was doing is in phase.
@@ -260,7 +271,7 @@ func (l *lane) next(now int64) int64 {
 	if l.book.Dirty() {
 		at = min(at, l.flushAt)
 	}
-	if l.routing.Len() > 0 {
+	if l.routing.front.Len() > 0 {
 		at = min(at, l.x.routers.wait(now))
 	}
 	if l.verifying.Len() > 0 {
@@ -328,6 +339,7 @@ const moveBelow = 64
 func (l *lane) sweep(now int64) {
 	budget := max(1024, l.book.Slots()/40)
 	l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) })
+	l.spill(now)
 }
 
 // timeout ends what waited too long: validity in our queues, receipt_wait at the carrier.
@@ -350,7 +362,7 @@ func (l *lane) timeout(m *book.Msg, now int64) {
 func (l *lane) unlist(m *book.Msg) {
 	switch m.Phase {
 	case phaseRouting:
-		l.book.Remove(&l.routing, m)
+		l.routing.remove(l.book, m)
 	case phaseVerifying:
 		l.book.Remove(&l.verifying, m)
 	case phaseQueued:

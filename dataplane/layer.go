@@ -6,6 +6,7 @@ import (
 	"smsplane/dataplane/config"
 	"smsplane/dataplane/entry"
 	"smsplane/egress"
+	"smsplane/ledger/journal"
 )
 
 // layer is one worker set that the executor polls: who is next, who has a token, what was done.
@@ -92,4 +93,35 @@ func (m *meter) perSecond() float64 {
 		return 0
 	}
 	return float64(m.samples[0]-m.samples[m.n-1]) / float64(m.n-1)
+}
+
+// pausable are the layers that an operator can pause, in the order in which the store keeps them.
+func (x *executor) pausable() [3]*layer { return [...]*layer{x.routers, x.verifiers, x.senders} }
+
+// pauseKey is where the pauses of this host are kept, beside the state of lane 0.
+const pauseKey = 2
+
+// rememberPauses stores them: a layer that was paused by hand stays so across a restart.
+func (x *executor) rememberPauses() {
+	w := journal.NewBatch()
+	var v []byte
+	for _, l := range x.pausable() {
+		v = append(v, map[bool]byte{true: 1}[l.paused])
+	}
+	w.Set(journal.Key(journal.Fold, 0, pauseKey), v)
+	x.db.Write(w, nil)
+}
+
+// recallPauses is its inverse.
+func (x *executor) recallPauses() error {
+	v, err := x.db.Get(journal.Key(journal.Fold, 0, pauseKey))
+	if err != nil {
+		return err
+	}
+	for i, l := range x.pausable() {
+		if l.paused = i < len(v) && v[i] == 1; l.paused {
+			x.log.Warn("layer is paused, as an operator left it", "layer", l.name)
+		}
+	}
+	return nil
 }

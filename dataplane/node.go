@@ -141,6 +141,9 @@ func (n *Node) open() error {
 	if err := n.transport(); err != nil {
 		return err
 	}
+	if err := n.x.recallPauses(); err != nil {
+		return err
+	}
 	n.lead()
 	return nil
 }
@@ -153,13 +156,16 @@ func (n *Node) executor() *executor {
 		external: newLayer("external messaging", config.Worker{Count: 1}), routers: newLayer("routing", w.Router),
 		verifiers: newLayer("verification", w.Verifier), senders: newLayer("delivery", w.Egress), billers: newLayer("billing", w.Billing),
 		early: early{map[earlyKey][]byte{}}, failed: make(chan error, 1), done: make(chan struct{}),
-		maxWindow: maxWindow, maxResident: n.cfg.Memory}
+		maxWindow: maxWindow, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare)}
 	x.now = n.clock()
 	x.table = router.Compile(&catalog.Catalog{}, 0, numbers{&book.System{}})
 	x.shared.Store(x.table)
 	x.sharedAccounts.Store(&x.accounts)
 	return x
 }
+
+// hotShare is how many bytes of the memory setting stand for one message in memory, besides its block.
+const hotShare = 256
 
 // maxWindow is how many entries a lane's log holds before stragglers are moved out of it.
 const maxWindow = 20_000
@@ -211,7 +217,7 @@ func (n *Node) lane(i uint16) (*lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lane{n: i, x: x, log: log, queues: map[uint16]*[ledger.Classes]book.List{}, returns: map[uint32]*returns{}}
+	l := &lane{n: i, x: x, log: log, routing: queue{kind: ledger.RunExternal}, queues: map[uint16]*[ledger.Classes]queue{}, returns: map[uint32]*returns{}}
 	read := &blocks{log: log}
 	l.book = book.New(i, read, stragglers{n.db})
 	if err := l.book.Load(n.db, log.First(), read.scan); err != nil {
@@ -274,6 +280,14 @@ func (s stragglers) Straggler(lane uint16, seq uint64) ([]byte, error) {
 	v, err := s.db.Get(journal.Key(journal.Moved, lane, seq))
 	if err == nil && v == nil {
 		err = fmt.Errorf("straggler %d of lane %d is missing", seq, lane)
+	}
+	return v, err
+}
+
+func (s stragglers) Run(lane uint16, run uint32) ([]byte, error) {
+	v, err := s.db.Get(journal.Key(journal.Run, lane, uint64(run)))
+	if err == nil && v == nil {
+		err = fmt.Errorf("run %d of lane %d is missing", run, lane)
 	}
 	return v, err
 }

@@ -113,17 +113,25 @@ func (s *source) life(id ledger.MsgID) (v *life, err error) {
 			return nil
 		}
 		l := x.lanes[id.Lane()]
+		tell := func(m *book.Msg, p []byte) {
+			var view pdu.Message
+			view.Parse(p)
+			v = &life{edr: m.Summary(view.SrcAddr(), view.DstAddr()), state: m.State, mo: m.MO}
+		}
 		m := l.book.Get(id)
 		if m == nil {
-			return nil
+			return l.book.EachSpilled(id.Seq(), func(m *book.Msg, p []byte) error {
+				if m.ID == id {
+					tell(m, p)
+				}
+				return nil
+			})
 		}
 		p, err := l.book.PDU(m)
 		if err != nil {
 			return err
 		}
-		var view pdu.Message
-		view.Parse(p)
-		v = &life{edr: m.Summary(view.SrcAddr(), view.DstAddr()), state: m.State, mo: m.MO}
+		tell(m, p)
 		return nil
 	})
 	if err != nil {
@@ -177,21 +185,33 @@ func (s *source) Find(ctx context.Context, q admin.FindQuery) ([]admin.Found, er
 	seen := map[ledger.MsgID]bool{}
 	err := s.ask(func(x *executor) error {
 		var view pdu.Message
+		look := func(m *book.Msg, p []byte) {
+			if view.Parse(p) != pdu.ROK {
+				return
+			}
+			e := m.Summary(view.SrcAddr(), view.DstAddr())
+			if match(x, &e) {
+				seen[m.ID] = true
+				found = append(found, x.found(&e, m.State))
+			}
+		}
 		for _, l := range x.lanes {
 			l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
 				if m.MO || len(found) >= limit || m.State == book.StateEnded {
 					return
 				}
-				p, err := l.book.PDU(m)
-				if err != nil || view.Parse(p) != pdu.ROK {
-					return
-				}
-				e := m.Summary(view.SrcAddr(), view.DstAddr())
-				if match(x, &e) {
-					seen[m.ID] = true
-					found = append(found, x.found(&e, m.State))
+				if p, err := l.book.PDU(m); err == nil {
+					look(m, p)
 				}
 			})
+			if err := l.book.EachSpilled(0, func(m *book.Msg, p []byte) error {
+				if len(found) < limit {
+					look(m, p)
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

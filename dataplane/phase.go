@@ -11,6 +11,7 @@ const (
 	phaseRouting           // in the lane's router list
 	phaseVerifying         // in the lane's verifier list
 	phaseQueued            // in the internal queue of its carrier and class
+	phaseSpilling          // MOVE proposed; it leaves memory when that is committed
 	phaseResting           // on the lane's timer heap, due later; then queued
 	phaseHeld              // on the timer heap; then verified again
 	phaseDispatching       // DISPATCH proposed; no byte was written

@@ -15,6 +15,7 @@ import (
 // Flags in book.Msg.Note.
 const (
 	noteWaiting uint32 = 1 << iota // counts among what its client has waiting
+	noteBack                       // stands in the back of its queue, behind runs
 	noteTaken                      // a carrier took it; the ANSWER may still be on its way to the log
 )
 
@@ -23,12 +24,12 @@ const holdFor = time.Second
 
 // route is layer 4 of the lane: plans for what is committed.
 func (l *lane) route(now int64) (n int) {
-	for ; n < turnBudget && l.routing.Len() > 0; n++ {
+	for ; n < turnBudget && l.routing.front.Len() > 0 && l.verifying.Len() < externalCap; n++ {
 		w, ok := l.x.routers.take(now)
 		if !ok {
 			return n
 		}
-		l.plan(l.book.Pop(&l.routing), w, now)
+		l.plan(l.book.Pop(&l.routing.front), w, now)
 	}
 	return n
 }
@@ -136,19 +137,16 @@ func (l *lane) enqueue(m *book.Msg, now int64) {
 		l.rest(m, phaseResting, m.Due)
 		return
 	}
-	t := m.Present()
-	q := l.queues[t.Carrier]
-	if q == nil {
-		q = new([ledger.Classes]book.List)
-		l.queues[t.Carrier] = q
-	}
 	m.Phase = phaseQueued
-	l.book.Push(&q[m.Class], m)
-	l.x.carrier(t.Carrier).waiting[m.Class]++
+	q := l.queueOf(ledger.RunInternal, m.Present().Carrier, m.Class)
+	if q.push(l.book, m) {
+		l.served(q, 1)
+	}
 }
 
 func (l *lane) dequeue(m *book.Msg) {
-	c := m.Present().Carrier
-	l.book.Remove(&l.queues[c][m.Class], m)
-	l.x.carrier(c).waiting[m.Class]--
+	q := l.queueOf(ledger.RunInternal, m.Present().Carrier, m.Class)
+	if q.remove(l.book, m) {
+		l.served(q, -1)
+	}
 }

@@ -115,16 +115,16 @@ func (x *executor) pick(c *carrier) (*book.Msg, *lane) {
 			c.lane = 0
 		}
 		l := x.lanes[c.lane]
-		if q := l.queues[c.n]; q != nil && q[class].Len() > 0 {
+		if q := l.queues[c.n]; q != nil && q[class].front.Len() > 0 {
 			c.waiting[class]--
-			return l.book.Pop(&q[class]), l
+			return l.book.Pop(&q[class].front), l
 		}
 	}
 	panic(fmt.Sprintf("dataplane: carrier %d counts %d waiting in class %v, and no lane has one", c.n, c.waiting[class], class))
 }
 
 func (l *lane) putBack(c *carrier, m *book.Msg) {
-	l.book.PushFront(&l.queues[c.n][m.Class], m)
+	l.book.PushFront(&l.queues[c.n][m.Class].front, m)
 	c.waiting[m.Class]++
 }
 

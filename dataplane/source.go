@@ -251,23 +251,29 @@ func (x *executor) laneStatus() (ls []admin.LaneStatus) {
 
 // queues lists what waits, by lane: before the router, before and behind the verifier, towards clients.
 func (x *executor) queues() (qs []admin.QueueInfo) {
-	add := func(q admin.QueueInfo, l *lane, list *book.List) {
-		if q.Depth = list.Len(); q.Depth > 0 {
+	add := func(q admin.QueueInfo, l *lane, depth int, oldest int64) {
+		if q.Depth = depth; depth > 0 {
 			q.Lane = l.n
-			q.OldestAge = float64(x.now-l.book.Front(list).Accepted) / 1e9
+			q.OldestAge = float64(x.now-oldest) / 1e9
 			qs = append(qs, q)
 		}
 	}
+	list := func(q admin.QueueInfo, l *lane, list *book.List) {
+		if m := l.book.Front(list); m != nil {
+			add(q, l, list.Len(), m.Accepted)
+		}
+	}
 	for _, l := range x.lanes {
-		add(admin.QueueInfo{Queue: "external"}, l, &l.routing)
-		add(admin.QueueInfo{Queue: "verifier"}, l, &l.verifying)
+		add(admin.QueueInfo{Queue: "external"}, l, l.routing.Len(), l.routing.oldest(l.book))
+		list(admin.QueueInfo{Queue: "verifier"}, l, &l.verifying)
 		for n, classes := range l.queues {
 			for c := range classes {
-				add(admin.QueueInfo{Queue: "internal", Carrier: x.carrierName(n), Class: ledger.Class(c).String()}, l, &classes[c])
+				q := &classes[c]
+				add(admin.QueueInfo{Queue: "internal", Carrier: x.carrierName(n), Class: ledger.Class(c).String()}, l, q.Len(), q.oldest(l.book))
 			}
 		}
 		for account, r := range l.returns {
-			add(admin.QueueInfo{Queue: "receipts", Client: x.clientName(account)}, l, &r.list)
+			list(admin.QueueInfo{Queue: "receipts", Client: x.clientName(account)}, l, &r.list)
 		}
 		if k := len(l.resting); k > 0 {
 			qs = append(qs, admin.QueueInfo{Queue: "resting", Lane: l.n, Depth: k})
@@ -402,6 +408,7 @@ func (s *source) Layer(_ context.Context, name, action string) error {
 		default:
 			return admin.BadRequest("action %q: pause or resume", action)
 		}
+		x.rememberPauses()
 		x.log.Info("layer "+action+"d by an operator", "layer", name)
 		return nil
 	})

@@ -137,6 +137,9 @@ func (b *Book) Each(from uint32, budget int, f func(m *Msg)) uint32 {
 // Slots is the size of the table that Each walks.
 func (b *Book) Slots() int { return int(b.t.used) }
 
+// InMemory is the number of messages in the table.
+func (b *Book) InMemory() int { return int(b.t.used) - 1 - len(b.t.free) }
+
 // PDU is the message as it came in; it aliases a block and is valid until the next Apply.
 func (b *Book) PDU(m *Msg) ([]byte, error) {
 	if m.moved {

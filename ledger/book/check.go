@@ -36,6 +36,13 @@ func (b *Book) Check() []error {
 			held[m.Account] += m.Hold
 		}
 	})
+	if err := b.EachSpilled(0, func(m *Msg, _ []byte) error {
+		live[m.State]++
+		held[m.Account] += m.Hold
+		return nil
+	}); err != nil {
+		fail("reading runs: %v", err)
+	}
 	if live != b.Live {
 		fail("live messages by state %v, counted %v", live, b.Live)
 	}

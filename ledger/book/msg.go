@@ -211,6 +211,14 @@ func (b *Book) Front(l *List) *Msg {
 	return b.t.at(l.head)
 }
 
+// Back is the newest message of the list, nil when empty.
+func (b *Book) Back(l *List) *Msg {
+	if l.n == 0 {
+		return nil
+	}
+	return b.t.at(l.tail)
+}
+
 // Pop takes the oldest message off.
 func (b *Book) Pop(l *List) *Msg {
 	m := b.Front(l)

@@ -108,8 +108,8 @@ func (b *Book) move(index uint64, r *ledger.Record) error {
 	var data []byte
 	err := ledger.EachID(v.IDs, func(id ledger.MsgID) error {
 		m := b.t.get(id)
-		if m == nil || m.State != StateAccepted && m.State != StateRouted && m.State != StateDoubt {
-			return bad(r, m, fmt.Sprintf("%v is not in a queue", id))
+		if m == nil || m.State != queued[v.Queue] {
+			return bad(r, m, fmt.Sprintf("%v is not in that queue", id))
 		}
 		p, err := b.PDU(m)
 		if err != nil {
@@ -138,6 +138,9 @@ func (b *Book) leave(m *Msg) {
 	b.unpin(m)
 	b.t.drop(m)
 }
+
+// queued is the state of the messages in a queue.
+var queued = [...]State{ledger.RunExternal: StateAccepted, ledger.RunInternal: StateRouted}
 
 func (r *Run) take(m *Msg) {
 	r.State = m.State

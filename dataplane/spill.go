@@ -1,0 +1,179 @@
+package dataplane
+
+import (
+	"slices"
+
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+)
+
+// spill writes the tail of the lane's longest queue to runs when the host holds more messages in memory than
+// it has room for. One turn writes at most a few runs; the next sweep goes on.
+func (l *lane) spill(now int64) {
+	for range 4 {
+		if l.x.hot() <= l.x.maxHot {
+			return
+		}
+		q := l.longest()
+		if q == nil || !l.cutRun(q, now) {
+			return
+		}
+	}
+}
+
+// hot is the number of messages in memory, over all lanes.
+func (x *executor) hot() (n int) {
+	for _, l := range x.lanes {
+		n += l.book.InMemory()
+	}
+	return n
+}
+
+// longest is the queue with the most to spill.
+func (l *lane) longest() (best *queue) {
+	most := runMessages
+	l.eachQueue(func(q *queue) {
+		if n := q.front.Len() - keepFront + q.back.Len(); n >= most {
+			best, most = q, n
+		}
+	})
+	return best
+}
+
+func (l *lane) eachQueue(f func(q *queue)) {
+	f(&l.routing)
+	for _, classes := range l.queues {
+		for c := range classes {
+			f(&classes[c])
+		}
+	}
+}
+
+// cutRun proposes the move of the oldest messages behind the runs that are there.
+func (l *lane) cutRun(q *queue, now int64) bool {
+	l.split = true
+	for n := 0; len(q.runs) == 0 && q.front.Len() > keepFront && n < spillTurn; n++ {
+		m := l.book.Back(&q.front)
+		l.book.Remove(&q.front, m)
+		m.Note |= noteBack
+		l.book.PushFront(&q.back, m)
+		l.served(q, -1)
+	}
+	if q.back.Len() < runMessages {
+		return false
+	}
+	l.run, l.runIDs = l.book.NextRun(l.run), l.runIDs[:0]
+	n := 0
+	for n < runMessages && q.back.Len() > 0 {
+		m := l.book.Pop(&q.back)
+		m.Note &^= noteBack
+		if m.Policy != 0 { // in doubt once: its state is its own, and it is old
+			l.book.Push(&q.front, m)
+			l.served(q, 1)
+			continue
+		}
+		m.Phase = phaseSpilling
+		l.runIDs = ledger.AppendID(l.runIDs, m.ID)
+		n++
+	}
+	if n == 0 {
+		return false
+	}
+	l.begin()
+	l.open = ledger.AppendMove(l.open, now, &ledger.Move{Run: l.run, Order: l.run, Queue: q.kind, Carrier: q.carrier, Class: q.class, IDs: l.runIDs})
+	l.recorded(now)
+	q.runs = append(q.runs, l.run)
+	q.spilled += n
+	return true
+}
+
+// served keeps the executor's count of what a carrier could be sent now.
+func (l *lane) served(q *queue, n int) {
+	if q.kind == ledger.RunInternal {
+		l.x.carrier(q.carrier).waiting[q.class] += n
+	}
+}
+
+// refill loads the next run of queues that run low in memory, and closes the gap once the last one is back.
+//
+// A run whose first message expires comes back early, so that the sweep sees it. Those before it in the queue
+// are older and mostly expired with it.
+func (l *lane) refill(now int64) {
+	split := false
+	l.eachQueue(func(q *queue) {
+		if len(q.runs) == 0 && q.back.Len() == 0 {
+			return
+		}
+		split = true
+		if q.loading != 0 {
+			return
+		}
+		if len(q.runs) == 0 {
+			l.served(q, q.advance(l.book))
+			return
+		}
+		if q.front.Len() < loadBelow || l.book.RunOf(q.runs[0]) != nil && l.book.RunOf(q.runs[0]).Expires <= now {
+			l.loadRun(q, q.runs[0], now)
+		}
+	})
+	l.split = split
+}
+
+// loadRun proposes to bring a run back; it follows its own MOVE in the log.
+func (l *lane) loadRun(q *queue, run uint32, now int64) {
+	q.loading = run
+	l.begin()
+	l.open = ledger.AppendLoad(l.open, now, run)
+	l.recorded(now)
+}
+
+// loaded hears of each message that a committed LOAD brought back, then of the LOAD itself, without one.
+func (l *lane) loaded(r *ledger.Record, m *book.Msg) {
+	id, _ := r.Load()
+	head := l.book.RunOf(id)
+	q := l.queueOf(head.Queue, head.Carrier, head.Class)
+	if m == nil {
+		q.loading = 0
+		q.runs = slices.DeleteFunc(q.runs, func(v uint32) bool { return v == id })
+		q.spilled -= int(head.Count)
+		return
+	}
+	m.Note |= noteWaiting
+	if a := l.x.accounts[m.Account]; a != nil && !head.Counted {
+		a.Waiting.Add(1)
+	}
+	m.Phase = phaseQueued
+	if q.kind == ledger.RunExternal {
+		m.Phase = phaseRouting
+		m.Committed = max(m.Committed, m.Accepted)
+	}
+	l.book.Push(&q.front, m)
+	l.served(q, 1)
+}
+
+// queueOf finds or makes a queue.
+func (l *lane) queueOf(kind ledger.RunQueue, carrier uint16, class ledger.Class) *queue {
+	if kind == ledger.RunExternal {
+		return &l.routing
+	}
+	q := l.queues[carrier]
+	if q == nil {
+		q = new([ledger.Classes]queue)
+		for c := range q {
+			q[c] = queue{kind: ledger.RunInternal, carrier: carrier, class: ledger.Class(c)}
+		}
+		l.queues[carrier] = q
+	}
+	return &q[class]
+}
+
+// leadRuns puts the runs on disk back into their queues when the lane begins to lead.
+func (l *lane) leadRuns() {
+	for _, r := range l.book.Runs() {
+		r.Counted = false
+		q := l.queueOf(r.Queue, r.Carrier, r.Class)
+		q.runs = append(q.runs, r.ID)
+		q.spilled += int(r.Count)
+		l.split = true
+	}
+}

@@ -1,0 +1,204 @@
+package book
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"smsplane/ledger"
+	"smsplane/ledger/journal"
+	"smsplane/pdu"
+)
+
+// shelf is a lane's log and store for a book under test.
+type shelf struct {
+	t      *testing.T
+	db     *journal.DB
+	blocks map[uint64][]byte
+	low    uint64
+}
+
+func (s *shelf) Block(i uint64) ([]byte, error) {
+	b, ok := s.blocks[i]
+	if !ok {
+		return nil, fmt.Errorf("block %d was dropped", i)
+	}
+	return b, nil
+}
+
+func (s *shelf) get(k journal.Kind, n uint64) ([]byte, error) {
+	v, err := s.db.Get(journal.Key(k, 0, n))
+	if err == nil && v == nil {
+		err = fmt.Errorf("kind %d number %d is missing", k, n)
+	}
+	return v, err
+}
+func (s *shelf) Straggler(_ uint16, seq uint64) ([]byte, error) { return s.get(journal.Moved, seq) }
+func (s *shelf) Run(_ uint16, run uint32) ([]byte, error)       { return s.get(journal.Run, uint64(run)) }
+
+func (s *shelf) flush(b *Book) {
+	w := journal.NewBatch()
+	if err := b.Flush(w); err != nil {
+		s.t.Fatal(err)
+	}
+	n, done := b.Flushes(), make(chan struct{})
+	s.db.Write(w, func() { close(done) })
+	<-done
+	b.Stored(n)
+	for s.low = b.LowWater(); ; {
+		i := uint64(0)
+		for k := range s.blocks {
+			if k < s.low && (i == 0 || k < i) {
+				i = k
+			}
+		}
+		if i == 0 {
+			return
+		}
+		delete(s.blocks, i)
+	}
+}
+
+// reload is what a process that died after the last flush finds.
+func (s *shelf) reload(last uint64) *Book {
+	b := New(0, s, s)
+	err := b.Load(s.db, s.low, func(from, to uint64, f func(uint64, []byte) error) error {
+		for i := from; i <= to; i++ {
+			if blk, ok := s.blocks[i]; ok {
+				if err := f(i, blk); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := b.Applied() + 1; i <= last; i++ {
+		if err := b.Apply(i, s.blocks[i]); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return b
+}
+
+func wantWhole(t *testing.T, b *Book, texts map[ledger.MsgID]string, when string) {
+	t.Helper()
+	for _, err := range b.Check() {
+		t.Fatalf("%s: %v", when, err)
+	}
+	seen := map[ledger.MsgID]bool{}
+	look := func(m *Msg, p []byte) {
+		var v pdu.Message
+		if v.Parse(p) != pdu.ROK || string(v.ShortMessage()) != texts[m.ID] || seen[m.ID] {
+			t.Fatalf("%s: message %v has the text %q, want %q; seen before: %v", when, m.ID, v.ShortMessage(), texts[m.ID], seen[m.ID])
+		}
+		seen[m.ID] = true
+	}
+	b.Each(0, b.Slots()+1, func(m *Msg) {
+		p, err := b.PDU(m)
+		if err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		look(m, p)
+	})
+	if err := b.EachSpilled(0, func(m *Msg, p []byte) error { look(m, p); return nil }); err != nil {
+		t.Fatalf("%s: %v", when, err)
+	}
+	if len(seen) != len(texts) {
+		t.Fatalf("%s: %d messages are there, %d live", when, len(seen), len(texts))
+	}
+}
+
+// Random histories of accepts, plans, moves, loads and ends, with flushes, dropped logs, stragglers and
+// reloads anywhere between: every live message is there once, with its own text, and the books add up.
+func TestMovedMessagesStayInTheBooks(t *testing.T) {
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 99))
+		db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &shelf{t: t, db: db, blocks: map[uint64][]byte{}}
+		b := New(0, s, s)
+		texts := map[ledger.MsgID]string{}
+		var routed []ledger.MsgID
+		var onDisk []uint32
+		ids := map[uint32][]ledger.MsgID{}
+		next, run, index := uint64(1), uint32(0), uint64(0)
+		for step := range 400 {
+			blk, n := ledger.OpenBlock(nil), 0
+			switch r.IntN(6) {
+			case 0, 1:
+				for range 1 + r.IntN(20) {
+					id := ledger.MakeMsgID(0, next)
+					next++
+					texts[id] = fmt.Sprint("text ", id)
+					sm := pdu.Submit{Src: []byte("me"), Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte(texts[id])}
+					blk = ledger.AppendAccept(blk, 0, id, int64(step), &ledger.Accept{Account: 1, Parts: 1, Price: 5, Number: 4915112345678,
+						ValidUntil: 1 << 60, PDU: sm.Append(nil, 1)})
+					blk = ledger.AppendRoute(blk, 0, id, int64(step), &ledger.Route{N: 1, Targets: [4]ledger.PlanTarget{{Carrier: 3}}})
+					routed = append(routed, id)
+					n += 2
+				}
+			case 2:
+				if k := r.IntN(len(routed) + 1); k > 0 {
+					run++
+					mv := ledger.Move{Run: run, Order: run, Queue: ledger.RunInternal, Carrier: 3}
+					for _, id := range routed[:k] {
+						mv.IDs = ledger.AppendID(mv.IDs, id)
+					}
+					ids[run] = slices.Clone(routed[:k])
+					routed = slices.Clone(routed[k:])
+					onDisk = append(onDisk, run)
+					blk, n = ledger.AppendMove(blk, int64(step), &mv), 1
+				}
+			case 3:
+				if len(onDisk) > 0 {
+					i := r.IntN(len(onDisk))
+					blk, n = ledger.AppendLoad(blk, int64(step), onDisk[i]), 1
+					routed = append(routed, ids[onDisk[i]]...)
+					onDisk = slices.Delete(onDisk, i, i+1)
+				}
+			case 4:
+				for range r.IntN(len(routed) + 1) {
+					i := r.IntN(len(routed))
+					id := routed[i]
+					routed = slices.Delete(routed, i, i+1)
+					delete(texts, id)
+					blk = ledger.AppendFinal(blk, 0, id, int64(step), &ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator, Hold: 5})
+					n++
+				}
+			case 5:
+				switch r.IntN(3) {
+				case 0:
+					s.flush(b)
+				case 1:
+					if _, err := b.Move(1000); err != nil {
+						t.Fatal(err)
+					}
+				case 2:
+					b = s.reload(index)
+				}
+			}
+			if n > 0 {
+				index++
+				s.blocks[index] = ledger.SealBlock(blk, 0, n, int64(step))
+				if err := b.Apply(index, s.blocks[index]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if step%20 == 0 {
+				wantWhole(t, b, texts, fmt.Sprintf("seed %d step %d", seed, step))
+				wantWhole(t, s.reload(index), texts, fmt.Sprintf("seed %d step %d, reloaded", seed, step))
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
