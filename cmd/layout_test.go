@@ -25,6 +25,7 @@ const module = "smsplane"
 var levels = [][]string{
 	{"ledger", "pdu", "ring"},
 	{"pdu/text", "ledger/journal", "ledger/catalog/document"},
+	{"pdu/profile"},
 	{"pdu/session", "ledger/catalog", "ledger/replica", "ledger/book"},
 	{"router"},
 	{"router/verifier", "egress", "dataplane/gate", "dataplane/config", "dataplane/admin"},

@@ -1,0 +1,229 @@
+package profile
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Of a recorded run: go test ./pdu/profile -run Quirks -combinations 200 -messages 5000
+var (
+	combinations = flag.Int("combinations", 40, "random combinations of quirks")
+	perCarrier   = flag.Int("messages", 300, "messages of each combination")
+)
+
+// habits is how a simulated carrier writes ids.
+type habits struct {
+	answer, receipt       Base // Text is an opaque id
+	upperA, upperR        bool
+	padA, padR            int
+	prefix                string // in receipts
+	noNumber, shortNumber bool
+}
+
+func randomHabits(r *rand.Rand) habits {
+	bases := []Base{Decimal, Hex}
+	h := habits{answer: bases[r.IntN(2)], receipt: bases[r.IntN(2)], upperA: r.IntN(2) == 0, upperR: r.IntN(2) == 0,
+		padA: []int{0, 0, 8, 10, 16}[r.IntN(5)], padR: []int{0, 0, 8, 10, 20}[r.IntN(5)], prefix: []string{"", "", "smsc1-", "x:"}[r.IntN(4)],
+		shortNumber: r.IntN(3) == 0}
+	if r.IntN(6) == 0 {
+		h.answer, h.receipt, h.padA, h.padR = Text, Text, 0, 0
+	}
+	h.noNumber = h.answer == h.receipt && h.upperA == h.upperR && h.padA == h.padR && h.prefix == "" && r.IntN(2) == 0
+	return h
+}
+
+func write(v uint64, b Base, upper bool, pad int) string {
+	s := ""
+	switch b {
+	case Decimal:
+		s = strconv.FormatUint(v, 10)
+	case Hex:
+		s = strconv.FormatUint(v, 16)
+	default:
+		s = fmt.Sprintf("%08x-%04x-k%x", v*2654435761&0xFFFFFFFF, v&0xFFFF, v)
+	}
+	if len(s) < pad {
+		s = strings.Repeat("0", pad-len(s)) + s
+	}
+	if upper {
+		return strings.ToUpper(s)
+	}
+	return strings.ToLower(s)
+}
+
+func (h *habits) inAnswer(v uint64) string { return write(v, h.answer, h.upperA, h.padA) }
+func (h *habits) inReceipt(v uint64) string {
+	return h.prefix + write(v, h.receipt, h.upperR, h.padR)
+}
+
+// world is a carrier and the messages that it has, as an appliance would know them.
+type world struct {
+	t       *testing.T
+	h       habits
+	l       *Learner
+	values  []uint64
+	number  []uint64
+	answers map[string]int // live, by answer
+	done    []bool
+	live    []bool
+	orphans []int
+	epoch   uint64
+	current int // whose receipt is being looked at
+	wrong   int
+}
+
+func (w *world) find(answer []byte) (uint64, Fit) {
+	i, ok := w.answers[string(answer)]
+	if !ok {
+		return 0, Untold
+	}
+	addr := "+" + strconv.FormatUint(w.number[w.current], 10)
+	switch {
+	case w.h.noNumber:
+		addr = ""
+	case w.h.shortNumber:
+		addr = "0" + addr[3:]
+	}
+	return uint64(i + 1), FitNumber([]byte(addr), w.number[i])
+}
+
+func (w *world) receipt(i int, calm, first bool) {
+	w.current = i
+	id := []byte(w.h.inReceipt(w.values[i]))
+	var ref uint64
+	if first {
+		ref = w.l.Resolve(id, calm, w.find)
+	} else {
+		ref = w.l.Again(id, calm, w.find)
+	}
+	switch {
+	case ref == 0 && first && !w.done[i]:
+		w.orphans = append(w.orphans, i)
+	case ref == 0:
+	case int(ref-1) != i:
+		w.wrong++
+		w.t.Errorf("%+v: the receipt of %s (answer %s) found that of answer %s", w.h, id, w.h.inAnswer(w.values[i]), w.h.inAnswer(w.values[ref-1]))
+	default:
+		w.done[i] = true
+		delete(w.answers, w.h.inAnswer(w.values[i])) // it ends
+	}
+}
+
+func (w *world) retry(calm bool) {
+	old := w.orphans
+	w.orphans = nil
+	for _, i := range old {
+		if w.receipt(i, calm, false); !w.done[i] {
+			w.orphans = append(w.orphans, i)
+		}
+	}
+}
+
+// fill makes n ids, a third of which read as another one of them in another base, and numbers, some shared.
+func (w *world) fill(r *rand.Rand, n int) {
+	used, base := map[uint64]bool{}, uint64(1)<<(4+r.IntN(36))
+	add := func(v uint64) bool {
+		if v == 0 || used[v] || len(w.values) >= n {
+			return false
+		}
+		used[v] = true
+		w.values = append(w.values, v)
+		number := 4915100000000 + uint64(len(w.values))*7919
+		if k := len(w.values) - 1; k > 0 && r.IntN(3) == 0 {
+			number = w.number[k-1] // of the id that reads alike
+		}
+		w.number = append(w.number, number)
+		return true
+	}
+	for next := base; len(w.values) < n; next += 1 + uint64(r.IntN(3)) {
+		v := next
+		add(v)
+		for range r.IntN(3) {
+			other, err := strconv.ParseUint(strconv.FormatUint(v, 10), 16, 48)
+			if r.IntN(2) == 0 {
+				other, err = strconv.ParseUint(strconv.FormatUint(v, 16), 10, 48)
+			}
+			if err != nil || !add(other) {
+				break
+			}
+			v = other
+		}
+	}
+}
+
+// Whatever a carrier does to its ids: no receipt finds another message's, and in the end each has found its own.
+// Receipts come before answers, twice, for messages of strangers, and with ids that read as others'.
+func TestQuirksOfIDs(t *testing.T) {
+	total := 0
+	for k := range *combinations {
+		r := rand.New(rand.NewPCG(uint64(k), 42))
+		w := &world{t: t, h: randomHabits(r), l: NewLearner(IDs{}), answers: map[string]int{}}
+		w.fill(r, *perCarrier)
+		n := len(w.values)
+		w.done, w.live = make([]bool, n), make([]bool, n)
+		order := r.Perm(n)
+		window := 1 + r.IntN(200)
+		early, twice, strangers := []int{0, 1, 5}[r.IntN(3)], []int{0, 1, 5}[r.IntN(3)], r.IntN(2) // of ten
+		stranger := make([]bool, n)
+		var waiting []int // answered, no receipt yet
+		answer := func(i int) {
+			w.answers[w.h.inAnswer(w.values[i])] = i
+			if len(w.orphans) > 0 {
+				w.retry(false)
+			}
+		}
+		for at, i := range order {
+			if at > 50 && r.IntN(10) < strangers { // somebody else's, with an id that reads like ours
+				stranger[i] = true
+				w.receipt(i, r.IntN(2) == 0, true)
+				continue
+			}
+			if r.IntN(10) < early { // the receipt comes first
+				w.receipt(i, false, true)
+				answer(i)
+			} else {
+				answer(i)
+				waiting = append(waiting, i)
+			}
+			for len(waiting) > window || len(waiting) > 0 && r.IntN(3) == 0 {
+				j := r.IntN(len(waiting))
+				m := waiting[j]
+				waiting = append(waiting[:j], waiting[j+1:]...)
+				w.receipt(m, r.IntN(2) == 0, true)
+				if r.IntN(10) < twice {
+					w.receipt(m, r.IntN(2) == 0, true)
+				}
+			}
+			if e := w.l.Epoch(); e != w.epoch {
+				w.epoch = e
+				w.retry(false)
+			}
+		}
+		for _, m := range waiting {
+			w.receipt(m, true, true)
+		}
+		w.retry(true)
+		lost := 0
+		for i := range w.done {
+			if !w.done[i] && !stranger[i] {
+				lost++
+			}
+		}
+		rule, by := w.l.Rule()
+		if lost > 0 {
+			t.Errorf("%d: %+v: %d of %d receipts found nothing; rule %q, %s", k, w.h, lost, n, rule, by)
+		}
+		total += n
+		if testing.Verbose() {
+			t.Logf("%3d: %d receipts, %d wrong, %d lost: %+v: %q (%s)", k, n, w.wrong, lost, w.h, rule, by)
+		}
+		if w.wrong > 0 && t.Failed() && k > 5 {
+			break
+		}
+	}
+	t.Logf("%d combinations, %d receipts", *combinations, total)
+}
