@@ -42,6 +42,21 @@ func ParseReceipt(m *Message, r *Receipt) bool {
 	return len(r.ID) > 0 && haveState
 }
 
+// ParseReceiptTLVs reads r from the TLVs of m alone, and reports as ParseReceipt does.
+func ParseReceiptTLVs(m *Message, r *Receipt) bool {
+	id, ok := m.TLV(TagReceiptedMessageID)
+	state, have := m.TLV(TagMessageState)
+	if !ok || !have || len(trim(id)) == 0 || len(state) != 1 || state[0] >= states {
+		*r = Receipt{}
+		return false
+	}
+	return ParseReceipt(m, r) // they win over the text
+}
+
+// ReceiptText is the text of a receipt as octets of ASCII, whatever data_coding says. It aliases m unless m holds
+// 16-bit units.
+func ReceiptText(m *Message) []byte { return receiptText(m) }
+
 // ParseReceiptText reads r from the text of a receipt alone, and reports as ParseReceipt does.
 func ParseReceiptText(text []byte, r *Receipt) bool {
 	*r = Receipt{}
