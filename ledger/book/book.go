@@ -177,6 +177,10 @@ func cidHash(carrier uint16, id []byte) uint64 {
 
 // SetCarrierID notes a carrier's name for m; the leader does so when it decides, the fold when it applies.
 func (b *Book) SetCarrierID(m *Msg, carrier uint16, id []byte) {
+	if id = id[:min(len(id), maxCarrierID)]; m.namedBy == carrier && string(id) == string(m.CarrierID()) {
+		return // the fold finds what the leader noted when it decided
+	}
+	m.namedBy = carrier
 	m.cidLen = uint8(copy(m.cid[:], id))
 	if m.cidLen > 0 {
 		b.byCID[cidHash(carrier, m.CarrierID())] = m.ID.Seq()

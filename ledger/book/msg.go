@@ -88,6 +88,7 @@ type Msg struct {
 	VerifyWorker  uint8
 	EgressWorker  uint8
 	BillingWorker uint8
+	namedBy       uint16 // carrier that CarrierID is the word of
 	cidLen        uint8
 	errLen        uint8
 	err           [8]byte

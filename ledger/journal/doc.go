@@ -26,5 +26,5 @@
 // Bounds: the queue to the appender takes 64 MiB, then Append and Write wait for the appender (which waits
 // for no owner, so this cannot lock up). Owners stay far below that by their own windows: 8 lanes × 8 MiB of
 // uncommitted entries. Requests waiting for a sync hold no bytes here, only their Done. Memory of the store:
-// 4 memtables of 64 MiB, 32 MiB block cache, two batches of up to 8 MiB, and the Logs' resident blocks.
+// 4 memtables of 128 MiB, 32 MiB block cache, two batches of up to 8 MiB, and the Logs' resident blocks.
 package journal
