@@ -85,11 +85,16 @@ func samples() []sample {
 	mo := &MO{Account: 4, Carrier: 5, PDU: pdu}
 	add(sample{KindMO, 0, mo, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendMO(b, w, id, at, mo) },
 		func(r *Record) (any, bool) { p := new(MO); ok := r.MO(p); return p, ok }})
+	move := &Move{Run: 8, Order: 1 << 31, Queue: RunInternal, Carrier: 65535, Class: ClassOTP, IDs: AppendID(AppendID(nil, anyID), 1)}
+	add(sample{KindMove, 0, move, func(b []byte, _ uint8, _ MsgID, at int64) []byte { return AppendMove(b, at, move) },
+		func(r *Record) (any, bool) { p := new(Move); ok := r.Move(p); return p, ok }})
+	add(sample{KindLoad, 0, uint32(9), func(b []byte, _ uint8, _ MsgID, at int64) []byte { return AppendLoad(b, at, 9) },
+		func(r *Record) (any, bool) { run, ok := r.Load(); return run, ok }})
 	return all
 }
 
 // system kinds carry neither a worker nor a message id.
-func system(k Kind) bool { return k == KindAccount || k == KindCatalog || k == KindOrphan }
+func system(k Kind) bool { return k == KindAccount || k == KindCatalog || k == KindOrphan || k == KindMove || k == KindLoad }
 
 func TestEveryKindComesBack(t *testing.T) {
 	seen := map[Kind]bool{}

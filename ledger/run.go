@@ -16,7 +16,7 @@ type Move struct {
 	Queue   RunQueue
 	Carrier uint16
 	Class   Class
-	IDs     []byte // 8 octets each, little endian; see EachID
+	IDs     []byte // as AppendID wrote them; see EachID
 }
 
 // AppendMove writes a MOVE record.
@@ -27,6 +27,7 @@ func AppendMove(b []byte, at int64, m *Move) []byte {
 	b = le.AppendUint32(b, m.Order)
 	b = append(b, byte(m.Queue), byte(m.Class))
 	b = le.AppendUint16(b, m.Carrier)
+	b = le.AppendUint32(b, uint32(len(m.IDs)/idBytes))
 	b = append(b, m.IDs...)
 	return sealRecord(b, start)
 }
@@ -35,16 +36,20 @@ func AppendMove(b []byte, at int64, m *Move) []byte {
 func (r *Record) Move(m *Move) bool {
 	d := reader{b: r.Body}
 	m.Run, m.Order, m.Queue, m.Class, m.Carrier = d.u32(), d.u32(), RunQueue(d.u8()), Class(d.u8()), d.u16()
+	n := d.u32()
 	m.IDs = d.b
-	return !d.bad && len(m.IDs)%8 == 0 && (m.Queue == RunExternal || m.Queue == RunInternal)
+	return !d.bad && uint64(len(m.IDs)) == uint64(n)*idBytes && (m.Queue == RunExternal || m.Queue == RunInternal)
 }
+
+// idBytes is an id in a Move's list.
+const idBytes = 8
 
 // AppendID adds an id to a Move's list.
 func AppendID(b []byte, id MsgID) []byte { return le.AppendUint64(b, uint64(id)) }
 
 // EachID visits the ids of a list that AppendID wrote.
 func EachID(b []byte, f func(id MsgID) error) error {
-	for ; len(b) >= 8; b = b[8:] {
+	for ; len(b) >= idBytes; b = b[idBytes:] {
 		if err := f(MsgID(le.Uint64(b))); err != nil {
 			return err
 		}
