@@ -65,6 +65,11 @@ type executor struct {
 	sharedAccounts *atomic.Pointer[map[uint32]*entry.Account] // accounts, for goroutines other than the executor's
 	onCatalog      func(n router.Numbers, c *catalog.Catalog) // the catalog in force changed
 
+	began    func() // on the executor's thread, before its first turn; may be nil
+	idle     int64  // ns slept since the start
+	idleThen int64  // the same, at the last whole second
+	busy     float64
+
 	woken  atomic.Bool
 	mu     sync.Mutex
 	calls  []func()
@@ -90,12 +95,16 @@ const sweepEvery = int64(100 * time.Millisecond)
 
 func (x *executor) run() {
 	defer close(x.done)
+	if x.began != nil {
+		x.began()
+	}
 	ready := x.ready
 	for !x.halt {
 		x.now = x.clock()
 		if x.turn(x.now) == 0 {
 			if d := x.next(x.now) - x.now; d > 0 {
 				x.bell.Wait(time.Duration(min(d, int64(idleFor))), ready)
+				x.idle += x.clock() - x.now
 			}
 		}
 	}
@@ -156,6 +165,10 @@ func (x *executor) timers(now int64) {
 		}
 	}
 	if now >= x.second {
+		if x.second != 0 {
+			x.busy = 1 - float64(x.idle-x.idleThen)/float64(now-x.second+int64(time.Second))
+		}
+		x.idleThen = x.idle
 		x.second = now + int64(time.Second)
 		for _, l := range [...]*layer{x.external, x.routers, x.verifiers, x.senders, x.billers} {
 			l.rate.sample(l.messages)
@@ -169,6 +182,9 @@ func (x *executor) timers(now int64) {
 		}
 	}
 }
+
+// duty is the share of the last second that the executor worked.
+func (x *executor) duty() float64 { return min(max(x.busy, 0), 1) }
 
 // next is when something is due by itself.
 func (x *executor) next(now int64) int64 {

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +45,7 @@ type Node struct {
 
 	applying sync.Mutex // one operator's catalog after the other
 
+	plan  plan
 	ids   atomic.Uint32
 	ready atomic.Bool
 	state atomic.Value // string, see admin.Status
@@ -306,16 +306,22 @@ func loopCount(cores int) int {
 
 // transport starts the loops, each with the lanes it serves.
 func (n *Node) transport() error {
-	x, count := n.x, loopCount(runtime.GOMAXPROCS(0))
+	x := n.x
+	var err error
+	if n.plan, err = threads(thisHost(), n.cfg.Pin); err != nil {
+		return err
+	}
+	count := min(n.plan.loops, n.cfg.Workers.Entry.Count)
+	n.log.Info("threads", "plan", n.plan.String())
 	n.gate = gate.New(gate.Options{MaxConnections: n.cfg.SMPP.MaxConnections, MaxPerSource: n.cfg.SMPP.MaxPerSource,
 		BindTimeout: n.cfg.SMPP.BindTimeout, Allow: n.cfg.SMPP.Allow, Deny: n.cfg.SMPP.Deny})
 	n.makeLoops(count)
-	var err error
 	n.engine, err = transport.Start(transport.Options{Loops: count, Logger: n.log}, func(i int) transport.LoopHandler { return n.loops[i] })
 	if err != nil {
 		return err
 	}
 	x.wakeUp = func(i int) { n.engine.Wake(i) }
+	n.pin()
 	n.links = &links{log: n.log, x: x, engine: n.engine, loops: n.loops, ids: &n.ids, clock: n.clock, keep: map[linkKey]*keptLink{}}
 	x.onCatalog = n.links.set
 	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready}
@@ -325,7 +331,7 @@ func (n *Node) transport() error {
 
 // makeLoops makes the loops' state, each with the lanes it serves, and the rings to the executor.
 func (n *Node) makeLoops(count int) {
-	x := n.x
+	x, first := n.x, 0
 	for i := range count {
 		lanes := make([]*entry.Lane, len(x.lanes))
 		for _, l := range x.lanes {
@@ -335,7 +341,13 @@ func (n *Node) makeLoops(count int) {
 		}
 		down, up := ring.New[event](ringSize), ring.New[event](ringSize)
 		lp := &loop{index: i, clients: map[uint32]*clientPort{}, links: map[uint32]*linkPort{}, down: down, up: outbox{ring: up}, bell: x.bell}
-		lp.desk = entry.NewDesk(lp, x.shared.Load, lanes, n.cfg.Workers.Entry.Count, n.cfg.Workers.Entry.TPS)
+		w := n.cfg.Workers.Entry
+		mine := w.Count / count
+		if i < w.Count%count {
+			mine++
+		}
+		lp.desk = entry.NewDesk(lp, x.shared.Load, lanes, mine, w.TPS)
+		lp.desk.First, first = uint8(first), first+mine
 		lp.desk.MaxWaiting = maxWaiting
 		n.loops = append(n.loops, lp)
 		x.ports = append(x.ports, &loopPort{outbox: outbox{ring: down}, up: up, index: i})

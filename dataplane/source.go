@@ -69,6 +69,7 @@ func (s *source) Status(ctx context.Context) (admin.Status, error) {
 		st.Layers = x.layers(s.n, loops)
 		st.Lanes = x.laneStatus()
 		st.Queues = x.queues()
+		st.Threads = s.n.threadStatus()
 		sys := x.lanes[0].book.System
 		st.Catalog = admin.CatalogStatus{Version: sys.Version, Author: sys.Author, Folder: s.n.cfg.Catalog}
 		if sys.AppliedAt > 0 {

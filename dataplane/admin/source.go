@@ -59,19 +59,20 @@ func Unavailable(format string, args ...any) *Problem {
 
 // Status is the node at one instant.
 type Status struct {
-	Node     string        `json:"node"`
-	Version  string        `json:"version"`
-	State    string        `json:"state"` // starting, serving, draining, stopped
-	Started  time.Time     `json:"started,omitzero"`
-	Catalog  CatalogStatus `json:"catalog"`
-	Layers   []LayerStatus `json:"layers"`
-	Books    Books         `json:"books"`
-	Lanes    []LaneStatus  `json:"lanes"`
-	Links    []LinkInfo    `json:"links"`
-	Queues   []QueueInfo   `json:"queues"`
-	Sessions Sessions      `json:"sessions"`
-	Journal  JournalStatus `json:"journal"`
-	Process  ProcessStatus `json:"process"`
+	Node     string         `json:"node"`
+	Version  string         `json:"version"`
+	State    string         `json:"state"` // starting, serving, draining, stopped
+	Started  time.Time      `json:"started,omitzero"`
+	Catalog  CatalogStatus  `json:"catalog"`
+	Layers   []LayerStatus  `json:"layers"`
+	Books    Books          `json:"books"`
+	Lanes    []LaneStatus   `json:"lanes"`
+	Links    []LinkInfo     `json:"links"`
+	Queues   []QueueInfo    `json:"queues"`
+	Sessions Sessions       `json:"sessions"`
+	Threads  []ThreadStatus `json:"threads"`
+	Journal  JournalStatus  `json:"journal"`
+	Process  ProcessStatus  `json:"process"`
 }
 
 // JournalStatus is what the store was given to write since the process started.
@@ -148,6 +149,14 @@ type LaneStatus struct {
 	First     uint64 `json:"first"` // oldest entry still in the log
 	Resident  int64  `json:"resident_bytes"`
 	Accounts  int    `json:"accounts"`
+}
+
+// ThreadStatus is one thread of the data plane and the workers that it polls.
+type ThreadStatus struct {
+	Name    string  `json:"name"`
+	Core    int     `json:"core"` // -1: wherever the kernel puts it
+	Duty    float64 `json:"duty"` // share of the last second that it worked; -1: not measured
+	Workers string  `json:"workers"`
 }
 
 // Sessions are the binds towards clients.

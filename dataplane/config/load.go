@@ -70,6 +70,7 @@ func (n *Node) read(m *document.Map) {
 	n.smpp(m)
 	n.admin(m)
 	n.workers(m)
+	n.threads(m)
 	m.Int("lanes", &n.Lanes, 1, maxLanes)
 	drain := int(n.Drain / time.Second)
 	m.Int("drain_seconds", &drain, 0, maxDrain)
@@ -192,6 +193,19 @@ func loopback(hostport string) bool {
 		return a.Addr().Unmap().IsLoopback()
 	}
 	return strings.HasPrefix(hostport, "localhost:")
+}
+
+// threads reads whether loops and the executor own a core each.
+func (n *Node) threads(top *document.Map) {
+	m := top.Map("threads")
+	if m == nil {
+		return
+	}
+	m.Need("pin")
+	if m.Has("pin") {
+		n.Pin = Pin(max(0, m.OneOf("pin", "auto", "off", "strict")))
+	}
+	m.Close()
 }
 
 func (n *Node) workers(top *document.Map) {

@@ -14,6 +14,7 @@ type Node struct {
 	SMPP    SMPP
 	Admin   Admin
 	Workers Workers
+	Pin     Pin
 	Lanes   int           // fixed when the store is formed
 	Drain   time.Duration // longest wait for carriers' answers at a stop
 	Memory  int64         // octets of messages kept hot; more are spilled to disk
@@ -45,6 +46,15 @@ type TLS struct {
 
 // Admin is where operators and metrics ask; loopback only.
 type Admin struct{ Listen string }
+
+// Pin says whether threads are tied to cores.
+type Pin uint8
+
+const (
+	PinAuto   Pin = iota // when the host has cores enough of its own
+	PinOff               //
+	PinStrict            // or do not start
+)
 
 // Worker is one layer's count and rating.
 type Worker struct {

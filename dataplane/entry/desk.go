@@ -41,6 +41,8 @@ type Desk struct {
 	Draining bool
 	// Full refuses new messages with ESME_RMSGQFUL: the store or its disk has reached a bound.
 	Full bool
+	// First is the number of the desk's first worker in the layer.
+	First uint8
 	// MaxWaiting bounds a client's messages between accept and carrier.
 	MaxWaiting int64
 
@@ -62,6 +64,9 @@ func NewDesk(up Up, table func() *router.Table, lanes []*Lane, workers, tps int)
 	}
 	return d
 }
+
+// Workers is the number of the layer's workers at this desk.
+func (d *Desk) Workers() int { return len(d.workers) }
 
 // deal gives a bind to the worker with the fewest.
 func (d *Desk) deal() uint8 {
@@ -113,7 +118,7 @@ func (d *Desk) submit(s *Session, h pdu.Header, p []byte, now int64) pdu.Status 
 	if l.full() {
 		d.cut(l, now, true)
 	}
-	l.add(s.worker, &d.accept, ticket{s: s, command: h.Command, seq: h.Sequence, at: now})
+	l.add(d.First+s.worker, &d.accept, ticket{s: s, command: h.Command, seq: h.Sequence, at: now})
 	s.Account.Waiting.Add(1)
 	d.Counts.Accepted++
 	return pdu.ROK

@@ -1,0 +1,90 @@
+package dataplane
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"smsplane/dataplane/config"
+)
+
+func cores(n int) (cs []int) {
+	for c := range n {
+		cs = append(cs, c)
+	}
+	return cs
+}
+
+func TestPlanOfThreads(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		h      host
+		pin    config.Pin
+		loops  int
+		pinned bool
+		cores  []int
+		fails  bool
+	}{
+		{"one core", host{allowed: cores(1), procs: 1}, config.PinAuto, 1, false, nil, false},
+		{"two cores", host{allowed: cores(2), procs: 2}, config.PinAuto, 1, false, nil, false},
+		{"four cores", host{allowed: cores(4), procs: 4}, config.PinAuto, 2, false, nil, false},
+		{"seven cores", host{allowed: cores(7), procs: 7}, config.PinAuto, 3, false, nil, false},
+		{"eight cores", host{allowed: cores(8), procs: 8}, config.PinAuto, 3, true, []int{7, 6, 5, 4}, false},
+		{"eight cores, off", host{allowed: cores(8), procs: 8}, config.PinOff, 3, false, nil, false},
+		{"isolated cores first", host{allowed: cores(8), procs: 8, isolated: []int{2, 3, 99}}, config.PinAuto, 3, true, []int{2, 3, 7, 6}, false},
+		{"a quota of three on sixteen", host{allowed: cores(16), procs: 16, quota: 3}, config.PinAuto, 1, false, nil, false},
+		{"a broken quota", host{allowed: cores(16), procs: 16, quota: 9.5}, config.PinAuto, 4, false, nil, false},
+		{"strict on four", host{allowed: cores(5), procs: 5}, config.PinStrict, 2, true, []int{4, 3, 2}, false},
+		{"strict on two", host{allowed: cores(2), procs: 2}, config.PinStrict, 1, false, nil, true},
+		{"strict on a broken quota", host{allowed: cores(16), procs: 16, quota: 8.5}, config.PinStrict, 0, false, nil, true},
+	} {
+		p, err := threads(c.h, c.pin)
+		if (err != nil) != c.fails {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if err == nil && (p.loops != c.loops || p.pinned != c.pinned || !slices.Equal(p.cores, c.cores)) {
+			t.Errorf("%s: %d loops, pinned %v to %v; want %d, %v to %v (%s)", c.name, p.loops, p.pinned, p.cores, c.loops, c.pinned, c.cores, p)
+		}
+	}
+}
+
+func TestCoreList(t *testing.T) {
+	if got := coreList("2-4,8,x,10-"); !slices.Equal(got, []int{2, 3, 4, 8}) {
+		t.Errorf("read %v", got)
+	}
+	if got := coreList(""); len(got) != 0 {
+		t.Errorf("nothing reads as %v", got)
+	}
+}
+
+// The tightest limit of the whole tree counts, in both versions of the hierarchy.
+func TestQuotaOfTheTree(t *testing.T) {
+	dir := t.TempDir()
+	write := func(text string, path ...string) {
+		p := filepath.Join(append([]string{dir}, path...)...)
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("0::/a/b\n", "v2")
+	write("max 100000\n", "m", "a", "b", "cpu.max")
+	write("250000 100000\n", "m", "a", "cpu.max")
+	if q := cgroupQuota(filepath.Join(dir, "v2"), filepath.Join(dir, "m")); q != 2.5 {
+		t.Errorf("version 2: %g cores, the parent grants 2.5", q)
+	}
+	write("5:memory:/x\n4:cpu,cpuacct:/x\n", "v1")
+	write("150000\n", "m1", "cpu,cpuacct", "x", "cpu.cfs_quota_us")
+	write("100000\n", "m1", "cpu,cpuacct", "x", "cpu.cfs_period_us")
+	write("-1\n", "m1", "cpu,cpuacct", "cpu.cfs_quota_us")
+	write("100000\n", "m1", "cpu,cpuacct", "cpu.cfs_period_us")
+	if q := cgroupQuota(filepath.Join(dir, "v1"), filepath.Join(dir, "m1")); q != 1.5 {
+		t.Errorf("version 1: %g cores, the leaf grants 1.5", q)
+	}
+	if q := cgroupQuota(filepath.Join(dir, "none"), dir); q != 0 {
+		t.Errorf("no cgroup file: %g cores", q)
+	}
+}
