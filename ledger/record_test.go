@@ -94,7 +94,9 @@ func samples() []sample {
 }
 
 // system kinds carry neither a worker nor a message id.
-func system(k Kind) bool { return k == KindAccount || k == KindCatalog || k == KindOrphan || k == KindMove || k == KindLoad }
+func system(k Kind) bool {
+	return k == KindAccount || k == KindCatalog || k == KindOrphan || k == KindMove || k == KindLoad
+}
 
 func TestEveryKindComesBack(t *testing.T) {
 	seen := map[Kind]bool{}
