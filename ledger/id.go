@@ -41,7 +41,29 @@ func (id MsgID) Append(dst []byte) []byte {
 	return append(dst, d[:]...)
 }
 
+// AppendShort writes the low eight digits: a peer bound as SMPP 3.3 takes no longer id (SMPP 3.4 §1.8).
+func (id MsgID) AppendShort(dst []byte) []byte {
+	for shift := 28; shift >= 0; shift -= 4 {
+		dst = append(dst, hexDigits[id>>shift&15])
+	}
+	return dst
+}
+
 func (id MsgID) String() string { return string(id.Append(nil)) }
+
+// ParseShortID reads what AppendShort wrote, or a peer made of it: at most eight hex digits, leading zeros or not.
+func ParseShortID(s []byte) (low uint32, ok bool) {
+	if len(s) == 0 || len(s) > idDigits/2 {
+		return 0, false
+	}
+	var full [idDigits]byte
+	for i := range full {
+		full[i] = '0'
+	}
+	copy(full[idDigits-len(s):], s)
+	id, err := ParseMsgID(full[:])
+	return uint32(id), err == nil
+}
 
 // ParseMsgID reads 16 hex digits of either case.
 func ParseMsgID[T string | []byte](s T) (MsgID, error) {

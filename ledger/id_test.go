@@ -51,3 +51,20 @@ func TestMsgIDSequenceOverflowPanics(t *testing.T) {
 	}()
 	MakeMsgID(1, 1<<48)
 }
+
+func TestShortIDs(t *testing.T) {
+	id := MakeMsgID(7, 0x1234_89ab_cdef)
+	if got := string(id.AppendShort(nil)); got != "89abcdef" {
+		t.Errorf("short form %q", got)
+	}
+	for in, want := range map[string]uint32{"89abcdef": 0x89abcdef, "89ABCDEF": 0x89abcdef, "1": 1, "0000002a": 42, "2A": 42} {
+		if low, ok := ParseShortID([]byte(in)); !ok || low != want {
+			t.Errorf("%q: %x %v", in, low, ok)
+		}
+	}
+	for _, in := range []string{"", "123456789", "12g4", "-1", " 1"} {
+		if _, ok := ParseShortID([]byte(in)); ok {
+			t.Errorf("%q passed for a short id", in)
+		}
+	}
+}

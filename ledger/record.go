@@ -21,10 +21,12 @@ const (
 	KindMO                       // a message from a carrier for one of our clients
 	KindMove                     // messages left memory for a packed run
 	KindLoad                     // the messages of a run are in memory again
+	KindReplace                  // the client gave a waiting message another text and other times
 	kindEnd
 )
 
-var kindNames = [kindEnd]string{"", "ACCEPT", "ROUTE", "DISPATCH", "ANSWER", "RECEIPT", "FINAL", "RETURN", "DOUBT", "ACCOUNT", "CATALOG", "ORPHAN", "MO", "MOVE", "LOAD"}
+var kindNames = [kindEnd]string{"", "ACCEPT", "ROUTE", "DISPATCH", "ANSWER", "RECEIPT", "FINAL", "RETURN", "DOUBT", "ACCOUNT", "CATALOG", "ORPHAN", "MO", "MOVE", "LOAD",
+	"REPLACE"}
 
 func (k Kind) String() string {
 	if k > 0 && k < kindEnd {
@@ -120,6 +122,10 @@ type Accept struct {
 	Catalog    uint32 // version that the decision used
 	Class      Class
 	Parts      uint8
+	Registered uint8  // registered_delivery as the client asked (SMPP 3.4 §5.2.17)
+	Behind     uint8  // in a submit_multi: how many messages stand before it; the first one's id names them all
+	ShortID    bool   // the client was told the id in eight digits: it bound as SMPP 3.3
+	Replace    bool   // takes the place of what waits between the same addresses (SMPP 3.4 §5.2.18)
 	Price      Micro  // of all parts; held
 	Number     uint64 // E.164 digits
 	ValidUntil int64  // unix ns
@@ -130,15 +136,28 @@ type Accept struct {
 // AcceptPDUOffset is where the PDU stands behind the start of an ACCEPT body.
 const AcceptPDUOffset = 4*4 + 4 + 4*8
 
+// Flags of an ACCEPT.
+const (
+	flagShortID = 1 << iota
+	flagReplace
+)
+
 // AppendAccept writes an ACCEPT record.
 func AppendAccept(b []byte, worker uint8, id MsgID, at int64, a *Accept) []byte {
 	start := len(b)
-	b = openRecord(b, KindAccept, worker, 0, id, at)
+	var flags uint8
+	if a.ShortID {
+		flags |= flagShortID
+	}
+	if a.Replace {
+		flags |= flagReplace
+	}
+	b = openRecord(b, KindAccept, worker, flags, id, at)
 	b = le.AppendUint32(b, a.Account)
 	b = le.AppendUint32(b, a.Session)
 	b = le.AppendUint32(b, a.Row)
 	b = le.AppendUint32(b, a.Catalog)
-	b = append(b, byte(a.Class), a.Parts, 0, 0)
+	b = append(b, byte(a.Class), a.Parts, a.Registered, a.Behind)
 	b = le.AppendUint64(b, uint64(a.Price))
 	b = le.AppendUint64(b, a.Number)
 	b = le.AppendUint64(b, uint64(a.ValidUntil))
@@ -151,8 +170,8 @@ func AppendAccept(b []byte, worker uint8, id MsgID, at int64, a *Accept) []byte 
 func (r *Record) Accept(a *Accept) bool {
 	d := reader{b: r.Body}
 	a.Account, a.Session, a.Row, a.Catalog = d.u32(), d.u32(), d.u32(), d.u32()
-	a.Class, a.Parts = Class(d.u8()), d.u8()
-	d.u16()
+	a.Class, a.Parts, a.Registered, a.Behind = Class(d.u8()), d.u8(), d.u8(), d.u8()
+	a.ShortID, a.Replace = r.Flags&flagShortID != 0, r.Flags&flagReplace != 0
 	a.Price, a.Number, a.ValidUntil, a.Due = Micro(d.i64()), d.u64(), d.i64(), d.i64()
 	a.PDU = d.b
 	return !d.bad
@@ -365,10 +384,13 @@ const (
 	ReasonVerifier
 	ReasonOperator
 	ReasonUnresolved
+	ReasonCancelled // cancel_sm of the client
+	ReasonReplaced  // a newer message of the client took its place
 	reasonEnd
 )
 
-var reasonNames = [reasonEnd]string{"", "receipt", "no_receipt_due", "receipt_wait", "validity", "carrier_refused", "no_route", "verifier", "operator", "in_doubt_unresolved"}
+var reasonNames = [reasonEnd]string{"", "receipt", "no_receipt_due", "receipt_wait", "validity", "carrier_refused", "no_route", "verifier", "operator", "in_doubt_unresolved",
+	"cancelled", "replaced"}
 
 func (r Reason) String() string {
 	if r < reasonEnd {
@@ -412,9 +434,9 @@ func (r *Record) Final(p *Final) bool {
 	return !d.bad && p.End > 0 && int(p.End) < Ends
 }
 
-// Return says that the client answered the deliver_sm that carried its receipt.
+// Return says that the client answered the deliver_sm that carried its receipt, or that we stopped offering it.
 type Return struct {
-	Session uint32
+	Session uint32 // 0: nobody took it within the time that receipts are kept
 	Status  uint32
 }
 
@@ -547,6 +569,7 @@ func (r *Record) Orphan() (carrier uint16, pdu []byte, ok bool) {
 type MO struct {
 	Account uint32
 	Carrier uint16
+	Notice  bool   // it is news of a message of the client's own: an intermediate notification
 	PDU     []byte // deliver_sm as received
 }
 
@@ -556,7 +579,11 @@ const MOPDUOffset = 4 + 2 + 2
 // AppendMO writes an MO record.
 func AppendMO(b []byte, worker uint8, id MsgID, at int64, m *MO) []byte {
 	start := len(b)
-	b = openRecord(b, KindMO, worker, 0, id, at)
+	var flags uint8
+	if m.Notice {
+		flags = 1
+	}
+	b = openRecord(b, KindMO, worker, flags, id, at)
 	b = le.AppendUint32(b, m.Account)
 	b = le.AppendUint16(b, m.Carrier)
 	b = append(b, 0, 0)
@@ -567,7 +594,7 @@ func AppendMO(b []byte, worker uint8, id MsgID, at int64, m *MO) []byte {
 // MO decodes an MO body.
 func (r *Record) MO(m *MO) bool {
 	d := reader{b: r.Body}
-	m.Account, m.Carrier = d.u32(), d.u16()
+	m.Account, m.Carrier, m.Notice = d.u32(), d.u16(), r.Flags&1 != 0
 	d.u16()
 	m.PDU = d.b
 	return !d.bad

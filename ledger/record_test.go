@@ -32,7 +32,7 @@ func samples() []sample {
 	pdu := bytes.Repeat([]byte{0, 1, 2, 255}, 40)
 	var all []sample
 	add := func(s sample) { all = append(all, s) }
-	for _, v := range []*Accept{{PDU: []byte{}}, {Account: 1, Session: 2, Row: 3, Catalog: 4, Class: ClassOTP, Parts: 255, Price: -1 << 63, Number: 1<<64 - 1, ValidUntil: 1<<63 - 1, Due: -1, PDU: pdu}} {
+	for _, v := range []*Accept{{PDU: []byte{}}, {Account: 1, Session: 2, Row: 3, Catalog: 4, Class: ClassOTP, Parts: 255, Registered: 0x1D, Behind: 253, Price: -1 << 63, Number: 1<<64 - 1, ValidUntil: 1<<63 - 1, Due: -1, PDU: pdu}} {
 		add(sample{KindAccept, 0, v, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAccept(b, w, id, at, v) },
 			func(r *Record) (any, bool) { p := new(Accept); ok := r.Accept(p); return p, ok }})
 	}
@@ -67,6 +67,15 @@ func samples() []sample {
 		add(sample{KindFinal, flags, v, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendFinal(b, w, id, at, v) },
 			func(r *Record) (any, bool) { p := new(Final); ok := r.Final(p); return p, ok }})
 	}
+	both := &Accept{ShortID: true, Replace: true, PDU: pdu}
+	add(sample{KindAccept, flagShortID | flagReplace, both, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAccept(b, w, id, at, both) },
+		func(r *Record) (any, bool) { p := new(Accept); ok := r.Accept(p); return p, ok }})
+	other := &Replace{Parts: 2, Registered: 1, Price: 9, ValidUntil: -1, Due: 1 << 62, PDU: pdu}
+	add(sample{KindReplace, 0, other, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendReplace(b, w, id, at, other) },
+		func(r *Record) (any, bool) { p := new(Replace); ok := r.Replace(p); return p, ok }})
+	notice := &MO{Account: 4, Carrier: 5, Notice: true, PDU: pdu}
+	add(sample{KindMO, 1, notice, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendMO(b, w, id, at, notice) },
+		func(r *Record) (any, bool) { p := new(MO); ok := r.MO(p); return p, ok }})
 	back := &Return{Session: 1, Status: 1<<32 - 1}
 	add(sample{KindReturn, 0, back, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendReturn(b, w, id, at, back) },
 		func(r *Record) (any, bool) { p := new(Return); ok := r.Return(p); return p, ok }})
@@ -138,7 +147,7 @@ func TestEveryKindComesBack(t *testing.T) {
 
 // A body cut anywhere in its fixed part is refused, and never read beyond its end.
 func TestShortBodiesAreRefused(t *testing.T) {
-	rest := map[Kind]int{KindAccept: AcceptPDUOffset, KindMO: MOPDUOffset, KindOrphan: 2, KindCatalog: 4 + 1 + 3}
+	rest := map[Kind]int{KindAccept: AcceptPDUOffset, KindMO: MOPDUOffset, KindReplace: ReplacePDUOffset, KindOrphan: 2, KindCatalog: 4 + 1 + 3}
 	for _, s := range samples() {
 		rec := s.append(nil, 1, anyID, 1)
 		body := rec[recordHeader:]
@@ -209,7 +218,7 @@ func TestNames(t *testing.T) {
 		KindAccept.String(): "ACCEPT", KindMO.String(): "MO", Kind(0).String(): "kind?", kindEnd.String(): "kind?",
 		Taken.String(): "taken", Refused.String(): "refused", Outcome(200).String(): "outcome?",
 		EndUnknown.String(): "unknown", End(200).String(): "end?",
-		ReasonUnresolved.String(): "in_doubt_unresolved", Reason(200).String(): "reason?",
+		ReasonUnresolved.String(): "in_doubt_unresolved", ReasonReplaced.String(): "replaced", Reason(200).String(): "reason?",
 		PolicyExpire.String(): "expire", Policy(200).String(): "policy?",
 		ClassOTP.String(): "otp", Class(200).String(): "class(200)",
 	} {

@@ -293,6 +293,7 @@ func (b *Book) accept(index uint64, r *ledger.Record) error {
 	m.Block, m.Off, m.Len = index, r.Off+ledger.AcceptPDUOffset, uint32(len(a.PDU))
 	m.Accepted, m.EntryWorker = r.At, r.Worker
 	m.Account, m.Session, m.Row, m.Catalog = a.Account, a.Session, a.Row, a.Catalog
+	m.Registered, m.Behind, m.ShortID = a.Registered, a.Behind, a.ShortID
 	m.Class, m.Parts, m.Hold, m.Number, m.ValidUntil, m.Due = a.Class, a.Parts, a.Price, a.Number, a.ValidUntil, a.Due
 	m.State = StateAccepted
 	b.Live[StateAccepted]++
@@ -319,11 +320,11 @@ func (b *Book) mo(index uint64, r *ledger.Record) error {
 	m := b.t.add(r.ID)
 	m.Block, m.Off, m.Len = index, r.Off+ledger.MOPDUOffset, uint32(len(v.PDU))
 	m.Accepted, m.Account, m.Carrier = r.At, v.Account, v.Carrier
-	m.State, m.MO, m.Return = StateEnded, true, true
+	m.State, m.MO, m.Notice, m.Return = StateEnded, true, v.Notice, true
 	b.Parked++
 	b.live.add(index)
 	b.maxMO = max(b.maxMO, r.ID.Seq()&^moSequence)
-	if !b.replay {
+	if !b.replay && !v.Notice {
 		b.Counts.MO++
 	}
 	return b.tell(r, m)
@@ -370,6 +371,8 @@ func (b *Book) fold(r *ledger.Record, m *Msg) (gone bool, err error) {
 		return b.final(r, m)
 	case ledger.KindReturn:
 		return true, b.returned(r, m)
+	case ledger.KindReplace:
+		return false, b.replace(r, m)
 	}
 	return false, bad(r, m, "kind has no fold")
 }
@@ -536,10 +539,14 @@ func (b *Book) returned(r *ledger.Record, m *Msg) error {
 		return nil
 	}
 	if m.MO {
-		b.Counts.MOTaken++
+		if !m.Notice && v.Session != 0 {
+			b.Counts.MOTaken++
+		}
 		return nil
 	}
-	b.Counts.Returned++
+	if v.Session != 0 {
+		b.Counts.Returned++
+	}
 	b.pack.returned(&Returned{ID: m.ID, At: r.At, Worker: r.Worker, Session: v.Session, Status: v.Status})
 	return nil
 }

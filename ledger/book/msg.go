@@ -52,10 +52,16 @@ type Msg struct {
 	Resends uint8
 	Policy   ledger.Policy
 	Fails    uint8 // leader: answers with an error so far
+	Tries    uint8 // leader: times that the client could not take its receipt just then
 	moved    bool  // its own key holds it, not its block
 	Return   bool  // the client's receipt has not been taken yet
 	MO       bool  // a message from a carrier, not from a client
 	WasTaken bool  // some carrier took it
+	Notice   bool  // with MO: an intermediate notification, which is no message
+	ShortID  bool  // the client knows its id by eight digits
+
+	Registered uint8 // registered_delivery as the client asked
+	Behind     uint8 // messages of its submit_multi before it
 
 	Block    uint64 // raft index of the block that carries its PDU
 	Off, Len uint32 // of the PDU in its block, or in its run
@@ -95,6 +101,9 @@ type Msg struct {
 	cid           [maxCarrierID]byte
 	Targets       [ledger.MaxTargets]ledger.PlanTarget
 }
+
+// Name is the id that the client knows the message by: that of its submit_multi's first, if it came in one.
+func (m *Msg) Name() ledger.MsgID { return m.ID - ledger.MsgID(m.Behind) }
 
 // Present is the target that is tried now.
 func (m *Msg) Present() *ledger.PlanTarget { return &m.Targets[m.Target] }

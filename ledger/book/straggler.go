@@ -8,7 +8,7 @@ import (
 	"smsplane/ledger"
 )
 
-const stragglerVersion = 1
+const stragglerVersion = 2
 
 // appendMsg writes a message that outlived its block: its state as of index, then its PDU.
 func appendMsg(b []byte, m *Msg, index uint64, p []byte) []byte {
@@ -61,9 +61,11 @@ func (m *Msg) words() []*uint32 {
 }
 func (m *Msg) octets() []*uint8 {
 	return []*uint8{&m.Parts, &m.N, &m.Target, &m.Attempts, &m.Resends, &m.Detail, &m.ReceiptState, &m.Coding, &m.EntryWorker,
-		&m.RouterWorker, &m.VerifyWorker, &m.EgressWorker, &m.BillingWorker}
+		&m.RouterWorker, &m.VerifyWorker, &m.EgressWorker, &m.BillingWorker, &m.Registered, &m.Behind}
 }
-func (m *Msg) flags() []*bool { return []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken} }
+func (m *Msg) flags() []*bool {
+	return []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken, &m.Notice, &m.ShortID}
+}
 
 // readMsg is the inverse of appendMsg; the PDU aliases v.
 func readMsg(m *Msg, v []byte) (p []byte, err error) {

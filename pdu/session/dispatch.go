@@ -26,6 +26,10 @@ func (s *Session) request(now int64, h pdu.Header, p []byte) {
 	switch v := judge(s.config.Role, s.config.Bind, s.config.Version, h.Command); {
 	case v == unknown:
 		s.counters.Unknown++
+		if h.Command.Resp().Known() { // of a newer version: the peer understands its own response better than a nack
+			s.plain(h.Command.Resp(), pdu.RInvCmdID, h.Sequence)
+			return
+		}
 		s.plain(pdu.GenericNack, pdu.RInvCmdID, h.Sequence)
 	case v == refused:
 		s.refuse(h, s.statusOfRefusal(h.Command))

@@ -44,7 +44,7 @@ type Counters struct {
 	Replies   uint64 // answered by Reply
 	Throttled uint64 // peer's requests over PeerWindow, answered ESME_RTHROTTLED
 	Refused   uint64 // not allowed by bind, direction or state, and answered so
-	Unknown   uint64 // command_id unknown or of a newer SMPP version, answered generic_nack ESME_RINVCMDID
+	Unknown   uint64 // command_id unknown or of a newer SMPP version, answered ESME_RINVCMDID
 	Framing   uint64 // command_length out of bounds, answered generic_nack ESME_RINVCMDLEN; ends the session
 
 	Sent       uint64 // our requests accepted by Send and SendForward

@@ -153,6 +153,24 @@ func (s *Session) Reply(c pdu.Command, st pdu.Status, seq uint32, id []byte) {
 	s.settle()
 }
 
+// ReplyPDU answers a request of the peer with p, its whole response: for those that carry more than a message_id
+// (query_sm_resp, submit_multi_resp, TLVs). p names the peer's sequence_number. Otherwise it is as Reply.
+func (s *Session) ReplyPDU(p []byte) {
+	if s.state == Closed {
+		return
+	}
+	h := pdu.ParseHeader(p)
+	if s.peer == 0 || !h.Command.IsResp() || int(h.Length) != len(p) {
+		panic(fmt.Sprintf("session: %s: ReplyPDU of %v %d with %d unanswered, command_length %d in %d octets", s.config.Name, h.Command, h.Sequence,
+			s.peer, h.Length, len(p)))
+	}
+	s.peer--
+	s.counters.Replies++
+	o := s.output()
+	o.B = append(o.B, p...)
+	s.settle()
+}
+
 // answer writes the response to a request of type c.
 func (s *Session) answer(c pdu.Command, st pdu.Status, seq uint32, id []byte) {
 	switch c {

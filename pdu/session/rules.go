@@ -8,12 +8,12 @@ type verdict uint8
 const (
 	allowed verdict = iota
 	refused         // known, but not in this bind or direction: its response with ESME_RINVBNDSTS
-	unknown         // no such command in this version: generic_nack ESME_RINVCMDID
+	unknown         // no such command in this version: ESME_RINVCMDID, in its own response if it has one
 )
 
 // judge applies the matrix of SMPP 5.0 §2.3 (who may send what in which bound state), with two notes.
 // data_sm is let through in every bind, as the tables of 3.4 and 5.0 differ on it. A command younger than
-// the session's version does not exist there, and gets what that version gives an unknown one.
+// the session's version does not exist there.
 func judge(role Role, bind pdu.Command, version uint8, c pdu.Command) verdict {
 	switch c {
 	case pdu.SubmitSM, pdu.SubmitMulti, pdu.QuerySM, pdu.ReplaceSM, pdu.CancelSM:

@@ -53,12 +53,20 @@ func (s *Session) tick(now int64) error {
 	if past(now, s.heard, s.config.InactivityTimeout) {
 		s.Unbind(now)
 	}
-	if s.enquiry == 0 && past(now, s.heard, s.config.EnquireEvery) && s.state <= Draining {
-		s.enquiry, s.enquired = s.nextSequence(), now
-		s.counters.EnquiresOut++
-		s.plain(pdu.EnquireLink, pdu.ROK, s.enquiry)
+	if past(now, s.heard, s.config.EnquireEvery) {
+		s.Enquire(now)
 	}
 	return nil
+}
+
+// Enquire sends an enquire_link unless one is unanswered already: is the peer still there? Heard tells.
+func (s *Session) Enquire(now int64) {
+	if s.enquiry != 0 || s.state > Draining {
+		return
+	}
+	s.enquiry, s.enquired = s.nextSequence(), now
+	s.counters.EnquiresOut++
+	s.plain(pdu.EnquireLink, pdu.ROK, s.enquiry)
 }
 
 // timeouts gives up the requests whose answer is overdue, oldest first.
