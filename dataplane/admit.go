@@ -66,13 +66,10 @@ func bindType(c *catalog.Client, command pdu.Command) (gate.BindType, int) {
 
 // open says how the session of an admitted bind is run.
 func (b *binder) open(c *catalog.Client, a *entry.Account, p *pdu.Bind, seq uint32) clientOpen {
-	v := p.Version
-	if v < 0x34 {
-		v = 0x33 // 0x00 to 0x33 all mean 3.3 (3.4 §5.2.4)
-	}
-	tell := uint8(0)
-	if v >= 0x34 {
-		tell = 0x34
+	v := negotiated(p.Version)
+	tell := v
+	if v < pdu.Version34 {
+		tell = 0 // it knows no TLVs
 	}
 	s := &b.cfg.SMPP
 	window := c.DeliverWindow
@@ -81,10 +78,22 @@ func (b *binder) open(c *catalog.Client, a *entry.Account, p *pdu.Bind, seq uint
 	}
 	return clientOpen{
 		id: b.ids.Add(1), account: a, client: c.ID, deliverWindow: window,
-		config: session.Config{Role: session.Server, Bind: p.Command, Version: min(v, 0x34), Window: window, PeerWindow: c.Window, MaxPDU: s.MaxPDU,
+		config: session.Config{Role: session.Server, Bind: p.Command, Version: v, Window: window, PeerWindow: c.Window, MaxPDU: s.MaxPDU,
 			EnquireEvery: s.EnquireEvery, ResponseTimeout: s.ResponseTimeout, InactivityTimeout: s.InactivityTimeout, Name: c.SystemID},
 		resp: pdu.AppendBindResp(nil, p.Command, pdu.ROK, seq, systemID, tell),
 	}
+}
+
+// negotiated is the version that both sides know: 0x00 to 0x33 all mean 3.3 (3.4 §5.2.4), what lies between 3.4
+// and 5.0 is 3.4, and above 5.0 there is nothing we know.
+func negotiated(theirs uint8) uint8 {
+	switch {
+	case theirs < pdu.Version34:
+		return pdu.Version33
+	case theirs < pdu.Version50:
+		return pdu.Version34
+	}
+	return pdu.Version50
 }
 
 // systemID is what we call ourselves towards clients.

@@ -50,7 +50,7 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 	m.Answered = now
 	l.leaveQueue(m)
 	m.Phase = phaseAwaiting
-	if c != nil && c.Receipts == catalog.ReceiptsAsked && l.read(m) && l.view.RegisteredDelivery()&3 == 0 {
+	if c != nil && c.Receipts == catalog.ReceiptsAsked && m.Registered&3 == 0 {
 		l.final(m, ledger.Final{End: ledger.EndSent, Reason: ledger.ReasonNoReceiptDue}, now)
 		return
 	}

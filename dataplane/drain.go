@@ -117,6 +117,7 @@ func (n *Node) halt() {
 	}
 	n.x.call(func() { n.x.halt = true })
 	<-n.x.done
+	n.x.shutSearches()
 	if n.engine != nil {
 		n.engine.Close()
 	}

@@ -18,17 +18,24 @@ const (
 	evUnsent                           // session (link), id: never written
 	evFromCarrier                      // session (link), seq, status: command, data: deliver_sm or data_sm
 	evReturned                         // session (client), id, status: the answer to a deliver_sm of ours
-	evUnreturned                       // session (client), id: no answer will come
-	evClientUp                         // session (client), id: account, seq: deliver window, status: 1 if it receives
+	evUnreturned                       // session (client), id: no answer will come; status: 1 if the client is silent
+	evClientUp                         // session (client), id: account, seq: deliver window, status: receives, without
 	evClientDown                       // session (client)
+	evAsked                            // session (client), lane, seq, id: account, data: query_sm, cancel_sm or replace_sm
 	evLinkUp                           // session (link)
 	evLinkDown                         // session (link)
 
 	// From the executor down to a loop.
 	evCommitted // lane: its oldest block is committed
 	evSend      // session (link), id, number, data: PDU, at: end of validity, seq: priority, status: registered_delivery
-	evReply     // session (link), seq, status, id: command of the request
+	evReply     // session, seq, status, id: command of the request; data: the response, if it is more than a status
 	evDeliver   // session (client), id, data: deliver_sm
+)
+
+// What a client's bind can carry, in evClientUp.
+const (
+	receives = 1 << iota // deliver_sm
+	without              // no TLVs: it is bound as SMPP 3.3
 )
 
 // event is what rings carry: 64 octets; data aliases a block or an arena that nobody changes.

@@ -62,6 +62,9 @@ type executor struct {
 	second  int64
 	sweeper int64
 
+	searches  int // of the archive, for query_sm
+	searching sync.WaitGroup
+
 	sharedAccounts *atomic.Pointer[map[uint32]*entry.Account] // accounts, for goroutines other than the executor's
 	onCatalog      func(n router.Numbers, c *catalog.Catalog) // the catalog in force changed
 
@@ -80,7 +83,7 @@ type executor struct {
 }
 
 type execCounts struct {
-	strayAnswers, repeatedReceipts, malformed, unwanted, refusedByCarriers uint64
+	strayAnswers, repeatedReceipts, malformed, unwanted, refusedByCarriers, unreplaced uint64
 }
 
 // loopPort is the executor's end of the rings to one loop.
@@ -238,6 +241,8 @@ func (x *executor) handle(p *loopPort, e *event, now int64) {
 		} else {
 			l.unreturned(s, e, now)
 		}
+	case evAsked:
+		x.lanes[e.lane].asked(e, now)
 	case evClientUp:
 		x.clientUp(p, e)
 	case evClientDown:
@@ -279,15 +284,13 @@ func (x *executor) fromLink(e *event, now int64) {
 }
 
 func (x *executor) clientUp(p *loopPort, e *event) {
-	if e.status == 0 {
+	if e.status&receives == 0 {
 		return
 	}
 	l := x.lanes[e.lane]
-	s := &clientSession{id: e.session, account: uint32(e.id), lane: l, loop: p.index, credit: int(e.seq)}
+	s := &clientSession{id: e.session, account: uint32(e.id), lane: l, loop: p.index, credit: int(e.seq), noTLVs: e.status&without != 0}
 	x.clients[s.id] = s
-	r := l.returnsOf(s.account)
-	r.binds = append(r.binds, s)
-	l.give(r)
+	l.joined(l.returnsOf(s.account), s)
 }
 
 func (x *executor) clientDown(id uint32) {
@@ -296,13 +299,7 @@ func (x *executor) clientDown(id uint32) {
 		return
 	}
 	delete(x.clients, id)
-	r := s.lane.returnsOf(s.account)
-	for i, b := range r.binds {
-		if b == s {
-			r.binds = append(r.binds[:i], r.binds[i+1:]...)
-			break
-		}
-	}
+	s.lane.left(s.lane.returnsOf(s.account), s)
 }
 
 // resident is the bytes of blocks in memory.

@@ -27,6 +27,8 @@ type lane struct {
 	verifying book.List
 	queues    map[uint16]*[ledger.Classes]queue // by carrier
 	returns   map[uint32]*returns               // by account
+	tired     []*returns                        // with binds that rest
+	hunts     hunts
 	resting   restHeap
 
 	chunk    []byte
@@ -50,6 +52,7 @@ type lane struct {
 	mo       ledger.MsgID // last id given to a message from a carrier
 	idText   []byte
 	tlvs     []byte
+	reply    pdu.Submit
 	paper    []byte // deliver_sm for clients are written here, one behind the other
 }
 
@@ -58,6 +61,7 @@ type ack struct {
 	session uint32
 	seq     uint32
 	command pdu.Command
+	client  bool // it is the answer to a client's cancel_sm or replace_sm
 }
 
 // proposal is a block of ours on its way.
@@ -160,6 +164,7 @@ func (l *lane) work(now int64) (n int) {
 	if len(l.backlog) > 0 {
 		l.retry()
 	}
+	n += l.chase(now)
 	n += l.wake(now)
 	if l.split {
 		l.refill(now)
@@ -184,7 +189,11 @@ func (l *lane) apply(index uint64, block []byte) error {
 		l.stateOut--
 	}
 	for _, a := range p.acks {
-		l.x.reply(a.session, a.command, a.seq, pdu.ROK)
+		if a.client {
+			l.x.ports[l.loop].push(event{kind: evReply, session: a.session, seq: a.seq, id: ledger.MsgID(a.command)})
+		} else {
+			l.x.reply(a.session, a.command, a.seq, pdu.ROK)
+		}
 	}
 	*p = proposal{}
 	if l.head++; l.head == len(l.proposed) {
@@ -204,6 +213,13 @@ func (l *lane) on(r *ledger.Record, m *book.Msg) error {
 		m.Note |= noteWaiting
 		l.x.external.messages++
 		l.x.external.latency.Add(l.x.now - m.Accepted)
+		if l.leading {
+			l.toRouting(m)
+			if r.Replaces() {
+				l.supersede(m)
+			}
+		}
+	case ledger.KindReplace:
 		if l.leading {
 			l.toRouting(m)
 		}
@@ -337,6 +353,9 @@ const moveBelow = 64
 
 // sweep looks at a part of the table for messages whose time is over.
 func (l *lane) sweep(now int64) {
+	if len(l.tired) > 0 {
+		l.rouse()
+	}
 	budget := max(1024, l.book.Slots()/40)
 	l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) })
 	l.spill(now)
@@ -350,6 +369,8 @@ func (l *lane) timeout(m *book.Msg, now int64) {
 			l.unlist(m)
 			l.expire(m, now)
 		}
+	case phaseReturning, phaseBacklog, phaseReturnRest, phaseAside:
+		l.giveUp(m, now)
 	case phaseAwaiting:
 		c := l.x.table.CarrierOf(m.Carrier)
 		if c != nil && now >= m.Answered+int64(c.ReceiptWait) {
@@ -367,6 +388,12 @@ func (l *lane) unlist(m *book.Msg) {
 		l.book.Remove(&l.verifying, m)
 	case phaseQueued:
 		l.dequeue(m)
+	case phaseReturning:
+		l.book.Remove(&l.returnsOf(m.Account).fresh, m)
+	case phaseBacklog:
+		l.book.Remove(&l.returnsOf(m.Account).backlog, m)
+	case phaseAside:
+		l.book.Remove(&l.returnsOf(m.Account).aside, m)
 	}
 }
 
@@ -384,7 +411,7 @@ func (l *lane) final(m *book.Msg, f ledger.Final, now int64) {
 	if c := l.x.table.ClientOf(m.Account); c != nil && charges(c, m, f.End) {
 		f.Charge = m.Hold
 	}
-	f.Return = l.wantsReceipt(m, f.End)
+	f.Return = wantsReceipt(m, f.End)
 	l.leaveQueue(m)
 	m.Phase = phaseEnding
 	l.begin()

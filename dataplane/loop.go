@@ -56,6 +56,9 @@ func (l *loop) Turn(now int64) {
 
 // Tick implements transport.LoopHandler.
 func (l *loop) Tick(now int64) {
+	if l.desk.Pacing() {
+		l.desk.Pace(now)
+	}
 	if l.ticks++; l.ticks%tickEvery != 0 {
 		return
 	}
@@ -81,7 +84,9 @@ func (l *loop) handle(e *event, now int64) {
 			l.up.push(event{kind: evUnsent, session: e.session, id: e.id})
 		}
 	case evReply:
-		if k := l.links[e.session]; k != nil {
+		if c := l.clients[e.session]; c != nil {
+			c.bind.Answer(pdu.Command(e.id), pdu.Status(e.status), e.seq, e.data)
+		} else if k := l.links[e.session]; k != nil {
 			k.sess.Reply(pdu.Command(e.id), pdu.Status(e.status), e.seq, nil)
 			k.touch()
 		}
@@ -98,14 +103,23 @@ func (l *loop) Block(lane uint16, block []byte) {
 	l.up.push(event{kind: evBlock, lane: lane, data: block})
 }
 
+// Asked implements entry.Up.
+func (l *loop) Asked(session uint32, lane uint16, account, seq uint32, p []byte) {
+	l.up.push(event{kind: evAsked, session: session, lane: lane, seq: seq, id: ledger.MsgID(account), data: l.arena.copy(p)})
+}
+
 // Answered implements entry.Up.
 func (l *loop) Answered(session uint32, id ledger.MsgID, st pdu.Status) {
 	l.up.push(event{kind: evReturned, session: session, id: id, status: uint32(st)})
 }
 
 // Unanswered implements entry.Up.
-func (l *loop) Unanswered(session uint32, id ledger.MsgID) {
-	l.up.push(event{kind: evUnreturned, session: session, id: id})
+func (l *loop) Unanswered(session uint32, id ledger.MsgID, silent bool) {
+	e := event{kind: evUnreturned, session: session, id: id}
+	if silent {
+		e.status = 1
+	}
+	l.up.push(e)
 }
 
 // wire is a connection as a session uses it: transport.Conn, or that of a simulation.
@@ -194,12 +208,15 @@ func (c *clientPort) begin(conn wire, now int64) {
 	c.sess = c.bind.Protocol()
 	c.first = c.open.resp
 	c.loop.clients[c.open.id] = c
-	receives := uint32(0)
+	can := uint32(0)
 	if c.bind.Receives() {
-		receives = 1
+		can |= receives
+	}
+	if c.open.config.Version < pdu.Version34 {
+		can |= without
 	}
 	c.loop.up.push(event{kind: evClientUp, session: c.open.id, lane: c.open.account.Lane, id: ledger.MsgID(c.open.account.Number),
-		seq: uint32(c.open.deliverWindow), status: receives})
+		seq: uint32(c.open.deliverWindow), status: can})
 	c.touch()
 }
 

@@ -18,8 +18,11 @@ const (
 	phaseSent              // the link has it
 	phaseAwaiting          // taken; a receipt may come
 	phaseKept              // in doubt by policy hold, or by an operator
+	phaseReplacing         // REPLACE proposed; then planned anew
 	phaseEnding            // FINAL proposed
-	phaseReturning         // in the client's receipt list
+	phaseReturning         // in the list of what the client is to get, since it has been bound
+	phaseBacklog           // likewise, from before
+	phaseAside             // refused by the client; listed until its time is over
 	phaseReturnRest        // on the timer heap: the client could not take it just now
 	phaseReturned          // a bind of the client has the deliver_sm
 	phaseReleasing         // RETURN proposed

@@ -105,6 +105,7 @@ func (l *lane) received(m *book.Msg, r *pdu.Receipt, reply *ack, now int64) {
 	}
 	l.recorded(now)
 	if !r.State.Final() {
+		l.notify(m, r, now)
 		return
 	}
 	n := router.Number(m.Number)

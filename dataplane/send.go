@@ -8,7 +8,6 @@ import (
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
-	"smsplane/pdu"
 	"smsplane/router"
 )
 
@@ -177,7 +176,7 @@ func (l *lane) dispatched(m *book.Msg) {
 	s.link.sent++
 	x.senders.latency.Add(x.now - m.Verified)
 	x.ports[s.loop].push(event{kind: evSend, session: s.id, id: m.ID, number: router.Number(m.Number), data: p, at: l.validity(m, s), seq: uint32(m.Class),
-		status: uint32(l.registered(p, s))})
+		status: uint32(l.registered(m, s))})
 }
 
 // validity is when the carrier shall stop trying: our own end of validity, or what it takes at most.
@@ -190,14 +189,11 @@ func (l *lane) validity(m *book.Msg, s *linkSession) int64 {
 }
 
 // registered is the registered_delivery that the carrier sees (3.4 §5.2.17): receipts are asked for always,
-// or as the client asked.
-func (l *lane) registered(p []byte, s *linkSession) uint8 {
+// or as the client asked; acknowledgements of the phone and intermediate notifications as the client asked.
+func (l *lane) registered(m *book.Msg, s *linkSession) uint8 {
 	c := l.x.table.CarrierOf(s.carrier.n)
 	if c == nil || c.Receipts == catalog.ReceiptsAlways {
-		return 1
+		return 1 | m.Registered&^3
 	}
-	if l.view.Parse(p) != pdu.ROK {
-		return 1
-	}
-	return l.view.RegisteredDelivery()
+	return m.Registered
 }

@@ -136,16 +136,10 @@ type Accept struct {
 // AcceptPDUOffset is where the PDU stands behind the start of an ACCEPT body.
 const AcceptPDUOffset = 4*4 + 4 + 4*8
 
-// Flags of an ACCEPT.
-const (
-	flagShortID = 1 << iota
-	flagReplace
-)
-
 // AppendAccept writes an ACCEPT record.
 func AppendAccept(b []byte, worker uint8, id MsgID, at int64, a *Accept) []byte {
 	start := len(b)
-	var flags uint8
+	flags := uint8(flagAsked)
 	if a.ShortID {
 		flags |= flagShortID
 	}

@@ -33,7 +33,7 @@ func samples() []sample {
 	var all []sample
 	add := func(s sample) { all = append(all, s) }
 	for _, v := range []*Accept{{PDU: []byte{}}, {Account: 1, Session: 2, Row: 3, Catalog: 4, Class: ClassOTP, Parts: 255, Registered: 0x1D, Behind: 253, Price: -1 << 63, Number: 1<<64 - 1, ValidUntil: 1<<63 - 1, Due: -1, PDU: pdu}} {
-		add(sample{KindAccept, 0, v, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAccept(b, w, id, at, v) },
+		add(sample{KindAccept, flagAsked, v, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAccept(b, w, id, at, v) },
 			func(r *Record) (any, bool) { p := new(Accept); ok := r.Accept(p); return p, ok }})
 	}
 	for n := range uint8(MaxTargets + 1) {
@@ -68,7 +68,7 @@ func samples() []sample {
 			func(r *Record) (any, bool) { p := new(Final); ok := r.Final(p); return p, ok }})
 	}
 	both := &Accept{ShortID: true, Replace: true, PDU: pdu}
-	add(sample{KindAccept, flagShortID | flagReplace, both, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAccept(b, w, id, at, both) },
+	add(sample{KindAccept, flagShortID | flagReplace | flagAsked, both, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAccept(b, w, id, at, both) },
 		func(r *Record) (any, bool) { p := new(Accept); ok := r.Accept(p); return p, ok }})
 	other := &Replace{Parts: 2, Registered: 1, Price: 9, ValidUntil: -1, Due: 1 << 62, PDU: pdu}
 	add(sample{KindReplace, 0, other, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendReplace(b, w, id, at, other) },

@@ -33,3 +33,16 @@ func (r *Record) Replace(p *Replace) bool {
 	p.PDU = d.b
 	return !d.bad
 }
+
+// Flags of an ACCEPT.
+const (
+	flagShortID = 1 << iota
+	flagReplace
+	flagAsked // the record tells registered_delivery; records of the first layout leave it to the PDU
+)
+
+// Asked says of an ACCEPT that it tells registered_delivery itself.
+func (r *Record) Asked() bool { return r.Flags&flagAsked != 0 }
+
+// Replaces says of an ACCEPT that the message takes the place of one that waits.
+func (r *Record) Replaces() bool { return r.Flags&flagReplace != 0 }

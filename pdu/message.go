@@ -271,6 +271,18 @@ func (m *Message) Payload() []byte {
 	return m.p[m.payload:m.payloadEnd:m.payloadEnd]
 }
 
+// TimeToLive is qos_time_to_live in seconds (5.0 §4.8.4.46); ok is false when it is absent.
+func (m *Message) TimeToLive() (seconds uint32, ok bool) {
+	if !m.ttl {
+		return 0, false
+	}
+	v, ok := m.TLV(TagQOSTimeToLive)
+	if !ok || len(v) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(v), true
+}
+
 // TLVs is the raw region of whole TLVs, without padding and damaged tail.
 func (m *Message) TLVs() []byte { return m.p[m.tlv:m.end:m.end] }
 

@@ -240,7 +240,8 @@ type LinkInfo struct {
 	Refused  uint64    `json:"refused"`
 }
 
-// QueueInfo is one queue: "external" before the router, "internal" by carrier and class, "receipts" by client.
+// QueueInfo is one queue: "external" before the router, "internal" by carrier and class, "receipts", "backlog" (parked
+// while the client was away) and "set_aside" (refused by it) by client, "resting".
 type QueueInfo struct {
 	Queue     string  `json:"queue"`
 	Lane      uint16  `json:"lane"`

@@ -34,8 +34,12 @@ func (a *Account) take(now int64, tps int) bool {
 	return a.bucket.Take(now)
 }
 
-// spend takes v from the credit unless there is not enough.
-func (a *Account) spend(v ledger.Micro) bool {
+// Spend takes v from the credit unless there is not enough; what is negative goes back.
+func (a *Account) Spend(v ledger.Micro) bool {
+	if v <= 0 {
+		a.Credit.Add(-int64(v))
+		return true
+	}
 	if a.Credit.Add(-int64(v)) >= 0 {
 		return true
 	}

@@ -37,11 +37,17 @@ func (r Refused) String() string { return refusedNames[r] }
 // admit checks one message in the order that the field expects (fields, numbers, times, route, price, credit)
 // and fills in what the ACCEPT freezes. The client's amount is held when it returns ROK.
 func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t *router.Table, now int64) (pdu.Status, Refused) {
+	if mode := m.ESMClass() & modeMask; mode == modeDatagram || mode == modeTransaction {
+		return pdu.RInvEsmClass, RefusedFields // messages are stored and forwarded here, always
+	}
+	if m.UserData() == nil {
+		return pdu.RInvMsgLen, RefusedFields
+	}
 	n, ok := router.Normalize(m.DstAddr(), m.DstTON(), m.DstNPI(), c.Country)
 	if !ok {
 		return pdu.RInvDstAdr, RefusedNumber
 	}
-	until, due, st := times(m, c, now)
+	until, due, st := Times(m, c, now)
 	if st != pdu.ROK {
 		return st, RefusedTimes
 	}
@@ -54,16 +60,17 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 	}
 	parts := text.Parts(m.DataCoding(), m.ESMClass(), m.UserData())
 	hold := price * ledger.Micro(parts)
-	if !acc.spend(hold) {
+	if !acc.Spend(hold) {
 		return c.Statuses.NoCredit, RefusedCredit
 	}
 	*a = ledger.Accept{Account: acc.Number, Row: row, Catalog: t.Version(), Class: c.Class, Parts: uint8(min(parts, 255)), Price: hold,
+		Registered: m.RegisteredDelivery(), Replace: m.ReplaceIfPresent() == 1,
 		Number: uint64(n), ValidUntil: until, Due: due}
 	return pdu.ROK, Admitted
 }
 
-// times reads validity_period and schedule_delivery_time (3.4 §5.2.15, §5.2.16), absolute or relative.
-func times(m *pdu.Message, c *catalog.Client, now int64) (until, due int64, st pdu.Status) {
+// Times reads validity_period and schedule_delivery_time (3.4 §5.2.15, §5.2.16), absolute or relative.
+func Times(m *pdu.Message, c *catalog.Client, now int64) (until, due int64, st pdu.Status) {
 	if s := m.Schedule(); len(s) > 0 {
 		at, ok := pdu.ParseTime(s, now)
 		if !ok {
@@ -81,6 +88,12 @@ func times(m *pdu.Message, c *catalog.Client, now int64) (until, due int64, st p
 			return 0, 0, pdu.RInvExpiry
 		}
 		until = at
+	}
+	if ttl, ok := m.TimeToLive(); ok { // it overrides validity_period (5.0 §4.8.4.46)
+		if ttl == 0 {
+			return 0, 0, pdu.RInvExpiry
+		}
+		until = from + int64(ttl)*int64(time.Second)
 	}
 	if c.ValidityMax > 0 {
 		until = min(until, from+int64(c.ValidityMax))

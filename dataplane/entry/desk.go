@@ -5,6 +5,7 @@ import (
 
 	"smsplane/egress"
 	"smsplane/ledger"
+	"smsplane/ledger/catalog"
 	"smsplane/pdu"
 	"smsplane/router"
 )
@@ -13,9 +14,13 @@ import (
 type Up interface {
 	// Block is a sealed block of a lane, to be proposed in this order.
 	Block(lane uint16, block []byte)
-	// Answered is a client's answer to a deliver_sm; Unanswered one that will not come.
+	// Answered is a client's answer to a deliver_sm; Unanswered one that will not come: the client is silent, or
+	// the session ended or cannot take it.
 	Answered(session uint32, id ledger.MsgID, st pdu.Status)
-	Unanswered(session uint32, id ledger.MsgID)
+	Unanswered(session uint32, id ledger.MsgID, silent bool)
+	// Asked is a query_sm, cancel_sm or replace_sm about a message of the client; p is the call's to read.
+	// It is answered through Session.Answer.
+	Asked(session uint32, lane uint16, account, seq uint32, p []byte)
 }
 
 // worker is one of the layer's workers: binds are dealt to them, and each admits at most its rating.
@@ -53,12 +58,15 @@ type Desk struct {
 	view    pdu.Message
 	accept  ledger.Accept
 	idText  []byte
-	now     int64
+	copy    []byte                  // one message of a submit_multi
+	multis  map[ledger.MsgID][]byte // answers to submit_multi, by the last message
+	pacing  []*Session              // that have messages above their client's rate
 }
 
 // NewDesk makes a desk of rated workers (tps 0: unrated) that serves the lanes given.
 func NewDesk(up Up, table func() *router.Table, lanes []*Lane, workers, tps int) *Desk {
-	d := &Desk{up: up, table: table, lanes: lanes, workers: make([]worker, workers), MaxWaiting: 1 << 62}
+	d := &Desk{up: up, table: table, lanes: lanes, workers: make([]worker, workers), MaxWaiting: 1 << 62,
+		multis: map[ledger.MsgID][]byte{}}
 	for i := range d.workers {
 		d.workers[i].bucket = egress.NewBucket(tps, workerDepth)
 	}
@@ -89,14 +97,36 @@ func (d *Desk) refuse(why Refused, st pdu.Status) pdu.Status {
 // when that is committed.
 func (d *Desk) submit(s *Session, h pdu.Header, p []byte, now int64) pdu.Status {
 	c := d.table().ClientOf(s.Account.Number)
+	if c != nil && (s.late.listed || !s.Account.take(now, c.TPS)) {
+		if c.OverRate == catalog.Pace {
+			d.hold(s, p)
+			return pdu.ROK
+		}
+		return d.refuse(RefusedRate, pdu.RThrottled)
+	}
+	return d.submitNow(s, c, h, p, now)
+}
+
+// submitNow is submit of what the client's rate has let through.
+func (d *Desk) submitNow(s *Session, c *catalog.Client, h pdu.Header, p []byte, now int64) pdu.Status {
 	l := d.lanes[s.Account.Lane]
+	st := d.ready(s, c, l, now)
+	if st == pdu.ROK {
+		st = d.check(s, c, p, now)
+	}
+	if st == pdu.ROK {
+		d.enter(s, l, p, ticket{s: s, command: h.Command, seq: h.Sequence, at: now})
+	}
+	return st
+}
+
+// ready says whether a message may come in now at all; it takes a worker's turn.
+func (d *Desk) ready(s *Session, c *catalog.Client, l *Lane, now int64) pdu.Status {
 	switch {
 	case d.Draining:
 		return d.refuse(RefusedDraining, pdu.RSysErr)
 	case c == nil:
 		return d.refuse(RefusedDraining, pdu.RInvBndSts) // its account left the catalog; the bind is about to end
-	case !s.Account.take(now, c.TPS):
-		return d.refuse(RefusedRate, pdu.RThrottled)
 	case !d.workers[s.worker].bucket.Take(now):
 		return d.refuse(RefusedWorker, pdu.RThrottled)
 	case l.InFlight() >= stalled:
@@ -104,6 +134,11 @@ func (d *Desk) submit(s *Session, h pdu.Header, p []byte, now int64) pdu.Status 
 	case d.Full || s.Account.Waiting.Load() >= d.MaxWaiting:
 		return d.refuse(RefusedFull, pdu.RMsgQFul)
 	}
+	return pdu.ROK
+}
+
+// check decides about a message by itself and leaves the record of it in d.accept.
+func (d *Desk) check(s *Session, c *catalog.Client, p []byte, now int64) pdu.Status {
 	if st := d.view.Parse(p); st != pdu.ROK {
 		return d.refuse(RefusedFields, st)
 	}
@@ -114,14 +149,20 @@ func (d *Desk) submit(s *Session, h pdu.Header, p []byte, now int64) pdu.Status 
 		}
 		return d.refuse(why, st)
 	}
-	d.accept.Session, d.accept.PDU = s.ID, p
+	d.accept.Session, d.accept.ShortID = s.ID, s.short
+	return pdu.ROK
+}
+
+// enter puts what check passed into the open block.
+func (d *Desk) enter(s *Session, l *Lane, p []byte, t ticket) ledger.MsgID {
+	d.accept.PDU = p
 	if l.full() {
-		d.cut(l, now, true)
+		d.cut(l, t.at, true)
 	}
-	l.add(d.First+s.worker, &d.accept, ticket{s: s, command: h.Command, seq: h.Sequence, at: now})
+	id := l.add(d.First+s.worker, &d.accept, t)
 	s.Account.Waiting.Add(1)
 	d.Counts.Accepted++
-	return pdu.ROK
+	return id
 }
 
 func (d *Desk) cut(l *Lane, now int64, force bool) {
@@ -144,15 +185,54 @@ func (d *Desk) Committed(lane uint16, now int64) {
 	l := d.lanes[lane]
 	l.committed(func(t *ticket) {
 		d.Counts.Latency.Add(now - t.at)
-		if t.s.gone {
-			return
+		if t.s != nil { // in a submit_multi the last message answers for all
+			d.accepted(t, l)
 		}
-		d.idText = t.id.Append(d.idText[:0])
-		t.s.reply(t.command, pdu.ROK, t.seq, d.idText)
 	})
 	if l.n > 0 {
 		d.cut(l, now, false)
 	}
+}
+
+// accepted answers a message that is on stable storage.
+func (d *Desk) accepted(t *ticket, l *Lane) {
+	s := t.s
+	if t.command == pdu.SubmitMulti {
+		p := d.multis[t.id]
+		delete(d.multis, t.id)
+		s.Answer(t.command, pdu.ROK, t.seq, p)
+		return
+	}
+	if s.gone {
+		return
+	}
+	d.idText = s.appendID(d.idText[:0], t.id)
+	if load := d.load(s, l); load > 0 {
+		d.copy = pdu.AppendMessageResp(d.copy[:0], t.command, pdu.ROK, t.seq, d.idText)
+		d.copy = pdu.Finish(pdu.AppendTLV8(d.copy, pdu.TagCongestionState, load), 0)
+		s.Answer(t.command, pdu.ROK, t.seq, d.copy)
+		return
+	}
+	s.reply(t.command, pdu.ROK, t.seq, d.idText)
+}
+
+// loaded is the share of a bound, in percent, from which on clients of 5.0 are told: "high" in 5.0 §4.8.4.18.
+const loaded = 50
+
+// load is the congestion_state for a client that understands it, 0 when there is nothing to tell: how near the
+// next bound is, of blocks that the store has not taken yet or of messages that the client has waiting.
+func (d *Desk) load(s *Session, l *Lane) uint8 {
+	if s.version < pdu.Version50 {
+		return 0
+	}
+	share := max(int64(l.InFlight())*100/stalled, s.Account.Waiting.Load()*100/d.MaxWaiting)
+	if d.Full {
+		share = 100
+	}
+	if share < loaded {
+		return 0
+	}
+	return uint8(min(share, 100))
 }
 
 // InFlight is the number of blocks of all lanes on their way.

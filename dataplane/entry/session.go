@@ -18,12 +18,17 @@ type Session struct {
 	touch  func() // something waits to be written
 	worker uint8
 	gone   bool
+
+	version uint8 // of SMPP, as negotiated
+	short   bool  // ids have eight digits at most: the client bound as 3.3
+	late    paced
 }
 
 // Open makes the session of a client that just bound. touch is called whenever output was added outside of
 // Feed and Tick.
 func (d *Desk) Open(id uint32, a *Account, client string, c session.Config, touch func(), now int64) *Session {
-	s := &Session{ID: id, Account: a, Client: client, Bind: c.Bind, desk: d, touch: touch, worker: d.deal()}
+	s := &Session{ID: id, Account: a, Client: client, Bind: c.Bind, desk: d, touch: touch, worker: d.deal(), version: c.Version,
+		short: c.Version < pdu.Version34}
 	s.sess = session.New(c, s, now)
 	return s
 }
@@ -61,8 +66,7 @@ func (s *Session) Request(_ *session.Session, now int64, h pdu.Header, p []byte)
 			s.reply(h.Command, st, h.Sequence, nil)
 		}
 	default:
-		s.desk.Counts.Refused[RefusedKind]++
-		s.reply(h.Command, pdu.RInvCmdID, h.Sequence, nil)
+		s.serve(h, p, now)
 	}
 }
 
@@ -81,6 +85,6 @@ func (s *Session) Response(_ *session.Session, _ int64, tag uint64, h pdu.Header
 }
 
 // Lost implements session.Handler.
-func (s *Session) Lost(_ *session.Session, _ int64, tag uint64, _ session.Lost) {
-	s.desk.up.Unanswered(s.ID, ledger.MsgID(tag))
+func (s *Session) Lost(_ *session.Session, _ int64, tag uint64, why session.Lost) {
+	s.desk.up.Unanswered(s.ID, ledger.MsgID(tag), why == session.LostTimeout)
 }

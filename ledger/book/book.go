@@ -294,6 +294,9 @@ func (b *Book) accept(index uint64, r *ledger.Record) error {
 	m.Accepted, m.EntryWorker = r.At, r.Worker
 	m.Account, m.Session, m.Row, m.Catalog = a.Account, a.Session, a.Row, a.Catalog
 	m.Registered, m.Behind, m.ShortID = a.Registered, a.Behind, a.ShortID
+	if !r.Asked() && b.view.Parse(a.PDU) == pdu.ROK {
+		m.Registered = b.view.RegisteredDelivery()
+	}
 	m.Class, m.Parts, m.Hold, m.Number, m.ValidUntil, m.Due = a.Class, a.Parts, a.Price, a.Number, a.ValidUntil, a.Due
 	m.State = StateAccepted
 	b.Live[StateAccepted]++

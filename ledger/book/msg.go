@@ -52,16 +52,10 @@ type Msg struct {
 	Resends uint8
 	Policy   ledger.Policy
 	Fails    uint8 // leader: answers with an error so far
-	Tries    uint8 // leader: times that the client could not take its receipt just then
 	moved    bool  // its own key holds it, not its block
 	Return   bool  // the client's receipt has not been taken yet
 	MO       bool  // a message from a carrier, not from a client
 	WasTaken bool  // some carrier took it
-	Notice   bool  // with MO: an intermediate notification, which is no message
-	ShortID  bool  // the client knows its id by eight digits
-
-	Registered uint8 // registered_delivery as the client asked
-	Behind     uint8 // messages of its submit_multi before it
 
 	Block    uint64 // raft index of the block that carries its PDU
 	Off, Len uint32 // of the PDU in its block, or in its run
@@ -89,6 +83,11 @@ type Msg struct {
 	ReceiptState  uint8
 	Inferred      bool
 	Coding        uint8
+	Registered    uint8 // registered_delivery as the client asked
+	Behind        uint8 // messages of its submit_multi before it
+	Tries         uint8 // leader: times that the client could not take its receipt just then
+	Notice        bool  // with MO: an intermediate notification, which is no message
+	ShortID       bool  // the client knows its id by eight digits
 	EntryWorker   uint8
 	RouterWorker  uint8
 	VerifyWorker  uint8

@@ -24,26 +24,24 @@ func (b *Book) replace(r *ledger.Record, m *Msg) error {
 	m.N, m.Target = 0, 0
 	m.Len = uint32(len(v.PDU))
 	b.set(m, StateAccepted)
-	if !m.moved {
-		m.moved = true
-		b.live.drop(m.Block)
-	}
+	b.unpin(m)
+	m.moved, m.run = true, 0
 	b.moving = slices.DeleteFunc(b.moving, func(o moving) bool { return o.id == m.ID })
 	b.moving = append(b.moving, moving{m.ID, slices.Clone(v.PDU), b.flushes + 1})
 	return nil
 }
 
-// Newest is the live message whose sequence ends in these 32 bits, the latest if there were several: what a
-// peer bound as SMPP 3.3 means by an id of eight digits.
-func (b *Book) Newest(low uint32) *Msg {
+// Newest is the latest id of the lane whose sequence ends in these 32 bits: what a peer bound as SMPP 3.3 means
+// by an id of eight digits. ok is false when the lane has given out none.
+func (b *Book) Newest(low uint32) (id ledger.MsgID, ok bool) {
 	seq := b.maxSeq&^0xFFFFFFFF | uint64(low)
 	if seq > b.maxSeq {
 		if seq < 1<<32 {
-			return nil
+			return 0, false
 		}
 		seq -= 1 << 32
 	}
-	return b.t.get(ledger.MakeMsgID(b.Lane, seq))
+	return ledger.MakeMsgID(b.Lane, seq), true
 }
 
 // Join moves what stands in from behind what stands in to, and hands each message to f.

@@ -44,6 +44,14 @@ const (
 	Postpaid
 )
 
+// OverRate says what happens to messages above a client's tps.
+type OverRate uint8
+
+const (
+	Throttle OverRate = iota + 1 // ESME_RTHROTTLED at once
+	Pace                         // they wait, at most a window of them, and are answered as the rate allows
+)
+
 // Binds counts binds by type; 0 allows none.
 type Binds struct{ TX, RX, TRX int }
 
@@ -70,12 +78,15 @@ type Client struct {
 	Window          int          // unanswered requests per bind, from the client
 	DeliverWindow   int          // unanswered deliver_sm per bind, towards the client
 	MaxBinds        Binds
-	TPS             int            // submit_sm per second over all its binds; 0 is unlimited
+	TPS             int // submit_sm per second over all its binds; 0 is unlimited
+	OverRate        OverRate
 	Country         string         // dialling code that completes national numbers; empty: none are taken
 	Allow           []netip.Prefix // sources it may bind from; empty: any
 	Statuses        Statuses
 	ValidityDefault time.Duration // for messages that name none
 	ValidityMax     time.Duration // longer ones are cut to it
+	ReceiptKeep     time.Duration // how long receipts and messages wait for the client to take them
+	BindErrorBody   bool          // a refused bind is answered with our system_id, as clients that cannot do without a body need it
 	Billing         Billing
 
 	password []byte // plain; nil when hash is set

@@ -62,6 +62,7 @@ func TestContract(t *testing.T) {
 		Window: 5000, DeliverWindow: 1000, MaxBinds: Binds{200, 200, 200},
 		Statuses:        Statuses{pdu.RSubmitFail, pdu.RSubmitFail, pdu.RSubmitFail},
 		ValidityDefault: defaultValidity, ValidityMax: defaultValidityMax,
+		OverRate: Throttle, ReceiptKeep: defaultReceiptKeep,
 		Billing:  Billing{Postpaid, "EUR", 1_000_000_000_000, ChargeSent},
 		password: []byte("meter"), line: 2}
 	if !reflect.DeepEqual(meter, want) {
@@ -222,7 +223,10 @@ func TestEverythingSaid(t *testing.T) {
     allow: [127.0.0.1, "2001:db8::/32"]
     statuses: {no_route: ESME_RINVDSTADR, no_price: 69, no_credit: 0x401}
     validity_default: 24h
-    validity_max: 48h`, "max_binds: {tx: 200, rx: 200, trx: 200}", "max_binds: {trx: 4}", "tps: unlimited", "tps: 250")
+    validity_max: 48h
+    over_rate: pace
+    receipt_keep: 72h
+    bind_error_body: true`, "max_binds: {tx: 200, rx: 200, trx: 200}", "max_binds: {trx: 4}", "tps: unlimited", "tps: 250")
 	files[CarriersFile] = []byte(strings.Replace(string(with(t, CarriersFile, `address: "127.0.0.1:3775"`, `address: [smsc.example.net:2775, "[::1]:2775"]
         system_type: VMA
         version: 5.0
@@ -235,6 +239,12 @@ func TestEverythingSaid(t *testing.T) {
 	if x.Country != "49" || x.Statuses != (Statuses{pdu.RInvDstAdr, 69, 0x401}) || x.MaxBinds != (Binds{TRX: 4}) || x.TPS != 250 ||
 		x.ValidityDefault != 24*time.Hour || x.ValidityMax != 48*time.Hour || x.Allow[0] != netip.MustParsePrefix("127.0.0.1/32") || len(x.Allow) != 2 {
 		t.Errorf("client %+v", x)
+	}
+	if x.OverRate != Pace || x.ReceiptKeep != 72*time.Hour || !x.BindErrorBody {
+		t.Errorf("client %+v", x)
+	}
+	if d := parse(t, contract(t)).Clients[0]; d.OverRate != Throttle || d.ReceiptKeep != 168*time.Hour || d.BindErrorBody {
+		t.Errorf("client of the contract %+v", d)
 	}
 	y := c.Carriers[0]
 	if y.InDoubt != [ledger.Classes]ledger.Policy{ledger.ClassBulk: ledger.PolicyHold, ledger.ClassTransactional: ledger.PolicyHold, ledger.ClassOTP: ledger.PolicyExpire} ||

@@ -25,7 +25,8 @@ func (p *parser) client(m *document.Map) Client {
 	c := Client{line: m.Line("id"), Window: defaultWindow, DeliverWindow: defaultWindow,
 		MaxBinds:        Binds{defaultBinds, defaultBinds, defaultBinds},
 		Statuses:        Statuses{defaultRefusal, defaultRefusal, defaultRefusal},
-		ValidityDefault: defaultValidity, ValidityMax: defaultValidityMax}
+		ValidityDefault: defaultValidity, ValidityMax: defaultValidityMax,
+		OverRate: Throttle, ReceiptKeep: defaultReceiptKeep}
 	name(m, "id", &c.ID)
 	m.Label(fmt.Sprintf("client %q", c.ID))
 	m.Need("id", "system_id", "plan", "class", "billing")
@@ -39,6 +40,9 @@ func (p *parser) client(m *document.Map) Client {
 	m.Int("deliver_window", &c.DeliverWindow, 1, maxWindow)
 	binds(m, &c.MaxBinds)
 	tps(m, &c.TPS)
+	if i := m.OneOf("over_rate", overRateWords...); i >= 0 {
+		c.OverRate = OverRate(i + 1)
+	}
 	country(m, &c.Country)
 	c.Allow = m.Prefixes("allow")
 	statuses(m, &c.Statuses)
@@ -50,6 +54,8 @@ func (p *parser) client(m *document.Map) Client {
 	if c.ValidityDefault > c.ValidityMax {
 		m.Fail("validity_default", "%s is longer than validity_max, %s", c.ValidityDefault, c.ValidityMax)
 	}
+	m.Duration("receipt_keep", &c.ReceiptKeep, time.Second, maxDuration)
+	m.Bool("bind_error_body", &c.BindErrorBody)
 	billing(m, &c.Billing)
 	m.Close()
 	return c

@@ -15,6 +15,7 @@ const (
 	defaultLinkWindow      = 10
 	defaultValidity        = 48 * time.Hour
 	defaultValidityMax     = 72 * time.Hour
+	defaultReceiptKeep     = 168 * time.Hour
 	defaultReceiptWait     = 72 * time.Hour
 	defaultEnquireLink     = 30 * time.Second
 	defaultResponseTimeout = 60 * time.Second

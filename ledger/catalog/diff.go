@@ -177,11 +177,12 @@ func (c *Client) thing() thing {
 		{name: "plan", text: c.Plan}, {name: "class", text: c.Class.String()},
 		{name: "window", text: strconv.Itoa(c.Window)}, {name: "deliver_window", text: strconv.Itoa(c.DeliverWindow)},
 		{name: "max_binds", text: fmt.Sprintf("tx %d rx %d trx %d", c.MaxBinds.TX, c.MaxBinds.RX, c.MaxBinds.TRX)},
-		{name: "tps", text: tpsText(c.TPS)}, {name: "country", text: c.Country}, {name: "allow", text: strings.Join(allow, " ")},
+		{name: "tps", text: tpsText(c.TPS)}, {name: "over_rate", text: c.OverRate.String()}, {name: "country", text: c.Country}, {name: "allow", text: strings.Join(allow, " ")},
 		{name: "statuses.no_route", text: c.Statuses.NoRoute.String()},
 		{name: "statuses.no_price", text: c.Statuses.NoPrice.String()},
 		{name: "statuses.no_credit", text: c.Statuses.NoCredit.String()},
 		{name: "validity_default", text: c.ValidityDefault.String()}, {name: "validity_max", text: c.ValidityMax.String()},
+		{name: "receipt_keep", text: c.ReceiptKeep.String()}, {name: "bind_error_body", text: strconv.FormatBool(c.BindErrorBody)},
 		{name: "billing.mode", text: c.Billing.Mode.String()}, {name: "billing.currency", text: c.Billing.Currency},
 		{name: "billing.credit_limit", text: c.Billing.CreditLimit.String()}, {name: "billing.charge", text: c.Billing.Charge.String()},
 	}}

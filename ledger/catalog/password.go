@@ -21,6 +21,12 @@ func (c *Client) CheckPassword(p string) bool {
 	return len(c.password) > 0 && subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }
 
+// SameLogin reports whether o lets in with the same system_id and password; a new hash of the old password is
+// another login, as nobody can tell.
+func (c *Client) SameLogin(o *Client) bool {
+	return c.SystemID == o.SystemID && bytes.Equal(c.password, o.password) && bytes.Equal(c.hash, o.hash)
+}
+
 // secret reads password, password_hash or password_file, of which one must be there.
 func (p *parser) secret(m *document.Map, hashable bool) (plain, hash []byte) {
 	said := 0

@@ -32,6 +32,12 @@ func TestPasswords(t *testing.T) {
 			t.Errorf("%s: the password does not pass", name)
 		}
 	}
+	one, same := parse(t, contract(t)).Clients[0], parse(t, contract(t)).Clients[0]
+	other, hashed := parse(t, with(t, ClientsFile, "password: meter", "password: metre")).Clients[0], parse(t, with(t, ClientsFile, "password: meter",
+		"password_hash: "+string(hash))).Clients[0]
+	if !one.SameLogin(&same) || one.SameLogin(&other) || one.SameLogin(&hashed) {
+		t.Error("SameLogin does not tell a password from another")
+	}
 	var nobody Client
 	if nobody.CheckPassword("") {
 		t.Error("a client without a password lets the empty one in")

@@ -14,6 +14,7 @@ var (
 	chargeWords   = []string{"sent", "delivered"}
 	modeWords     = []string{"prepaid", "postpaid"}
 	receiptWords  = []string{"always", "asked"}
+	overRateWords = []string{"throttle", "pace"}
 	kindWords     = []string{"sell", "buy"}
 	classWords    = []string{"bulk", "transactional", "otp"}
 	policyWords   = []string{"resend", "hold", "expire"}
@@ -28,6 +29,7 @@ const unlimited = "unlimited"
 func (c Charge) String() string   { return word(chargeWords, int(c)) }
 func (m Mode) String() string     { return word(modeWords, int(m)) }
 func (r Receipts) String() string { return word(receiptWords, int(r)) }
+func (o OverRate) String() string { return word(overRateWords, int(o)) }
 func (k RateKind) String() string { return word(kindWords, int(k)) }
 
 func word(words []string, i int) string {

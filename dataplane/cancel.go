@@ -1,0 +1,82 @@
+package dataplane
+
+import (
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/pdu"
+)
+
+// waits says that a message is with us, that no link has been given it, and that none ever had it without
+// saying what became of it.
+func waits(m *book.Msg) bool {
+	switch m.Phase {
+	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld:
+		return m.Policy == 0 && !m.MO
+	}
+	return false
+}
+
+// cancel ends messages that wait: the one with an id, all of its submit_multi, or, without an id, all between
+// two addresses (3.4 §4.9).
+func (l *lane) cancel(o *order, now int64) {
+	text := o.p.Field("message_id").Octets
+	if len(text) == 0 {
+		l.cancelBetween(o)
+		return
+	}
+	id, ok := l.named(text)
+	if !ok {
+		l.tell(o, pdu.RInvMsgID, nil)
+		return
+	}
+	known, done, later := false, false, false
+	for i := range uint8(255) {
+		m, ok := l.mine(o, id+ledger.MsgID(i))
+		if m == nil {
+			continue
+		}
+		if m.Behind != i {
+			break
+		}
+		known = true
+		later = later || m.Phase == phaseSpilling
+		if ok && waits(m) {
+			l.withdraw(m, ledger.ReasonCancelled, now)
+			done = true
+		}
+	}
+	switch {
+	case done:
+		l.tellDurably(o)
+	case later:
+		l.tell(o, pdu.RThrottled, nil)
+	case known:
+		l.tell(o, pdu.RCancelFail, nil)
+	default: // it has ended and its receipt is taken, or it never was
+		l.tell(o, l.goneStatus(o, id), nil)
+	}
+}
+
+// goneStatus tells a message that has ended from one that waits on disk, because memory has no room for it: that
+// one cannot be changed before it is back.
+func (l *lane) goneStatus(o *order, id ledger.MsgID) pdu.Status {
+	if m := l.book.Get(id); m != nil { // another account's
+		return pdu.RInvMsgID
+	}
+	if m, _ := l.spilled(id); m != nil {
+		if m.Account != o.account {
+			return pdu.RInvMsgID
+		}
+		return pdu.RThrottled
+	}
+	if o.p.Command == pdu.CancelSM {
+		return pdu.RCancelFail
+	}
+	return pdu.RReplaceFail
+}
+
+// withdraw ends a message that waits: its client does not want it any more.
+func (l *lane) withdraw(m *book.Msg, why ledger.Reason, now int64) {
+	l.unlist(m)
+	l.final(m, ledger.Final{End: ledger.EndFailed, Reason: why}, now)
+}

@@ -1,0 +1,106 @@
+package dataplane
+
+import (
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/pdu"
+)
+
+// deliver makes the deliver_sm for a bind: a message from a carrier as it came, or a receipt. It is nil when the
+// bind cannot carry it; ok is false when the store cannot be read.
+func (l *lane) deliver(m *book.Msg, s *clientSession) (p []byte, ok bool) {
+	p, err := l.book.PDU(m)
+	if err != nil {
+		l.x.fail(err)
+		return nil, false
+	}
+	if m.MO {
+		if s.noTLVs {
+			return l.withoutTLVs(p), true
+		}
+		return p, true
+	}
+	l.view.Parse(p)
+	done := m.ReceiptDone
+	if done == 0 {
+		done = m.Ended
+	}
+	r := pdu.Receipt{State: stateOf(m), Err: m.Err(), SubmitDate: m.Accepted, DoneDate: done, Sub: int(m.Parts)}
+	if m.End == ledger.EndDelivered {
+		r.Dlvrd = int(m.Parts)
+	}
+	return l.onPaper(l.receipt(m, &r, pdu.ESMReceipt, s.noTLVs)), true
+}
+
+// receipt makes the deliver_sm that tells what became of the message in the lane's view, or how it stands
+// (pdu.ESMIntermediate): source and destination swapped (3.4 Appendix B), the addresses as the client wrote them.
+// A client bound as 3.3 gets the text alone.
+func (l *lane) receipt(m *book.Msg, r *pdu.Receipt, class uint8, noTLVs bool) *pdu.Submit {
+	v := &l.view
+	l.idText = appendName(l.idText[:0], m)
+	r.ID, r.Text = l.idText, v.ShortMessage()
+	l.scratch = pdu.AppendReceiptText(l.scratch[:0], r)
+	l.tlvs = l.tlvs[:0]
+	if !noTLVs {
+		l.tlvs = pdu.AppendTLVString(l.tlvs, pdu.TagReceiptedMessageID, l.idText)
+		l.tlvs = pdu.AppendTLV8(l.tlvs, pdu.TagMessageState, uint8(r.State))
+		if ref, ok := v.TLV(pdu.TagUserMessageReference); ok {
+			l.tlvs = pdu.AppendTLV(l.tlvs, pdu.TagUserMessageReference, ref)
+		}
+	}
+	l.reply = pdu.Submit{Command: pdu.DeliverSM, SrcTON: v.DstTON(), SrcNPI: v.DstNPI(), Src: v.DstAddr(), DstTON: v.SrcTON(), DstNPI: v.SrcNPI(),
+		Dst: v.SrcAddr(), ESMClass: class, Text: l.scratch, TLVs: l.tlvs}
+	return &l.reply
+}
+
+// appendName writes the id that the client knows a message by, as it was told.
+func appendName(dst []byte, m *book.Msg) []byte {
+	if m.ShortID {
+		return m.Name().AppendShort(dst)
+	}
+	return m.Name().Append(dst)
+}
+
+// withoutTLVs is a message for a client bound as 3.3: its text as short_message. nil when that is too long.
+func (l *lane) withoutTLVs(p []byte) []byte {
+	v := &l.view
+	if v.Parse(p) != pdu.ROK || len(v.UserData()) > maxShort {
+		return nil
+	}
+	l.reply = pdu.Submit{Command: pdu.DeliverSM, Service: v.ServiceType(), SrcTON: v.SrcTON(), SrcNPI: v.SrcNPI(), Src: v.SrcAddr(), DstTON: v.DstTON(),
+		DstNPI: v.DstNPI(), Dst: v.DstAddr(), ESMClass: v.ESMClass(), Protocol: v.ProtocolID(), Priority: v.Priority(), Coding: v.DataCoding(),
+		Registered: v.RegisteredDelivery(), Text: v.UserData()}
+	return l.onPaper(&l.reply)
+}
+
+// maxShort is the longest short_message (3.4 §5.2.21).
+const maxShort = 254
+
+// onPaper writes a deliver_sm where nothing else will be written.
+func (l *lane) onPaper(s *pdu.Submit) []byte {
+	if len(l.paper) < 1024 {
+		l.paper = make([]byte, arenaBytes)
+	}
+	out := s.Append(l.paper[:0], 0)
+	if len(out) <= len(l.paper) {
+		l.paper = l.paper[len(out):]
+	}
+	return out[:len(out):len(out)]
+}
+
+// notify parks an intermediate notification for a client that asked for them (3.4 §5.2.17): it is told like a
+// message from a carrier, durably and once.
+func (l *lane) notify(m *book.Msg, r *pdu.Receipt, now int64) {
+	if m.Registered&wantsNews == 0 || !l.read(m) {
+		return
+	}
+	v := pdu.Receipt{State: r.State, Err: r.Err, SubmitDate: m.Accepted, DoneDate: now, Sub: int(m.Parts)}
+	s := l.receipt(m, &v, pdu.ESMIntermediate, false)
+	l.begin()
+	l.open = ledger.AppendMO(l.open, l.x.billers.worker(), l.nextMO(), now, &ledger.MO{Account: m.Account, Carrier: m.Carrier, Notice: true,
+		PDU: s.Append(nil, 0)})
+	l.recorded(now)
+}
+
+// wantsNews is the bit of registered_delivery that asks for intermediate notifications.
+const wantsNews = 0x10
