@@ -54,11 +54,8 @@ func (s *source) flushed(ctx context.Context) error {
 
 // find looks a message up by our id, or by a carrier's.
 func (s *source) find(ctx context.Context, text string) (*life, error) {
-	if err := s.flushed(ctx); err != nil {
-		return nil, err
-	}
 	if id, err := ledger.ParseMsgID(text); err == nil {
-		v, err := s.life(id)
+		v, err := s.life(ctx, id)
 		if v != nil || err != nil {
 			return v, err
 		}
@@ -73,6 +70,9 @@ func (s *source) find(ctx context.Context, text string) (*life, error) {
 		return nil
 	})
 	if err == nil && id == 0 {
+		err = s.flushed(ctx)
+	}
+	if err == nil && id == 0 {
 		err = s.archive(book.HashText([]byte(text)), book.Past{EDR: func(e *book.EDR) error {
 			if string(e.CarrierID) == text && id == 0 {
 				id = e.ID
@@ -84,7 +84,7 @@ func (s *source) find(ctx context.Context, text string) (*life, error) {
 		return nil, err
 	}
 	if id != 0 {
-		if v, err := s.life(id); v != nil || err != nil {
+		if v, err := s.life(ctx, id); v != nil || err != nil {
 			return v, err
 		}
 	}
@@ -107,7 +107,7 @@ func (s *source) archive(hash uint32, p book.Past) error {
 }
 
 // life gathers one message; nil when nobody knows it.
-func (s *source) life(id ledger.MsgID) (v *life, err error) {
+func (s *source) life(ctx context.Context, id ledger.MsgID) (v *life, err error) {
 	err = s.ask(func(x *executor) error {
 		if int(id.Lane()) >= len(x.lanes) {
 			return nil
@@ -141,6 +141,9 @@ func (s *source) life(id ledger.MsgID) (v *life, err error) {
 	if v == nil {
 		v = &life{state: book.StateNone}
 	}
+	if err := s.flushed(ctx); err != nil { // behind the live ones: what ended meanwhile is in the archive by now
+		return nil, err
+	}
 	err = s.archive(book.HashID(id), book.Past{
 		EDR: func(e *book.EDR) error {
 			if e.ID == id && !live {
@@ -172,25 +175,32 @@ func (s *source) Find(ctx context.Context, q admin.FindQuery) ([]admin.Found, er
 	if q.To == "" && q.From == "" && q.Client == "" && q.CarrierID == "" && q.Since.IsZero() {
 		return nil, admin.BadRequest("find what? --to, --from, --client, --carrier-id or --since")
 	}
-	if err := s.flushed(ctx); err != nil {
-		return nil, err
-	}
 	limit := q.Limit
 	if limit <= 0 {
 		limit = admin.DefaultFind
 	}
 	limit = min(limit, admin.MaxFind)
-	match, hash := matcher(&q)
+	account := uint32(0)
+	var match func(e *book.EDR) bool
+	var hash uint32
 	found := []admin.Found{}
 	seen := map[ledger.MsgID]bool{}
 	err := s.ask(func(x *executor) error {
+		if q.Client != "" {
+			row, ok := x.lanes[0].book.System.Number(ledger.PartyClient, q.Client)
+			if !ok {
+				return admin.NotFound("there is no client %q", q.Client)
+			}
+			account = row.Number
+		}
+		match, hash = matcher(&q, account)
 		var view pdu.Message
 		look := func(m *book.Msg, p []byte) {
 			if view.Parse(p) != pdu.ROK {
 				return
 			}
 			e := m.Summary(view.SrcAddr(), view.DstAddr())
-			if match(x, &e) {
+			if match(&e) {
 				seen[m.ID] = true
 				found = append(found, x.found(&e, m.State))
 			}
@@ -218,9 +228,12 @@ func (s *source) Find(ctx context.Context, q admin.FindQuery) ([]admin.Found, er
 	if err != nil {
 		return nil, err
 	}
+	if err := s.flushed(ctx); err != nil { // behind the live ones: what ends meanwhile is in the archive by now
+		return nil, err
+	}
 	var hits []book.EDR
 	err = s.archive(hash, book.Past{EDR: func(e *book.EDR) error {
-		if !seen[e.ID] && len(hits) < limit {
+		if len(found)+len(hits) < limit && !seen[e.ID] && match(e) {
 			hits = append(hits, *e)
 		}
 		return nil
@@ -230,9 +243,7 @@ func (s *source) Find(ctx context.Context, q admin.FindQuery) ([]admin.Found, er
 	}
 	err = s.ask(func(x *executor) error {
 		for i := range hits {
-			if len(found) < limit && match(x, &hits[i]) {
-				found = append(found, x.found(&hits[i], book.StateEnded))
-			}
+			found = append(found, x.found(&hits[i], book.StateEnded))
 		}
 		return nil
 	})
@@ -250,7 +261,8 @@ func (x *executor) found(e *book.EDR, st book.State) admin.Found {
 }
 
 // matcher makes the test of a query, and the hash of the packs that can hold a hit; 0 is all of them.
-func matcher(q *admin.FindQuery) (func(x *executor, e *book.EDR) bool, uint32) {
+// account is that of q.Client.
+func matcher(q *admin.FindQuery, account uint32) (func(e *book.EDR) bool, uint32) {
 	hash := uint32(0)
 	to, prefix := strings.CutSuffix(q.To, "*")
 	number, isNumber := router.Normalize([]byte(to), 0, 0, "")
@@ -263,7 +275,7 @@ func matcher(q *admin.FindQuery) (func(x *executor, e *book.EDR) bool, uint32) {
 		hash = book.HashText([]byte(q.From))
 	}
 	digits := strings.TrimLeft(to, "+0")
-	return func(x *executor, e *book.EDR) bool {
+	return func(e *book.EDR) bool {
 		switch {
 		case q.CarrierID != "" && string(e.CarrierID) != q.CarrierID:
 			return false
@@ -273,7 +285,7 @@ func matcher(q *admin.FindQuery) (func(x *executor, e *book.EDR) bool, uint32) {
 			return false
 		case !matchText(q.From, string(e.Src)):
 			return false
-		case q.Client != "" && x.clientName(e.Account) != q.Client:
+		case q.Client != "" && e.Account != account:
 			return false
 		}
 		return q.Since.IsZero() || e.Accepted >= q.Since.UnixNano()
