@@ -17,6 +17,6 @@
 // record into its lane's state block, and lets bytes leave the host only when that block is committed.
 //
 // Bounds: rings of 16,384 events each way and loop; a loop's blocks in flight at most 64 per lane, of 128 KiB;
-// two windows per link session dispatched and unanswered; one deliver_window per bind; 2,000,000 messages of a
+// two windows per link session dispatched and unanswered; one deliver_window per bind; 100,000,000 messages of a
 // client between accept and carrier; receipts that arrive before their answer: 65,536.
 package dataplane

@@ -355,7 +355,7 @@ func (n *Node) makeLoops(count int) {
 }
 
 // maxWaiting bounds one client's messages between accept and carrier; above it ESME_RMSGQFUL.
-const maxWaiting = 2_000_000
+const maxWaiting = 100_000_000
 
 // lead puts the catalog in force and every lane to work.
 func (n *Node) lead() {
