@@ -98,6 +98,7 @@ func (p *parser) link(m *document.Map) Link {
 	l.TLS = p.linkTLS(m)
 	m.Duration("enquire_link", &l.EnquireEvery, time.Second, time.Hour)
 	m.Duration("response_timeout", &l.ResponseTimeout, time.Second, time.Hour)
+	l.Profile = linkProfile(m)
 	m.Close()
 	return l
 }

@@ -6,6 +6,7 @@ import (
 
 	"smsplane/ledger"
 	"smsplane/pdu"
+	"smsplane/pdu/profile"
 )
 
 // Names of the files of a catalog folder.
@@ -88,6 +89,7 @@ type Client struct {
 	ReceiptKeep     time.Duration // how long receipts and messages wait for the client to take them
 	BindErrorBody   bool          // a refused bind is answered with our system_id, as clients that cannot do without a body need it
 	Billing         Billing
+	Profile         *profile.Client // what it does otherwise than the specification; nil: nothing
 
 	password []byte // plain; nil when hash is set
 	hash     []byte // bcrypt
@@ -132,6 +134,7 @@ type Link struct {
 	TLS             *LinkTLS    // nil: plain TCP
 	EnquireEvery    time.Duration
 	ResponseTimeout time.Duration
+	Profile         *profile.Link // what the carrier does otherwise than the specification; nil: nothing
 
 	line int
 }

@@ -57,6 +57,7 @@ func (p *parser) client(m *document.Map) Client {
 	m.Duration("receipt_keep", &c.ReceiptKeep, time.Second, maxDuration)
 	m.Bool("bind_error_body", &c.BindErrorBody)
 	billing(m, &c.Billing)
+	c.Profile = clientProfile(m)
 	m.Close()
 	return c
 }

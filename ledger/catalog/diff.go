@@ -185,6 +185,7 @@ func (c *Client) thing() thing {
 		{name: "receipt_keep", text: c.ReceiptKeep.String()}, {name: "bind_error_body", text: strconv.FormatBool(c.BindErrorBody)},
 		{name: "billing.mode", text: c.Billing.Mode.String()}, {name: "billing.currency", text: c.Billing.Currency},
 		{name: "billing.credit_limit", text: c.Billing.CreditLimit.String()}, {name: "billing.charge", text: c.Billing.Charge.String()},
+		{name: "profile", text: profileText(c.Profile)},
 	}}
 }
 
@@ -215,6 +216,7 @@ func (l *Link) fields(at string) []field {
 		{name: at + "sessions", text: strconv.Itoa(l.Sessions)}, {name: at + "window", text: strconv.Itoa(l.Window)},
 		{name: at + "tps", text: tpsText(l.TPS)}, {name: at + "source", text: source},
 		{name: at + "enquire_link", text: l.EnquireEvery.String()}, {name: at + "response_timeout", text: l.ResponseTimeout.String()},
+		{name: at + "profile", text: profileText(l.Profile)},
 	}, l.TLS.fields(at)...)
 }
 

@@ -64,6 +64,9 @@ const (
 	maxDecimal = 20
 	maxHex     = 16
 	maxID      = 64 // message_id without its NUL (3.4 §5.2.23)
+
+	// MaxDigits bounds IDs.Digits.
+	MaxDigits = maxHex
 )
 
 // rules are all ways that are tried, simplest first: of two that explain all receipts the first is told.

@@ -147,6 +147,6 @@ type Word struct {
 // Writing is how a client wants its receipts.
 type Writing struct {
 	What     From  // FromBoth writes text and TLVs
-	ESMClass uint8 // 0: 0x04, as the specification says
+	ESMClass uint8 // 0x04, as the specification says, or what the client expects instead
 	ID       Base  // Decimal: our id as a decimal number, Hex as 16 hex digits in capitals, Text as 16 in small ones
 }
