@@ -4,6 +4,7 @@ import (
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/pdu"
+	"smsplane/pdu/profile"
 )
 
 // deliver makes the deliver_sm for a bind: a message from a carrier as it came, or a receipt. It is nil when the
@@ -37,11 +38,18 @@ func (l *lane) deliver(m *book.Msg, s *clientSession) (p []byte, ok bool) {
 // A client bound as 3.3 gets the text alone.
 func (l *lane) receipt(m *book.Msg, r *pdu.Receipt, class uint8, noTLVs bool) *pdu.Submit {
 	v := &l.view
-	l.idText = appendName(l.idText[:0], m)
+	w := l.x.writing(m.Account)
+	l.idText = w.AppendID(l.idText[:0], appendName(l.scratch[:0], m))
 	r.ID, r.Text = l.idText, v.ShortMessage()
 	l.scratch = pdu.AppendReceiptText(l.scratch[:0], r)
 	l.tlvs = l.tlvs[:0]
-	if !noTLVs {
+	if w.What == profile.FromTLVs && !noTLVs {
+		l.scratch = l.scratch[:0]
+	}
+	if class == pdu.ESMReceipt {
+		class = w.ESMClass
+	}
+	if !noTLVs && w.What != profile.FromText {
 		l.tlvs = pdu.AppendTLVString(l.tlvs, pdu.TagReceiptedMessageID, l.idText)
 		l.tlvs = pdu.AppendTLV8(l.tlvs, pdu.TagMessageState, uint8(r.State))
 		if ref, ok := v.TLV(pdu.TagUserMessageReference); ok {
@@ -78,14 +86,7 @@ const maxShort = 254
 
 // onPaper writes a deliver_sm where nothing else will be written.
 func (l *lane) onPaper(s *pdu.Submit) []byte {
-	if len(l.paper) < 1024 {
-		l.paper = make([]byte, arenaBytes)
-	}
-	out := s.Append(l.paper[:0], 0)
-	if len(out) <= len(l.paper) {
-		l.paper = l.paper[len(out):]
-	}
-	return out[:len(out):len(out)]
+	return l.written(s.Append(l.blank(0), 0))
 }
 
 // notify parks an intermediate notification for a client that asked for them (3.4 §5.2.17): it is told like a

@@ -57,6 +57,7 @@ type executor struct {
 	view    pdu.Message
 	receipt pdu.Receipt
 	early   early
+	adapt   adapter
 	forms   forms
 	counts  execCounts
 	second  int64

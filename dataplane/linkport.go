@@ -13,14 +13,15 @@ import (
 // answers and receipts up.
 type linkPort struct {
 	port
-	id      uint32
-	config  session.Config
-	noTLVs  bool
-	wait    []event // dispatched and committed, waiting for the window; at most one window
-	head    int
-	closed  func(err error)
-	opened  func()
-	closing bool
+	id       uint32
+	config   session.Config
+	noTLVs   bool
+	profiled bool    // the executor made its messages as its profile wants them
+	wait     []event // dispatched and committed, waiting for the window; at most one window
+	head     int
+	closed   func(err error)
+	opened   func()
+	closing  bool
 }
 
 // Opened implements transport.ConnHandler.
@@ -88,8 +89,8 @@ func (k *linkPort) write(e *event, now int64) bool {
 		panic("dataplane: an accepted message no longer parses: " + st.String())
 	}
 	l.scratch = pdu.AppendTimeRelative(l.scratch[:0], time.Duration(max(e.at-now, int64(time.Second))))
-	hop := pdu.Hop{Priority: uint8(e.seq), Validity: l.scratch, Registered: uint8(e.status), NoTLVs: k.noTLVs}
-	if !l.view.International() { // carriers route by E.164; the client wrote its number otherwise
+	hop := pdu.Hop{Priority: uint8(e.seq), Validity: l.scratch, Registered: uint8(e.status), NoTLVs: k.noTLVs, VendorTLVs: k.profiled}
+	if !k.profiled && !l.view.International() { // carriers route by E.164; the client wrote its number otherwise
 		l.digits = e.number.Append(l.digits[:0])
 		hop.Dst = l.digits
 	}

@@ -224,7 +224,7 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 	id := k.ids.Add(1)
 	loop := k.loops[int(id)%len(k.loops)]
 	gone := make(chan error, 1)
-	p := &linkPort{port: port{loop: loop}, id: id, noTLVs: d.Version < 0x34,
+	p := &linkPort{port: port{loop: loop}, id: id, noTLVs: d.Version < 0x34, profiled: d.Profile != nil,
 		config: session.Config{Role: session.Client, Bind: d.Bind, Version: version(d.Version, peer.Version), Window: d.Window,
 			EnquireEvery: d.EnquireEvery, ResponseTimeout: d.ResponseTimeout, FirstSequence: 2, Name: kp.link.carrier},
 		closed: func(err error) { gone <- err },

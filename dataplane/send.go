@@ -139,6 +139,10 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 		l.elsewhere(m, ledger.Next, 0, now)
 		return
 	}
+	if !l.carries(m, s) { // its text would suffer
+		l.elsewhere(m, ledger.Next, 0, now)
+		return
+	}
 	s.link.bucket.Take(now)
 	s.out++
 	var flags uint8
@@ -175,7 +179,7 @@ func (l *lane) dispatched(m *book.Msg) {
 	s.sent++
 	s.link.sent++
 	x.senders.latency.Add(x.now - m.Verified)
-	x.ports[s.loop].push(event{kind: evSend, session: s.id, id: m.ID, number: router.Number(m.Number), data: p, at: l.validity(m, s), seq: uint32(m.Class),
+	x.ports[s.loop].push(event{kind: evSend, session: s.id, id: m.ID, number: router.Number(m.Number), data: l.adapted(m, s, p), at: l.validity(m, s), seq: uint32(m.Class),
 		status: uint32(l.registered(m, s))})
 }
 

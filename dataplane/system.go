@@ -41,8 +41,10 @@ func (x *executor) install() error {
 	t := router.Compile(c, sys.Version, n)
 	x.facts = verifier.NewFacts(c, sys.Version, n)
 	accounts := maps.Clone(x.accounts)
+	x.adapt.clients = false
 	for i := range c.Clients {
 		x.account(accounts, &c.Clients[i])
+		x.adapt.clients = x.adapt.clients || c.Clients[i].Profile != nil
 	}
 	x.table = t
 	x.accounts = accounts

@@ -6,7 +6,6 @@ import (
 	"smsplane/ledger"
 	"smsplane/ledger/catalog"
 	"smsplane/pdu"
-	"smsplane/pdu/text"
 	"smsplane/router"
 )
 
@@ -58,7 +57,7 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 	if !ok {
 		return c.Statuses.NoPrice, RefusedPrice
 	}
-	parts := text.Parts(m.DataCoding(), m.ESMClass(), m.UserData())
+	parts := c.Profile.Parts(m)
 	hold := price * ledger.Micro(parts)
 	if !acc.Spend(hold) {
 		return c.Statuses.NoCredit, RefusedCredit

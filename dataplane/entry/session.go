@@ -63,6 +63,9 @@ func (s *Session) Request(_ *session.Session, now int64, h pdu.Header, p []byte)
 	switch h.Command {
 	case pdu.SubmitSM, pdu.DataSM:
 		if st := s.desk.submit(s, h, p, now); st != pdu.ROK {
+			if c := s.desk.table().ClientOf(s.Account.Number); c != nil && c.Profile != nil {
+				st = c.Profile.Told(st)
+			}
 			s.reply(h.Command, st, h.Sequence, nil)
 		}
 	default:

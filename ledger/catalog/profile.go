@@ -231,6 +231,11 @@ func profileTLVs(m *document.Map, v *profile.TLVs) {
 				sub.FailAt(it.Line, "%s: longer than 255 octets", it.Key)
 			}
 		}
+		s := pdu.Submit{Src: []byte("1"), Dst: []byte("1"), TLVs: v.Add}
+		var view pdu.Message
+		if st := view.Parse(s.Append(nil, 1)); st != pdu.ROK {
+			sub.FailAt(m.Line("add_tlvs"), "a message with these is malformed: %v", st)
+		}
 		sub.Close()
 	}
 }

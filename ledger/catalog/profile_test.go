@@ -90,6 +90,7 @@ func TestMistakesInProfiles(t *testing.T) {
 		"tlvs: [0x0005]":                         "passes anyway",
 		"tlvs: some":                             "not the number of a TLV",
 		"drop_tlvs: 0x0424":                      "not the number of a TLV",
+		"add_tlvs: {0x0005: two}":                "malformed",
 		`add_tlvs: {0x1400: "0xzz"}`:             "not octets in hex",
 	} {
 		m, r := open(t, "profile:\n  "+mistake+"\n")
