@@ -54,6 +54,11 @@ func (s *Session) Close(now int64) {
 }
 
 func (s *Session) reply(c pdu.Command, st pdu.Status, seq uint32, id []byte) {
+	if st != pdu.ROK {
+		if d := s.desk.table().ClientOf(s.Account.Number); d != nil && d.Profile != nil {
+			st = d.Profile.Told(st)
+		}
+	}
 	s.sess.Reply(c, st, seq, id)
 	s.touch()
 }
@@ -63,9 +68,6 @@ func (s *Session) Request(_ *session.Session, now int64, h pdu.Header, p []byte)
 	switch h.Command {
 	case pdu.SubmitSM, pdu.DataSM:
 		if st := s.desk.submit(s, h, p, now); st != pdu.ROK {
-			if c := s.desk.table().ClientOf(s.Account.Number); c != nil && c.Profile != nil {
-				st = c.Profile.Told(st)
-			}
 			s.reply(h.Command, st, h.Sequence, nil)
 		}
 	default:
