@@ -26,7 +26,7 @@ func (n *Node) drain(kill context.Context) error {
 		n.log.Warn("carriers have not answered everything; the rest is in doubt", "messages", left)
 	}
 	n.unbindClients(kill)
-	n.links.close()
+	n.links.close(kill)
 	n.engine.Close()
 	n.settle()
 	n.halt()
@@ -54,6 +54,16 @@ func (n *Node) uncommitted() (k int) {
 	}
 	n.x.call(func() { k += n.x.proposals() })
 	return k
+}
+
+// heard says that no event of a loop waits to be handled.
+func (x *executor) heard() bool {
+	for _, p := range x.ports {
+		if p.up.Len() > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (x *executor) proposals() (k int) {
@@ -88,16 +98,22 @@ func (n *Node) unbindClients(kill context.Context) {
 	until(limit, func() bool { return n.binder.bound.Load() == 0 })
 }
 
-// settle waits until every record is committed, then writes the state of every lane.
+// settle waits until all that the loops left behind is journaled and every record committed, then writes the
+// state of every lane. The loops have ended: nothing comes after it, and this goroutine may flush for them.
 func (n *Node) settle() {
 	limit, cancel := context.WithTimeout(context.Background(), unbindGrace)
 	defer cancel()
 	until(limit, func() (done bool) {
+		heard := true
+		for _, l := range n.loops {
+			_, all := l.up.flush()
+			heard = heard && all
+		}
 		n.x.call(func() {
 			for _, l := range n.x.lanes {
 				l.cut(n.x.now, true)
 			}
-			done = n.x.proposals() == 0
+			done = heard && n.x.proposals() == 0 && n.x.heard()
 		})
 		return done
 	})
@@ -113,7 +129,7 @@ func (n *Node) settle() {
 // halt ends the executor and closes the store.
 func (n *Node) halt() {
 	if n.links != nil {
-		n.links.close()
+		n.links.close(context.Background())
 	}
 	n.x.call(func() { n.x.halt = true })
 	<-n.x.done

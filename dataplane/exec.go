@@ -119,15 +119,7 @@ const idleFor = 100 * time.Millisecond
 
 // ready is asked by the bell before it sleeps: is there anything that somebody rang for?
 func (x *executor) ready() bool {
-	if x.woken.Load() || x.queued.Load() > 0 {
-		return true
-	}
-	for _, p := range x.ports {
-		if p.up.Len() > 0 {
-			return true
-		}
-	}
-	return false
+	return x.woken.Load() || x.queued.Load() > 0 || !x.heard()
 }
 
 // turn does all there is to do now, in the order in which a message passes.

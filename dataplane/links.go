@@ -34,6 +34,7 @@ type links struct {
 	mu     sync.Mutex
 	keep   map[linkKey]*keptLink
 	closed bool
+	kill   <-chan struct{} // closed when nobody is waited for any more
 	wg     sync.WaitGroup
 }
 
@@ -133,10 +134,10 @@ func (l *keptLink) stop() {
 	}
 }
 
-// close unbinds every session and waits until they are gone.
-func (k *links) close() {
+// close unbinds every session and waits until they are gone; when kill ends, they are reset instead.
+func (k *links) close(kill context.Context) {
 	k.mu.Lock()
-	k.closed = true
+	k.closed, k.kill = true, kill.Done()
 	for _, l := range k.keep {
 		l.stop()
 	}
@@ -250,12 +251,17 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 	}
 	kp.tell(linkUnbinding, "stopped", address)
 	k.engine.Post(loop.index, func() { p.unbind(k.clock()) })
+	k.mu.Lock()
+	kill := k.kill
+	k.mu.Unlock()
 	select {
 	case <-gone:
+		return nil, nil
 	case <-time.After(unbindGrace):
-		k.engine.Post(loop.index, func() { p.conn.Abort() })
-		<-gone
+	case <-kill:
 	}
+	k.engine.Post(loop.index, func() { p.conn.Abort() })
+	<-gone
 	return nil, nil
 }
 

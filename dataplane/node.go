@@ -134,6 +134,9 @@ func (n *Node) open() error {
 	if n.db, err = journal.Open(journal.Options{Dir: filepath.Join(n.cfg.Data, "store"), Logger: n.log, Clock: n.clock}); err != nil {
 		return fmt.Errorf("opening the store in %s: %w", n.cfg.Data, err)
 	}
+	if err := n.formed(); err != nil {
+		return err
+	}
 	n.x = n.executor()
 	if err := n.recover(n.x.park); err != nil {
 		return err

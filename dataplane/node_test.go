@@ -9,11 +9,19 @@ import (
 
 	"smsplane/dataplane/config"
 	"smsplane/ledger/catalog"
+	"smsplane/ledger/journal"
 )
 
 // newTestNode is a node on a folder of its own, opened and running, with the catalog of its folder in force. Nobody
 // listens: what is tested is what operators and the executor do.
 func newTestNode(t *testing.T) *Node {
+	t.Helper()
+	n, stop := startTestNode(t, testNodeFile(t))
+	t.Cleanup(stop)
+	return n
+}
+
+func testNodeFile(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range testCatalog(1) {
@@ -29,27 +37,27 @@ func newTestNode(t *testing.T) *Node {
 	if err := os.WriteFile(file, []byte("node: t\ndata: ./data\nsmpp: {listen: [\"127.0.0.1:0\"]}\nadmin: {listen: \"127.0.0.1:0\"}\ncatalog: ./catalog\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return openTestNode(t, file)
+	return file
 }
 
-func openTestNode(t *testing.T, file string) *Node {
+func startTestNode(t *testing.T, file string) (n *Node, stop func()) {
 	t.Helper()
 	cfg, err := config.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: monotonic()}
+	n = &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: monotonic()}
 	n.state.Store(stateStarting)
 	if err := n.open(); err != nil {
 		t.Fatal(err)
 	}
 	go n.x.run()
-	t.Cleanup(n.halt)
 	if err := n.firstCatalog(); err != nil {
+		n.halt()
 		t.Fatal(err)
 	}
 	n.state.Store(stateServing)
-	return n
+	return n, n.halt
 }
 
 // testCatalog is one client and one carrier that nobody answers for; credit tells one catalog from another.
@@ -125,5 +133,30 @@ func TestApplyBehindOneOnItsWay(t *testing.T) {
 	})
 	if !first || second {
 		t.Errorf("apply took the first: %v, and one before that was committed: %v", first, second)
+	}
+}
+
+// A node file with another lane count than the store's must not start: accounts would name lanes that nobody leads.
+func TestLaneCountIsFixed(t *testing.T) {
+	n, stop := startTestNode(t, testNodeFile(t))
+	until(t.Context(), func() bool { // folded and on disk
+		v, err := n.db.Get(journal.Key(journal.Fold, 0))
+		return err != nil || v != nil
+	})
+	stop()
+	for lanes, ok := range map[int]bool{4: false, 9: false, 8: true} {
+		cfg := *n.cfg
+		cfg.Lanes = lanes
+		again := &Node{cfg: &cfg, log: n.log, clock: monotonic()}
+		err := again.open()
+		if ok != (err == nil) {
+			t.Errorf("a store of 8 lanes opened with lanes: %d: %v", lanes, err)
+		}
+		if err == nil {
+			go again.x.run()
+			again.halt()
+		} else if cerr := again.db.Close(); cerr != nil {
+			t.Error(cerr)
+		}
 	}
 }

@@ -48,8 +48,11 @@ func OpenOffline(cfgPath string) (admin.Source, io.Closer, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the store in %s: %w", cfg.Data, err)
 	}
-	n.x = n.executor()
-	if err := n.replay(); err != nil {
+	if err = n.formed(); err == nil {
+		n.x = n.executor()
+		err = n.replay()
+	}
+	if err != nil {
 		n.db.Close()
 		return nil, nil, err
 	}
