@@ -23,6 +23,10 @@ type binder struct {
 	ids   *atomic.Uint32
 	bound atomic.Int64
 	ready *atomic.Bool
+
+	engine *transport.Engine
+	clock  func() int64
+	probes probes
 }
 
 // admit answers a bind that was well formed: account, password, source, free binds, in this order, so that a
@@ -36,22 +40,35 @@ func (b *binder) admit(remote netip.AddrPort, p *pdu.Bind, seq uint32) transport
 	case !ok:
 		return transport.Admission{Status: pdu.RInvSysID}
 	case !c.CheckPassword(p.Password):
-		return transport.Admission{Status: pdu.RInvPaswd}
+		return refusal(c, pdu.RInvPaswd)
 	case len(c.Allow) > 0 && !slices.ContainsFunc(c.Allow, func(n netip.Prefix) bool { return n.Contains(remote.Addr()) }):
-		return transport.Admission{Status: pdu.RBindFail}
+		return refusal(c, pdu.RBindFail)
 	}
 	account := (*b.x.sharedAccounts.Load())[number]
 	kind, limit := bindType(c, p.Command)
-	if account == nil || !b.gate.Bind(number, kind, limit) {
-		return transport.Admission{Status: pdu.RBindFail}
+	if account == nil {
+		return refusal(c, pdu.RBindFail)
+	}
+	l := b.loops[int(account.Lane)%len(b.loops)]
+	take := func() bool { return b.gate.Bind(number, kind, limit) }
+	if !take() && (limit == 0 || !b.makeRoom(l, number, p.Command, take)) {
+		return refusal(c, pdu.RBindFail)
 	}
 	b.bound.Add(1)
 	release := func() {
 		b.gate.Unbind(number, kind)
 		b.bound.Add(-1)
 	}
-	l := b.loops[int(account.Lane)%len(b.loops)]
 	return transport.Admission{Loop: l.index, Abandon: release, Handler: &clientPort{port: port{loop: l}, open: b.open(c, account, p, seq), closed: release}}
+}
+
+// refusal is an error in the form that the client takes.
+func refusal(c *catalog.Client, st pdu.Status) transport.Admission {
+	a := transport.Admission{Status: st}
+	if c.BindErrorBody {
+		a.SystemID = systemID
+	}
+	return a
 }
 
 func bindType(c *catalog.Client, command pdu.Command) (gate.BindType, int) {
@@ -77,7 +94,7 @@ func (b *binder) open(c *catalog.Client, a *entry.Account, p *pdu.Bind, seq uint
 		window = 0
 	}
 	return clientOpen{
-		id: b.ids.Add(1), account: a, client: c.ID, deliverWindow: window,
+		id: b.ids.Add(1), account: a, client: c.ID, login: c, deliverWindow: window,
 		config: session.Config{Role: session.Server, Bind: p.Command, Version: v, Window: window, PeerWindow: c.Window, MaxPDU: s.MaxPDU,
 			EnquireEvery: s.EnquireEvery, ResponseTimeout: s.ResponseTimeout, InactivityTimeout: s.InactivityTimeout, Name: c.SystemID},
 		resp: pdu.AppendBindResp(nil, p.Command, pdu.ROK, seq, systemID, tell),

@@ -53,6 +53,9 @@ func (s *stage) tryBind(l login) (*esme, []byte) {
 	}
 	e := &esme{t: s.t, conn: conn, gone: make(chan struct{}), answers: map[uint32]chan []byte{}, seq: 1}
 	e.status = func(*pdu.Message) (pdu.Status, bool) { return pdu.ROK, true }
+	if s.answer != nil {
+		e.status = s.answer
+	}
 	s.t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
 	conn.Write(pdu.AppendBind(nil, &pdu.Bind{Command: l.command, SystemID: l.id, Password: l.password, Version: l.version}, 1))

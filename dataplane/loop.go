@@ -6,6 +6,7 @@ import (
 	"smsplane/dataplane/entry"
 	"smsplane/dataplane/transport"
 	"smsplane/ledger"
+	"smsplane/ledger/catalog"
 	"smsplane/pdu"
 	"smsplane/pdu/session"
 	"smsplane/ring"
@@ -194,6 +195,7 @@ type clientOpen struct {
 	id            uint32
 	account       *entry.Account
 	client        string
+	login         *catalog.Client // that let it in
 	config        session.Config
 	deliverWindow int
 	resp          []byte
@@ -217,6 +219,7 @@ func (c *clientPort) begin(conn wire, now int64) {
 	}
 	c.loop.up.push(event{kind: evClientUp, session: c.open.id, lane: c.open.account.Lane, id: ledger.MsgID(c.open.account.Number),
 		seq: uint32(c.open.deliverWindow), status: can})
+	c.admitted(now) // the catalog may have changed since
 	c.touch()
 }
 

@@ -326,10 +326,18 @@ func (n *Node) transport() error {
 	x.wakeUp = func(i int) { n.engine.Wake(i) }
 	n.pin()
 	n.links = &links{log: n.log, x: x, engine: n.engine, loops: n.loops, ids: &n.ids, clock: n.clock, keep: map[linkKey]*keptLink{}}
-	x.onCatalog = n.links.set
-	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready}
+	x.onCatalog = n.follow
+	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready, engine: n.engine, clock: n.clock}
 	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log}, n.binder.admit)
 	return nil
+}
+
+// follow brings links and clients' sessions in line with the catalog that came into force.
+func (n *Node) follow(t router.Numbers, c *catalog.Catalog) {
+	n.links.set(t, c)
+	for _, l := range n.loops {
+		n.engine.Post(l.index, func() { l.dismiss(n.clock()) })
+	}
 }
 
 // makeLoops makes the loops' state, each with the lanes it serves, and the rings to the executor.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"smsplane/dataplane"
+	"smsplane/pdu"
 )
 
 // patience bounds a wait for something that should take milliseconds.
@@ -30,6 +31,9 @@ type stage struct {
 	carrier *smsc
 	stop    func()
 	n       atomic.Int64 // numbers given out
+
+	// answer is how binds from here on answer deliver_sm; nil is ESME_ROK.
+	answer func(m *pdu.Message) (st pdu.Status, ok bool)
 }
 
 // play is what a test changes of the plain stage.

@@ -65,6 +65,10 @@ func (x *executor) trace(v *life) []admin.TraceLine {
 	t.receipt(e)
 	t.end(e)
 	for _, r := range v.returned {
+		if r.Session == 0 {
+			t.say(r.At, "entry", fmt.Sprintf("lane-%d", e.ID.Lane()), "receipt given up", "%s did not take it in time", t.x.clientName(e.Account))
+			continue
+		}
 		t.say(r.At, "entry", fmt.Sprintf("session-%d", r.Session), "receipt returned", "deliver_sm answered with %v", pdu.Status(r.Status))
 	}
 	slices.SortStableFunc(t.lines, func(a, b admin.TraceLine) int { return a.Time.Compare(b.Time) })

@@ -64,6 +64,13 @@ func AppendBindResp(dst []byte, c Command, st Status, seq uint32, systemID strin
 	return Finish(dst, at)
 }
 
+// AppendBindRefusal is an error with a body all the same: the field has clients whose library fails without one.
+func AppendBindRefusal(dst []byte, c Command, st Status, seq uint32, systemID string) []byte {
+	at := len(dst)
+	dst = AppendHeader(dst, c.Resp(), st, seq)
+	return Finish(appendCString(dst, systemID), at)
+}
+
 // ParseBindResp reads a bind response. st is the peer's command_status; version is 0 when the peer did not say. The body
 // is read as far as it makes sense: some peers send none, and some send one with an error.
 func ParseBindResp(p []byte) (systemID string, version uint8, st Status) {

@@ -88,6 +88,9 @@ func (d *Desk) deal() uint8 {
 	return uint8(best)
 }
 
+// Client is what the catalog in force says of an account, nil when that has left it.
+func (d *Desk) Client(account uint32) *catalog.Client { return d.table().ClientOf(account) }
+
 func (d *Desk) refuse(why Refused, st pdu.Status) pdu.Status {
 	d.Counts.Refused[why]++
 	return st

@@ -24,10 +24,12 @@ type LobbyOptions struct {
 
 // Admission is the answer to a bind that was well formed.
 type Admission struct {
-	Status  pdu.Status    // ROK: the connection goes to Handler on Loop; else bind_resp with it, then close
-	Delay   time.Duration // the least time to hold a refusal back; failed credentials are held back by the gate anyway
-	Loop    int
-	Handler ConnHandler // its Opened writes the bind_resp
+	Status pdu.Status    // ROK: the connection goes to Handler on Loop; else bind_resp with it, then close
+	Delay  time.Duration // the least time to hold a refusal back; failed credentials are held back by the gate anyway
+	// SystemID, when it is not empty, is the body of a refusal, for peers that cannot do without one.
+	SystemID string
+	Loop     int
+	Handler  ConnHandler // its Opened writes the bind_resp
 	// Abandon is called instead of Opened when Status was ROK but the connection did not reach its loop. It gives back what the
 	// admission took. May be nil.
 	Abandon func()

@@ -167,7 +167,7 @@ func (v *visit) bind(p, rest []byte, seq uint32) *atomic.Uint64 {
 	}
 	a := l.admit(v.remote, &b, seq)
 	if a.Status != pdu.ROK {
-		return v.refuse(b.Command, a.Status, seq, v.hold(a))
+		return v.refuseBind(b.Command, &a, seq)
 	}
 	if !v.enroll(a, rest) {
 		if a.Abandon != nil {
@@ -214,6 +214,20 @@ func (v *visit) refuse(c pdu.Command, st pdu.Status, seq uint32, delay time.Dura
 	return &v.lobby.counts.refused
 }
 
+// refuseBind is refuse for what the admission said.
+func (v *visit) refuseBind(c pdu.Command, a *Admission, seq uint32) *atomic.Uint64 {
+	delay := v.hold(*a)
+	if a.SystemID == "" {
+		return v.refuse(c, a.Status, seq, delay)
+	}
+	if delay > 0 && !v.wait(delay) {
+		return &v.lobby.counts.lost
+	}
+	v.write(pdu.AppendBindRefusal(nil, c, a.Status, seq, a.SystemID))
+	v.part()
+	return &v.lobby.counts.refused
+}
+
 // wait lets a delay pass; false when nobody is left to answer. Octets that come meanwhile are thrown away. A peer that only
 // half-closed still waits for its answer, and no sooner.
 func (v *visit) wait(d time.Duration) bool {
@@ -228,8 +242,12 @@ func (v *visit) wait(d time.Duration) bool {
 
 func (v *visit) answer(c pdu.Command, st pdu.Status, seq uint32) {
 	var b [pdu.HeaderLen]byte
+	v.write(pdu.AppendPlain(b[:0], c, st, seq))
+}
+
+func (v *visit) write(p []byte) {
 	_ = v.nc.SetWriteDeadline(time.Now().Add(answerFor))
-	_, _ = v.nc.Write(pdu.AppendPlain(b[:0], c, st, seq)) // who cannot be answered is closed all the same
+	_, _ = v.nc.Write(p) // who cannot be answered is closed all the same
 }
 
 // part lets the peer read our last words: closing with unread input would make the kernel reset the connection, and the

@@ -1,0 +1,142 @@
+package dataplane_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"smsplane/pdu"
+)
+
+func (s *stage) read(name string) []byte {
+	s.t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return b
+}
+
+// park sends n messages over a transmitter and waits until their receipts are parked.
+func (s *stage) park(n int, words string) (ids []string) {
+	s.t.Helper()
+	e := s.bind(login{"esme", "secret", pdu.BindTransmitter, 0x34})
+	before := s.books().ReceiptsParked
+	for range n {
+		ids = append(ids, e.submit(text(s.number(), words)))
+	}
+	eventually(s.t, "receipts are parked", func() bool { return s.books().ReceiptsParked == before+uint64(n) })
+	return ids
+}
+
+var rx = login{"esme", "secret", pdu.BindReceiver, 0x34}
+
+// While a backlog drains, what ends now takes at least every second place.
+func TestFreshReceiptsPassTheBacklog(t *testing.T) {
+	const backlog, fresh = 300, 40
+	s := newStage(t, play{client: "    deliver_window: 4\n"})
+	s.park(backlog, "old")
+	if n := s.depth("backlog"); n != backlog {
+		t.Errorf("%d in the backlog, want %d", n, backlog)
+	}
+	// The receiver answers nothing until all fresh ones wait, then everything.
+	s.answer = func(*pdu.Message) (pdu.Status, bool) { return pdu.RXTAppn, true }
+	r := s.bind(rx)
+	eventually(t, "the bind rests", func() bool { return len(r.received()) > 0 })
+	e := s.bind(login{"esme", "secret", pdu.BindTransmitter, 0x34})
+	isNew := map[string]bool{}
+	for range fresh {
+		isNew[e.submit(text(s.number(), "new"))] = true
+	}
+	r.set(func() {
+		r.got = nil
+		r.status = func(*pdu.Message) (pdu.Status, bool) { return pdu.ROK, true }
+	})
+	eventually(t, "everything is taken", func() bool { b := s.books(); return b.ReceiptsReturned == backlog+fresh && b.ReceiptsParked == 0 })
+	last, seen := 0, 0
+	for i, d := range r.received() {
+		var v pdu.Receipt
+		if pdu.ParseReceipt(d, &v) && isNew[string(v.ID)] {
+			last = i
+			seen++
+		}
+	}
+	if seen != fresh || last > 2*fresh+50 { // some of the first were on their way before the fresh ones ended
+		t.Errorf("%d of %d fresh receipts, the last at place %d", seen, fresh, last)
+	}
+}
+
+// What the client cannot take just now goes over another bind; the one that said so rests.
+func TestAnotherBindTakesIt(t *testing.T) {
+	for what, sick := range map[string]func(*pdu.Message) (pdu.Status, bool){
+		"ESME_RX_T_APPN": func(*pdu.Message) (pdu.Status, bool) { return pdu.RXTAppn, true },
+		"silence":        func(*pdu.Message) (pdu.Status, bool) { return 0, false },
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newStage(t, play{smpp: "  response_timeout: 1s\n  enquire_link: 1s\n"})
+			ids := s.park(4, "for either")
+			s.answer = sick
+			r := s.bind(rx)
+			eventually(t, "the first bind is offered them", func() bool { return len(r.received()) > 0 })
+			s.answer = nil
+			well := s.bind(rx)
+			for _, id := range ids {
+				well.receipt(id, 1)
+			}
+			eventually(t, "all are taken", func() bool { return s.books().ReceiptsReturned == 4 })
+		})
+	}
+}
+
+// ESME_RX_P_APPN and ESME_RX_R_APPN are the last word; what is refused otherwise three times is set aside, and
+// the queue goes on.
+func TestSetAside(t *testing.T) {
+	s := newStage(t, play{client: "    deliver_window: 1\n    receipt_keep: 20s\n"})
+	ids := s.park(5, "one after the other")
+	bad, offers := ids[1], 0
+	s.answer = func(m *pdu.Message) (pdu.Status, bool) {
+		var v pdu.Receipt
+		pdu.ParseReceipt(m, &v)
+		switch string(v.ID) {
+		case bad:
+			offers++
+			return pdu.RInvDstAdr, true
+		case ids[2]:
+			return pdu.RXPAppn, true
+		case ids[3]:
+			return pdu.RXRAppn, true
+		}
+		return pdu.ROK, true
+	}
+	r := s.bind(rx)
+	eventually(t, "four are taken or refused for good", func() bool { return s.books().ReceiptsReturned == 4 })
+	eventually(t, "one is set aside", func() bool { return s.depth("set_aside") == 1 })
+	r.set(func() {
+		if offers != 3 {
+			t.Errorf("it was offered %d times, want 3", offers)
+		}
+	})
+	if b := s.books(); b.ReceiptsParked != 1 {
+		t.Errorf("%d parked", b.ReceiptsParked)
+	}
+}
+
+// Receipts that nobody takes are given up by record, and the books still prove.
+func TestReceiptsAreGivenUp(t *testing.T) {
+	s := newStage(t, play{client: "    receipt_keep: 1s\n"})
+	ids := s.park(1, "for nobody")
+	eventually(t, "it is given up", func() bool { b := s.books(); return b.ReceiptsParked == 0 })
+	if b := s.books(); b.ReceiptsReturned != 0 {
+		t.Errorf("%+v", b)
+	}
+	var lines []struct{ Event, Detail string }
+	eventually(t, "the trace tells", func() bool {
+		s.get("/api/v1/trace?id="+ids[0], &lines)
+		return len(lines) > 0 && lines[len(lines)-1].Event == "receipt given up"
+	})
+	s.stop()
+	s.start()
+	if b := s.books(); b.ReceiptsParked != 0 || b.Delivered != 1 {
+		t.Errorf("after a start: %+v", b)
+	}
+}
