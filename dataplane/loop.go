@@ -29,6 +29,7 @@ type loop struct {
 	down  *ring.Ring[event]
 	bell  *ring.Bell
 	ticks int
+	hurry func() // Tick soon again
 
 	accepted meter
 
@@ -44,6 +45,9 @@ const ticksPerSecond = 100
 func (l *loop) Turn(now int64) {
 	drain(l.down, ringSize, func(e *event) { l.handle(e, now) })
 	l.desk.Cut(now)
+	if l.desk.Pacing() {
+		l.hurry()
+	}
 	l.inflight.Store(int64(l.desk.InFlight()))
 	for i := 0; i < len(l.dirty); i++ { // a flush may close, and closing may dirty others
 		l.dirty[i].flush()

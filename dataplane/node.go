@@ -326,6 +326,9 @@ func (n *Node) transport() error {
 	x.wakeUp = func(i int) { n.engine.Wake(i) }
 	n.pin()
 	n.links = &links{log: n.log, x: x, engine: n.engine, loops: n.loops, ids: &n.ids, clock: n.clock, keep: map[linkKey]*keptLink{}}
+	for _, l := range n.loops {
+		l.hurry = n.engine.Hurry
+	}
 	x.onCatalog = n.follow
 	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready, engine: n.engine, clock: n.clock}
 	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log}, n.binder.admit)

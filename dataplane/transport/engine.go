@@ -130,6 +130,9 @@ func (e *Engine) Wake(loop int) { e.loops[loop].wake() }
 // Post runs f on the loop, then Turn; false when the engine is closed and f will not run. It allocates: for the cold path.
 func (e *Engine) Post(loop int, f func()) bool { return e.loops[loop].post(f) }
 
+// Hurry keeps ticks coming every 10 ms for a second at least: somebody on a loop waits for one to go on.
+func (e *Engine) Hurry() { e.ticks.hurry() }
+
 // Enroll puts a connected TCP connection, or one that DialBind made with TLS, on a loop. Opened and then Data(first), unless first is empty, have run when it
 // returns nil. The engine owns nc from the call on; when Enroll fails nc is closed and h was not called. first is not kept.
 func (e *Engine) Enroll(nc net.Conn, loop int, h ConnHandler, first []byte) error {
