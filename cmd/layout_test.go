@@ -32,7 +32,7 @@ var levels = [][]string{
 	{"dataplane/transport"},
 	{"dataplane/entry"},
 	{"dataplane"},
-	{"bench/peer"},
+	{"bench/peer", "bench/conform"},
 	{"bench", "bench/e2e", "bench/sim"},
 	{"cmd/smsplane", "cmd/smsbench"},
 }

@@ -46,7 +46,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(c.carrierCommand(), c.clientCommand(), c.sendCommand(), c.pathCommand(), c.runCommand())
+	root.AddCommand(c.carrierCommand(), c.clientCommand(), c.sendCommand(), c.pathCommand(), c.runCommand(), c.conformCommand())
 	root.SetArgs(args)
 	root.SetOut(c.out)
 	root.SetErr(c.err)

@@ -1,0 +1,169 @@
+package conform
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"smsplane/pdu"
+)
+
+// A server that answers by rule: nil is silence, empty closes.
+type server func(h pdu.Header, p []byte) []byte
+
+// serve listens until the test ends.
+func serve(t *testing.T, f server) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go f.converse(nc)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func (f server) converse(nc net.Conn) {
+	defer nc.Close()
+	for {
+		p := make([]byte, pdu.HeaderLen)
+		if _, err := io.ReadFull(nc, p); err != nil {
+			return
+		}
+		h := pdu.ParseHeader(p)
+		if h.Length < pdu.HeaderLen || h.Length > 1<<20 {
+			return
+		}
+		p = append(p, make([]byte, h.Length-pdu.HeaderLen)...)
+		if _, err := io.ReadFull(nc, p[pdu.HeaderLen:]); err != nil {
+			return
+		}
+		out := f(h, p)
+		if out != nil && len(out) == 0 {
+			return
+		}
+		_, _ = nc.Write(out)
+	}
+}
+
+// yes takes everything, and says so to everything.
+func yes(h pdu.Header, _ []byte) []byte {
+	switch h.Command {
+	case pdu.BindTransmitter, pdu.BindReceiver, pdu.BindTransceiver:
+		return pdu.AppendBindResp(nil, h.Command, pdu.ROK, h.Sequence, "yes", pdu.Version34)
+	case pdu.SubmitSM, pdu.DataSM, pdu.SubmitMulti, pdu.BroadcastSM:
+		return pdu.AppendMessageResp(nil, h.Command, pdu.ROK, h.Sequence, []byte("42"))
+	}
+	return pdu.AppendPlain(nil, h.Command|pdu.GenericNack, pdu.ROK, h.Sequence)
+}
+
+func examine(t *testing.T, f server) *Sheet {
+	t.Helper()
+	s, err := Run(context.Background(), Options{Address: serve(t, f), SystemID: "esme", Password: "secret", From: "us", To: "491511",
+		Timeout: 300 * time.Millisecond, Receipt: 10 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *Sheet) line(t *testing.T, probe string) Line {
+	t.Helper()
+	for _, section := range s.Sections {
+		for _, l := range section.Lines {
+			if l.Probe == probe {
+				return l
+			}
+		}
+	}
+	t.Fatalf("no probe %q in\n%s", probe, s.Text())
+	return Line{}
+}
+
+// TestYes: a server that agrees to everything stands out wherever something must be refused.
+func TestYes(t *testing.T) {
+	s := examine(t, yes)
+	for _, probe := range []string{
+		"bind_transmitter as 3.3", "submit_sm before the bind", "a second bind", "cancel_sm of no message", "deliver_sm towards the server",
+		"an unknown command_id", "submit_sm_resp to nothing", "submit_sm on a receiver bind", "a TLV that runs past the end", "no destination",
+		"validity_period \"tomorrow\"", "sm_length beyond the end", "ids of messages", "wrong password", "unknown system_id",
+	} {
+		if l := s.line(t, probe); l.Verdict != Differs || l.Wanted == "" {
+			t.Errorf("%+v", l)
+		}
+	}
+	for _, probe := range []string{"enquire_link", "submit_sm", "message_payload of 20480 octets", "20 submit_sm in one write", "0x08 UCS-2"} {
+		if l := s.line(t, probe); l.Verdict != OK {
+			t.Errorf("%+v", l)
+		}
+	}
+	if l := s.line(t, "command_length 8"); l.Verdict != Note || !strings.Contains(l.Seen, "closed") {
+		t.Errorf("%+v", l)
+	}
+	if n := s.Counts[OK] + s.Counts[Note] + s.Counts[Differs] + s.Counts[Refused]; n < 90 || s.Messages < 80 {
+		t.Errorf("%d lines, %d messages", n, s.Messages)
+	}
+}
+
+// TestSilence: a server that answers some PDUs not at all, or by leaving, costs its sessions and not the examination.
+func TestSilence(t *testing.T) {
+	s := examine(t, func(h pdu.Header, p []byte) []byte {
+		switch h.Command {
+		case pdu.QuerySM:
+			return nil
+		case pdu.CancelSM:
+			return []byte{}
+		}
+		return yes(h, p)
+	})
+	if l := s.line(t, "query_sm of no message"); l.Verdict != Differs || l.Seen != "no answer" {
+		t.Errorf("%+v", l)
+	}
+	if l := s.line(t, "cancel_sm of no message"); l.Verdict != Differs || l.Seen != "the connection is closed" {
+		t.Errorf("%+v", l)
+	}
+	if l := s.line(t, "0xF0 class 0"); l.Verdict != OK {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestNoSession(t *testing.T) {
+	refuse := serve(t, func(h pdu.Header, _ []byte) []byte {
+		return pdu.AppendPlain(nil, h.Command.Resp(), pdu.RBindFail, h.Sequence)
+	})
+	if _, err := Run(context.Background(), Options{Address: refuse, SystemID: "esme"}); err == nil || !strings.Contains(err.Error(), "ESME_RBINDFAIL") {
+		t.Errorf("%v", err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if _, err := Run(context.Background(), Options{Address: l.Addr().String()}); err == nil || !strings.Contains(err.Error(), "connect") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestIDForms(t *testing.T) {
+	for _, c := range []struct{ text, answer string }{{"1a", "1A"}, {"0042", "42"}, {"26", "1a"}, {"1a", "26"}, {"msg-1", "MSG-1"}} {
+		if !sameID([]byte(c.text), []byte(c.answer)) {
+			t.Errorf("%s is not taken for %s", c.text, c.answer)
+		}
+	}
+	for _, c := range []struct{ text, answer string }{{"1a", "1b"}, {"", ""}, {"x", "y"}, {"42", "43"}} {
+		if sameID([]byte(c.text), []byte(c.answer)) {
+			t.Errorf("%s is taken for %s", c.text, c.answer)
+		}
+	}
+}
