@@ -84,7 +84,7 @@ type executor struct {
 }
 
 type execCounts struct {
-	strayAnswers, repeatedReceipts, malformed, unwanted, refusedByCarriers, unreplaced uint64
+	strayAnswers, repeatedReceipts, malformed, unrouted, refusedByCarriers, unreplaced uint64
 }
 
 // loopPort is the executor's end of the rings to one loop.

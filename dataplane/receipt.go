@@ -185,32 +185,6 @@ func (x *executor) adopt(l *lane, m *book.Msg, p []byte, now int64) {
 	l.received(m, &r, nil, now)
 }
 
-// fromMobile takes a message from a carrier for one of our clients, by the catalog's mo rules.
-func (x *executor) fromMobile(s *linkSession, e *event, reply ack, now int64) {
-	account, ok := x.table.MO(s.carrier.n, x.view.DstAddr())
-	if !ok {
-		x.counts.unwanted++
-		x.reply(s.id, reply.command, e.seq, pdu.RInvDstAdr)
-		return
-	}
-	a := x.accounts[account]
-	if a == nil {
-		x.reply(s.id, reply.command, e.seq, pdu.RSysErr)
-		return
-	}
-	l := x.lanes[a.Lane]
-	l.begin()
-	l.open = ledger.AppendMO(l.open, x.billers.worker(), l.nextMO(), now, &ledger.MO{Account: account, Carrier: s.carrier.n, PDU: e.data})
-	l.acks = append(l.acks, reply)
-	l.recorded(now)
-}
-
-// nextMO numbers messages from carriers; decisions run ahead of the book.
-func (l *lane) nextMO() ledger.MsgID {
-	l.mo = max(l.mo+1, l.book.NextMO())
-	return l.mo
-}
-
 // forms are the other ways in which a carrier may have written an id.
 type forms struct{ out [][]byte }
 

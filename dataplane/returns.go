@@ -100,6 +100,10 @@ func wantsReceipt(m *book.Msg, end ledger.End) bool {
 
 // toReturning puts what the client has to get into line; again is for what it was offered before.
 func (l *lane) toReturning(m *book.Msg, again bool) {
+	if m.Account == nobody {
+		l.setAside(m)
+		return
+	}
 	r := l.returnsOf(m.Account)
 	list := &r.fresh
 	if m.Phase = phaseReturning; len(r.binds) == 0 {

@@ -276,7 +276,11 @@ func (x *executor) queues() (qs []admin.QueueInfo) {
 		for account, r := range l.returns {
 			list(admin.QueueInfo{Queue: "receipts", Client: x.clientName(account)}, l, &r.fresh)
 			list(admin.QueueInfo{Queue: "backlog", Client: x.clientName(account)}, l, &r.backlog)
-			list(admin.QueueInfo{Queue: "set_aside", Client: x.clientName(account)}, l, &r.aside)
+			aside := "set_aside"
+			if account == nobody {
+				aside = "unrouted"
+			}
+			list(admin.QueueInfo{Queue: aside, Client: x.clientName(account)}, l, &r.aside)
 		}
 		if k := len(l.resting); k > 0 {
 			qs = append(qs, admin.QueueInfo{Queue: "resting", Lane: l.n, Depth: k})

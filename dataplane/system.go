@@ -51,6 +51,7 @@ func (x *executor) install() error {
 	x.sharedAccounts.Store(&accounts)
 	x.shared.Store(t)
 	x.onCatalog(n, c)
+	x.reroute(x.now)
 	return nil
 }
 

@@ -26,7 +26,7 @@ type Table struct {
 	networks prefixes
 	names    []Network // by value of networks
 	nets     []netID   // likewise
-	inbound  map[inbound]uint32
+	inbound  []inbound
 }
 
 type client struct {
@@ -40,14 +40,9 @@ type carrier struct {
 	buy  *rates
 }
 
-type inbound struct {
-	carrier uint16
-	to      string
-}
-
 // Compile builds the table. A client or carrier that n does not know is left out.
 func Compile(c *catalog.Catalog, version uint32, n Numbers) *Table {
-	t := &Table{version: version, catalog: c, clients: map[uint32]client{}, systems: map[string]uint32{}, inbound: map[inbound]uint32{}}
+	t := &Table{version: version, catalog: c, clients: map[uint32]client{}, systems: map[string]uint32{}}
 	rates, plans := compileRates(c.Rates), compilePlans(c, n)
 	for i := range c.Clients {
 		x := &c.Clients[i]
@@ -81,20 +76,6 @@ func (t *Table) compileNetworks(rows []catalog.Network) {
 		t.nets = append(t.nets, packNet(x.MCC, x.MNC))
 	}
 	t.networks = newPrefixes(list)
-}
-
-func (t *Table) compileMO(rules []catalog.MORule, n Numbers) {
-	for i := range rules {
-		r := &rules[i]
-		to := r.To
-		if to[0] == '+' {
-			to = to[1:]
-		}
-		from, known := n.Carrier(r.Carrier)
-		if number, ok := n.Client(r.Client); ok && known {
-			t.inbound[inbound{from, to}] = number
-		}
-	}
 }
 
 // Version is the catalog version that the table was compiled from; Catalog is that version.
@@ -162,13 +143,4 @@ func (t *Table) CarrierOf(number uint16) *catalog.Carrier {
 func (t *Table) ClientBySystemID(s string) (c *catalog.Client, number uint32, ok bool) {
 	number, ok = t.systems[s]
 	return t.clients[number].decl, number, ok
-}
-
-// MO finds the client that a message from a carrier to an inbound number is for. A leading + is ignored.
-func (t *Table) MO(carrier uint16, to []byte) (client uint32, ok bool) {
-	if len(to) > 0 && to[0] == '+' {
-		to = to[1:]
-	}
-	client, ok = t.inbound[inbound{carrier, string(to)}]
-	return client, ok
 }

@@ -104,7 +104,7 @@ func TestAccounts(t *testing.T) {
 		to      string
 		ok      bool
 	}{{south, "12345", true}, {south, "+12345", true}, {north, "12345", false}, {south, "1234", false}, {south, "", false}} {
-		if client, ok := table.MO(tt.carrier, []byte(tt.to)); ok != tt.ok || ok && client != meter {
+		if client, ok := table.MO(tt.carrier, []byte(tt.to), nil); ok != tt.ok || ok && client != meter {
 			t.Errorf("%d %q: %d %v", tt.carrier, tt.to, client, ok)
 		}
 	}
@@ -260,7 +260,7 @@ func TestLookupsAllocateNothing(t *testing.T) {
 		"sell":     func() { table.Sell(meter, telekom, present) },
 		"buy":      func() { table.Buy(north, telekom, present) },
 		"network":  func() { table.Network(telekom) },
-		"mo":       func() { table.MO(south, to) },
+		"mo":       func() { table.MO(south, to, to) },
 		"taken":    func() { r.Taken(south, Number(pick%1e9+1), present) },
 		"usable":   func() { r.Usable(north, telekom, present) },
 	} {

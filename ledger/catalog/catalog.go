@@ -190,8 +190,10 @@ type Route struct {
 
 // MORule says whose messages to an inbound number are.
 type MORule struct {
-	Carrier string
-	To      string // digits, or the name the carrier uses
+	Carrier string // empty: any
+	To      string // digits, or the name the carrier uses; empty: any
+	Prefix  string // of the number, digits; empty: any. Not together with To
+	Keyword string // first word of the text; empty: any
 	Client  string
 	Line    int
 }

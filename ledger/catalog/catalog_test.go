@@ -86,7 +86,7 @@ func TestContract(t *testing.T) {
 	if n := c.Networks[1]; n != (Network{"49151", "DE", "262", "01", "Telekom", 3}) {
 		t.Errorf("network %+v", n)
 	}
-	if r := c.MO[0]; r != (MORule{"south", "12345", "meter", 2}) {
+	if r := c.MO[0]; r != (MORule{Carrier: "south", To: "12345", Client: "meter", Line: 2}) {
 		t.Errorf("mo rule %+v", r)
 	}
 }

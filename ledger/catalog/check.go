@@ -1,6 +1,10 @@
 package catalog
 
-import "smsplane/ledger/catalog/document"
+import (
+	"strings"
+
+	"smsplane/ledger/catalog/document"
+)
 
 // check looks at what only shows across files. A reference is judged only if the file it points into could
 // be read: a broken clients.yaml should not make every rate a mistake.
@@ -75,8 +79,7 @@ func (p *parser) checkRates() {
 }
 
 func (p *parser) checkMO(clients, carriers map[string]bool) {
-	type inbound struct{ carrier, to string }
-	first := map[inbound]int{}
+	first := map[MORule]int{}
 	for i := range p.cat.MO {
 		r := &p.cat.MO[i]
 		if len(clients) > 0 && r.Client != "" && !clients[r.Client] {
@@ -85,9 +88,9 @@ func (p *parser) checkMO(clients, carriers map[string]bool) {
 		if len(carriers) > 0 && r.Carrier != "" && !carriers[r.Carrier] {
 			p.at(MOFile, r.Line, "no carrier has the id %q", r.Carrier)
 		}
-		k := inbound{r.Carrier, r.To}
+		k := MORule{Carrier: r.Carrier, To: strings.TrimPrefix(r.To, "+"), Prefix: strings.TrimPrefix(r.Prefix, "+"), Keyword: strings.ToUpper(r.Keyword)}
 		if at, twice := first[k]; twice {
-			p.at(MOFile, r.Line, "messages of %s to %s have a client on line %d already", r.Carrier, r.To, at)
+			p.at(MOFile, r.Line, "messages %s have a client on line %d already", r.match(), at)
 		}
 		first[k] = r.Line
 	}

@@ -135,7 +135,7 @@ func things(c *Catalog) []thing {
 	}
 	for i := range c.MO {
 		r := &c.MO[i]
-		l = append(l, rowThing("mo", r.Carrier+" to "+r.To, field{name: "client", text: r.Client}))
+		l = append(l, rowThing("mo", r.match(), field{name: "client", text: r.Client}))
 	}
 	return l
 }

@@ -1,0 +1,102 @@
+package dataplane
+
+import (
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/pdu"
+	"smsplane/pdu/text"
+)
+
+// fromMobile takes a message from a carrier for one of our clients, by the catalog's mo rules. One that no rule
+// names is taken all the same, for nobody: many a carrier that is refused one stops all it has for us, receipts
+// included.
+func (x *executor) fromMobile(s *linkSession, e *event, reply ack, now int64) {
+	account := x.addressee(s.carrier.n, &x.view)
+	if account == nobody {
+		x.counts.unrouted++
+	}
+	l := x.addMO(account, s.carrier.n, e.data, now)
+	l.acks = append(l.acks, reply)
+	l.recorded(now)
+}
+
+// nobody is the account of messages that no rule names. They stand in lane 0, listed as unrouted, until a catalog
+// names them or their time is over.
+const nobody = 0
+
+// addressee is the account that a message from a carrier is for.
+func (x *executor) addressee(carrier uint16, v *pdu.Message) uint32 {
+	account, ok := x.table.MO(carrier, v.DstAddr(), firstWord(v))
+	if !ok || x.accounts[account] == nil {
+		return nobody
+	}
+	return account
+}
+
+// firstWord is what keywords are compared with; keywords are ASCII, which all alphabets of single octets share, and
+// a part of a text other than the first has none.
+func firstWord(v *pdu.Message) []byte {
+	b := v.UserData()
+	if v.UDHI() {
+		b = b[min(pdu.UDHLen(b), len(b)):]
+	}
+	var word [64]byte
+	s, ok := text.Decode(word[:0], v.DataCoding(), b[:min(len(b), len(word)/2)])
+	if !ok {
+		return nil
+	}
+	from := 0
+	for from < len(s) && s[from] <= ' ' {
+		from++
+	}
+	to := from
+	for to < len(s) && s[to] > ' ' {
+		to++
+	}
+	return s[from:to]
+}
+
+// addMO journals a message for an account; the caller calls recorded.
+func (x *executor) addMO(account uint32, carrier uint16, p []byte, now int64) *lane {
+	l := x.lanes[0]
+	if a := x.accounts[account]; a != nil {
+		l = x.lanes[a.Lane]
+	}
+	l.begin()
+	l.open = ledger.AppendMO(l.open, x.billers.worker(), l.nextMO(), now, &ledger.MO{Account: account, Carrier: carrier, PDU: p})
+	return l
+}
+
+// nextMO numbers messages from carriers; decisions run ahead of the book.
+func (l *lane) nextMO() ledger.MsgID {
+	l.mo = max(l.mo+1, l.book.NextMO())
+	return l.mo
+}
+
+// reroute gives messages that were for nobody to the clients that the catalog in force names.
+func (x *executor) reroute(now int64) {
+	l := x.lanes[0]
+	r := l.returns[nobody]
+	if r == nil || !l.leading {
+		return
+	}
+	var left book.List
+	for m := l.book.Pop(&r.aside); m != nil; m = l.book.Pop(&r.aside) {
+		p, err := l.book.PDU(m)
+		if err != nil {
+			x.fail(err)
+			return
+		}
+		account := uint32(nobody)
+		if x.view.Parse(p) == pdu.ROK {
+			account = x.addressee(m.Carrier, &x.view)
+		}
+		if account == nobody {
+			l.book.Push(&left, m)
+			continue
+		}
+		x.addMO(account, m.Carrier, p, now).recorded(now) // before it is released here: twice is better than never
+		l.release(m, 0, pdu.ROK, now)
+	}
+	r.aside = left
+}
