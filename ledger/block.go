@@ -62,6 +62,9 @@ func CheckBlock(b []byte) error {
 func BlockLane(b []byte) uint16 { return le.Uint16(b[20:]) }
 func BlockRecords(b []byte) int { return int(le.Uint32(b[8:])) }
 
+// BlockAt is when a sealed block was cut, unix nanoseconds.
+func BlockAt(b []byte) int64 { return int64(le.Uint64(b[24:])) }
+
 // Walk hands every record of a sealed block to f, in order. The view is reused between calls.
 func Walk(b []byte, f func(r *Record) error) error {
 	if len(b) < BlockHeader {

@@ -22,11 +22,12 @@ const (
 	KindMove                     // messages left memory for a packed run
 	KindLoad                     // the messages of a run are in memory again
 	KindReplace                  // the client gave a waiting message another text and other times
+	KindOperator                 // what an operator did to messages, by whom and why
 	kindEnd
 )
 
 var kindNames = [kindEnd]string{"", "ACCEPT", "ROUTE", "DISPATCH", "ANSWER", "RECEIPT", "FINAL", "RETURN", "DOUBT", "ACCOUNT", "CATALOG", "ORPHAN", "MO", "MOVE", "LOAD",
-	"REPLACE"}
+	"REPLACE", "OPERATOR"}
 
 func (k Kind) String() string {
 	if k > 0 && k < kindEnd {

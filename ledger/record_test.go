@@ -99,12 +99,15 @@ func samples() []sample {
 		func(r *Record) (any, bool) { p := new(Move); ok := r.Move(p); return p, ok }})
 	add(sample{KindLoad, 0, uint32(9), func(b []byte, _ uint8, _ MsgID, at int64) []byte { return AppendLoad(b, at, 9) },
 		func(r *Record) (any, bool) { run, ok := r.Load(); return run, ok }})
+	deed := &Operator{Action: ActionReroute, Author: []byte("ops"), Reason: long, IDs: []MsgID{1, 1<<64 - 1, 7}}
+	add(sample{KindOperator, 0, deed, func(b []byte, _ uint8, _ MsgID, at int64) []byte { return AppendOperator(b, at, deed) },
+		func(r *Record) (any, bool) { p := new(Operator); ok := r.Operator(p); return p, ok }})
 	return all
 }
 
 // system kinds carry neither a worker nor a message id.
 func system(k Kind) bool {
-	return k == KindAccount || k == KindCatalog || k == KindOrphan || k == KindMove || k == KindLoad
+	return k == KindAccount || k == KindCatalog || k == KindOrphan || k == KindMove || k == KindLoad || k == KindOperator
 }
 
 func TestEveryKindComesBack(t *testing.T) {

@@ -19,6 +19,7 @@ type Client struct {
 type Carrier struct {
 	Payable ledger.Micro
 	Cost    ledger.Micro
+	Open    ledger.Micro // of Cost, what belongs to messages that have not ended
 }
 
 // accounts is double entry: every posting moves an amount between two places, so the sum stays zero.
@@ -69,6 +70,14 @@ func (a *accounts) owe(carrier uint16, v ledger.Micro) {
 	c := a.carrier(carrier)
 	c.Payable -= v
 	c.Cost += v
+	c.Open += v
+}
+
+// close says that the message which cost v has ended.
+func (a *accounts) close(carrier uint16, v ledger.Micro) {
+	if v != 0 {
+		a.carrier(carrier).Open -= v
+	}
 }
 
 // sum adds every balance; it is zero, or the books are wrong.

@@ -67,6 +67,13 @@ type Book struct {
 	maxMO   uint64
 	replay  bool
 	view    pdu.Message
+	deed    ledger.Operator
+
+	chain     Chain
+	chainFrom uint64 // blocks up to this index were applied by a build that kept no chain
+	lastAt    int64  // when the newest applied block was cut
+	sealedAt  int64  // the same of the newest seal
+	open      bool   // what carriers' open messages cost is still to be added up
 }
 
 // moSequence marks ids of messages from carriers: they are numbered by the executor, not by a loop.
@@ -216,6 +223,10 @@ func (b *Book) Apply(index uint64, block []byte) error {
 		return fmt.Errorf("%w: block %d of lane %d applied after %d", ErrBooks, index, b.Lane, b.applied)
 	}
 	if block != nil {
+		if index > b.chainFrom {
+			b.chain.link(index, block)
+		}
+		b.lastAt = ledger.BlockAt(block)
 		if err := ledger.Walk(block, func(r *ledger.Record) error { return b.record(index, r) }); err != nil {
 			return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)
 		}
@@ -236,6 +247,8 @@ func (b *Book) record(index uint64, r *ledger.Record) error {
 		return b.move(index, r)
 	case ledger.KindLoad:
 		return b.load(index, r)
+	case ledger.KindOperator:
+		return b.operator(index, r)
 	}
 	m := b.t.get(r.ID)
 	if m == nil {
@@ -484,6 +497,9 @@ func (b *Book) receipt(r *ledger.Record, m *Msg) error {
 	}
 	if !b.replay {
 		b.acc.owe(m.Carrier, v.Cost)
+		if m.State == StateEnded {
+			b.acc.close(m.Carrier, v.Cost)
+		}
 	}
 	return nil
 }
@@ -508,6 +524,7 @@ func (b *Book) final(r *ledger.Record, m *Msg) (gone bool, err error) {
 	if !b.replay {
 		b.Counts.Ends[f.End]++
 		b.acc.settle(m.Account, f.Hold, f.Charge)
+		b.acc.close(m.Carrier, m.Cost)
 		if err := b.writeEDR(m); err != nil {
 			return false, err
 		}

@@ -16,6 +16,7 @@ func (b *Book) Check() []error {
 	}
 	var live [States]int
 	held := map[uint32]ledger.Micro{}
+	open := map[uint16]ledger.Micro{}
 	parked := 0
 	blocks := map[uint64]uint32{}
 	b.Each(0, int(b.t.used)+1, func(m *Msg) {
@@ -34,6 +35,7 @@ func (b *Book) Check() []error {
 		live[m.State]++
 		if m.State != StateEnded {
 			held[m.Account] += m.Hold
+			open[m.Carrier] += m.Cost
 		}
 	})
 	if err := b.EachSpilled(0, func(m *Msg, _ []byte) error {
@@ -54,21 +56,26 @@ func (b *Book) Check() []error {
 			fail("client %d holds %v, its live messages %v", n, c.Held, held[n])
 		}
 	}
+	for n, c := range b.acc.carriers {
+		if c.Open != open[n] {
+			fail("carrier %d: messages that have not ended cost %v, counted %v", n, open[n], c.Open)
+		}
+	}
 	for i, n := range blocks {
 		if b.live.count(i) != n {
 			fail("block %d carries %d live messages, counted %d", i, n, b.live.count(i))
 		}
 	}
-	open := uint64(0)
+	going := uint64(0)
 	for s := StateAccepted; s < StateEnded; s++ {
-		open += uint64(live[s])
+		going += uint64(live[s])
 	}
 	ends := uint64(0)
 	for _, n := range b.Counts.Ends {
 		ends += n
 	}
-	if b.Counts.Accepted != open+ends {
-		fail("accepted %d, ended %d, open %d", b.Counts.Accepted, ends, open)
+	if b.Counts.Accepted != going+ends {
+		fail("accepted %d, ended %d, open %d", b.Counts.Accepted, ends, going)
 	}
 	if s := b.Sum(); s != 0 {
 		fail("accounts sum to %v", s)

@@ -19,6 +19,7 @@ const (
 	entryEDR entryKind = iota + 1
 	entryAttempt
 	entryReturn
+	entryDeed
 )
 
 // EDR is the life of one message that has ended, in integers and in the addresses as the client wrote them.

@@ -82,6 +82,8 @@ type Msg struct {
 	Detail        uint8
 	ReceiptState  uint8
 	Inferred      bool
+	Held          bool // by an operator
+	Stripped      bool // its body has gone, all but the addresses
 	Coding        uint8
 	Registered    uint8 // registered_delivery as the client asked
 	Behind        uint8 // messages of its submit_multi before it

@@ -10,6 +10,7 @@ import (
 // Archive is the part of the journal that the past is read from. Any goroutine may read it.
 type Archive interface {
 	Get(key []byte) ([]byte, error)
+	Scan(lo, hi []byte, f func(k, v []byte) error) error
 	ScanReverse(lo, hi []byte, f func(k, v []byte) error) error
 }
 
@@ -18,6 +19,7 @@ type Past struct {
 	EDR      func(e *EDR) error
 	Attempt  func(a *Attempt) error
 	Returned func(v *Returned) error
+	Deed     func(d *Deed) error
 }
 
 // Hashes to search by; 0 searches everything.
@@ -87,6 +89,11 @@ func (p *Past) entry(k entryKind, v []byte) error {
 		var t Returned
 		if t, ok = readReturned(v); ok && p.Returned != nil {
 			err = p.Returned(&t)
+		}
+	case entryDeed:
+		var d Deed
+		if d, ok = readDeed(v); ok && p.Deed != nil {
+			err = p.Deed(&d)
 		}
 	default:
 		ok = false

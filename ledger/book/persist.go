@@ -3,13 +3,16 @@ package book
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"smsplane/ledger"
 	"smsplane/ledger/journal"
 )
 
-const stateVersion = 1
+// stateVersion 2 added the chain and what carriers' open messages cost; version 1 is read, and completed from
+// the live messages.
+const stateVersion = 2
 
 // Dirty says that something was applied since the last Flush; Pending is how many EDR entries wait for it.
 func (b *Book) Dirty() bool  { return b.applied != b.flushed || len(b.moves) > 0 }
@@ -31,6 +34,7 @@ func (b *Book) Flush(w *journal.Batch) error {
 		b.flushSystem(w)
 	}
 	w.Set(journal.Key(journal.Fold, b.Lane), b.appendState(nil))
+	b.flushSeal(w)
 	b.flushed = b.applied
 	b.flushes++
 	return nil
@@ -95,12 +99,18 @@ func (b *Book) appendState(v []byte) []byte {
 	if b.System != nil {
 		v = b.System.append(v)
 	}
+	v = le.AppendUint64(v, b.chainFrom)
+	v = append(v, b.chain[:]...)
+	for _, n := range slices.Sorted(maps.Keys(b.acc.carriers)) {
+		v = le.AppendUint64(v, uint64(b.acc.carriers[n].Open))
+	}
 	return v
 }
 
 func (b *Book) readState(v []byte) error {
 	r := reader{b: v}
-	if r.u8() != stateVersion {
+	version := r.u8()
+	if version < 1 || version > stateVersion {
 		return fmt.Errorf("%w: state of lane %d has an unknown version", ErrBooks, b.Lane)
 	}
 	c := &b.Counts
@@ -113,6 +123,15 @@ func (b *Book) readState(v []byte) error {
 	b.acc.read(&r)
 	if b.System != nil {
 		b.System.read(&r)
+	}
+	if version == 1 {
+		b.chainFrom, b.open = b.applied, true
+	} else {
+		b.chainFrom = r.u64()
+		copy(b.chain[:], r.take(len(b.chain)))
+		for _, n := range slices.Sorted(maps.Keys(b.acc.carriers)) {
+			b.acc.carriers[n].Open = ledger.Micro(r.u64())
+		}
 	}
 	if r.bad || len(r.b) != 0 {
 		return fmt.Errorf("%w: damaged state of lane %d", ErrBooks, b.Lane)
@@ -149,9 +168,12 @@ func (b *Book) Load(s Store, first uint64, blocks func(from, to uint64, f func(i
 	if err := b.loadRuns(s); err != nil {
 		return err
 	}
+	if err := b.lastSealAt(s); err != nil {
+		return err
+	}
 	b.replay = true
 	defer func() { b.replay = false }()
-	return blocks(first, b.applied, func(index uint64, block []byte) error {
+	err = blocks(first, b.applied, func(index uint64, block []byte) error {
 		if block == nil {
 			return nil
 		}
@@ -161,6 +183,20 @@ func (b *Book) Load(s Store, first uint64, blocks func(from, to uint64, f func(i
 		}
 		return nil
 	})
+	if err == nil && b.open {
+		b.addOpen()
+	}
+	return err
+}
+
+// addOpen adds up what an older build did not keep.
+func (b *Book) addOpen() {
+	b.Each(0, int(b.t.used)+1, func(m *Msg) {
+		if !m.MO && m.State != StateEnded && m.Cost != 0 {
+			b.acc.carrier(m.Carrier).Open += m.Cost
+		}
+	})
+	b.open = false
 }
 
 func (b *Book) loadStraggler(v []byte) error {

@@ -6,8 +6,10 @@ import (
 	"slices"
 
 	"smsplane/ledger"
+	"smsplane/pdu"
 )
 
+// stragglerVersion 2 added what the client asked for besides, and what operators and retention did; 1 is read.
 const stragglerVersion = 2
 
 // appendMsg writes a message that outlived its block: its state as of index, then its PDU.
@@ -25,10 +27,10 @@ func appendMsg(b []byte, m *Msg, index uint64, p []byte) []byte {
 	for _, v := range m.words() {
 		b = le.AppendUint32(b, *v)
 	}
-	for _, v := range m.octets() {
+	for _, v := range m.octets(stragglerVersion) {
 		b = append(b, *v)
 	}
-	for _, v := range m.flags() {
+	for _, v := range m.flags(stragglerVersion) {
 		b = append(b, flag(*v, 1))
 	}
 	b = append(b, byte(m.State), byte(m.Class), byte(m.Policy), byte(m.End), byte(m.Reason))
@@ -59,18 +61,27 @@ func (m *Msg) amounts() []*ledger.Micro {
 func (m *Msg) words() []*uint32 {
 	return []*uint32{&m.Off, &m.Len, &m.Account, &m.Session, &m.Row, &m.Catalog, &m.RouteCatalog, &m.Link, &m.Status, &m.FinalStatus}
 }
-func (m *Msg) octets() []*uint8 {
-	return []*uint8{&m.Parts, &m.N, &m.Target, &m.Attempts, &m.Resends, &m.Detail, &m.ReceiptState, &m.Coding, &m.EntryWorker,
+func (m *Msg) octets(version uint8) []*uint8 {
+	o := []*uint8{&m.Parts, &m.N, &m.Target, &m.Attempts, &m.Resends, &m.Detail, &m.ReceiptState, &m.Coding, &m.EntryWorker,
 		&m.RouterWorker, &m.VerifyWorker, &m.EgressWorker, &m.BillingWorker, &m.Registered, &m.Behind}
+	if version == 1 {
+		return o[:13]
+	}
+	return o
 }
-func (m *Msg) flags() []*bool {
-	return []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken, &m.Notice, &m.ShortID}
+func (m *Msg) flags(version uint8) []*bool {
+	f := []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken, &m.Notice, &m.ShortID, &m.Held, &m.Stripped}
+	if version == 1 {
+		return f[:4]
+	}
+	return f
 }
 
 // readMsg is the inverse of appendMsg; the PDU aliases v.
 func readMsg(m *Msg, v []byte) (p []byte, err error) {
 	r := reader{b: v}
-	if r.u8() != stragglerVersion {
+	version := r.u8()
+	if version < 1 || version > stragglerVersion {
 		return nil, fmt.Errorf("%w: straggler of an unknown version", ErrBooks)
 	}
 	for _, f := range m.numbers() {
@@ -85,10 +96,10 @@ func readMsg(m *Msg, v []byte) (p []byte, err error) {
 	for _, f := range m.words() {
 		*f = r.u32()
 	}
-	for _, f := range m.octets() {
+	for _, f := range m.octets(version) {
 		*f = r.u8()
 	}
-	for _, f := range m.flags() {
+	for _, f := range m.flags(version) {
 		*f = r.u8() != 0
 	}
 	m.State, m.Class, m.Policy = State(r.u8()), ledger.Class(r.u8()), ledger.Policy(r.u8())
@@ -104,6 +115,12 @@ func readMsg(m *Msg, v []byte) (p []byte, err error) {
 		return nil, fmt.Errorf("%w: damaged straggler", ErrBooks)
 	}
 	m.moved = true
+	if version == 1 && !m.MO {
+		var v pdu.Message
+		if v.Parse(r.b) == pdu.ROK {
+			m.Registered = v.RegisteredDelivery()
+		}
+	}
 	return r.b, nil
 }
 

@@ -14,10 +14,11 @@ import (
 
 // DB is a host's store. See the package comment for who may call what.
 type DB struct {
-	o    Options
-	p    *pebble.DB
-	id   [16]byte
-	dead atomic.Bool // a write failed: nothing is acknowledged from here on
+	o       Options
+	p       *pebble.DB
+	id      [16]byte
+	version uint32
+	dead    atomic.Bool // a write failed: nothing is acknowledged from here on
 
 	queue   queue
 	writer  *writer // the appender's
@@ -30,8 +31,6 @@ type DB struct {
 	logs    map[uint16]*Log
 	closing atomic.Bool
 }
-
-const storeVersion = 1
 
 // Open opens or makes the store in o.Dir and starts its two goroutines.
 func Open(o Options) (*DB, error) { return open(o, false) }
@@ -97,6 +96,7 @@ func (d *DB) recoverID(readOnly bool) error {
 		if _, err := rand.Read(d.id[:]); err != nil {
 			return fmt.Errorf("make the store's id: %w", err)
 		}
+		d.version = storeVersion
 		b = append(be.AppendUint32(nil, storeVersion), d.id[:]...)
 		b = be.AppendUint64(b, uint64(d.o.Clock()))
 		if err := d.p.Set(key, b, pebble.Sync); err != nil {
@@ -107,8 +107,9 @@ func (d *DB) recoverID(readOnly bool) error {
 		return d.p.Flush()
 	case len(b) != 28:
 		return fmt.Errorf("%w: store id of %d octets", ErrCorrupt, len(b))
-	case be.Uint32(b) != storeVersion:
-		return fmt.Errorf("layout version %d, this build knows %d", be.Uint32(b), storeVersion)
+	}
+	if err := d.checkVersion(key, b, readOnly); err != nil {
+		return err
 	}
 	copy(d.id[:], b[4:])
 	return nil

@@ -19,6 +19,8 @@ const (
 	EDRIndex  Kind = 7
 	Orphan    Kind = 8 // receipts that fit no message
 	Catalog   Kind = 9
+	Seal      Kind = 10 // states of the folds at past indexes
+	Skip      Kind = 11 // messages whose records end the process when folded
 )
 
 const keyPrefix = 3 // kind u8, lane u16
