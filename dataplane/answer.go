@@ -139,7 +139,7 @@ func (l *lane) doubt(m *book.Msg, now int64) {
 // late is an answer after its time: if the doubt about that very dispatch is still open, it is resolved.
 func (l *lane) late(m *book.Msg, e *event, now int64) {
 	if m == nil || m.Link != e.session || pdu.Status(e.status) != pdu.ROK ||
-		m.Phase != phaseKept && !(m.Phase == phaseQueued && m.Policy != 0) {
+		m.Phase != phaseKept && !((m.Phase == phaseQueued || m.Phase == phaseOperator) && m.Policy != 0) {
 		l.x.counts.strayAnswers++
 		return
 	}

@@ -393,6 +393,10 @@ func (l *lane) lead(now int64) (doubts int) {
 				a.Waiting.Add(1)
 			}
 		}
+		if m.Held && (m.State < book.StateDispatched || m.State == book.StateDoubt) {
+			l.keep(m)
+			return
+		}
 		switch m.State {
 		case book.StateAccepted:
 			if m.Committed == 0 {

@@ -25,6 +25,8 @@ type lane struct {
 
 	routing   queue
 	verifying book.List
+	kept      book.List                         // held by an operator
+	rework    map[uint32]*rework                // runs whose LOAD is on its way for an operator
 	queues    map[uint16]*[ledger.Classes]queue // by carrier
 	returns   map[uint32]*returns               // by account
 	tired     []*returns                        // with binds that rest
@@ -229,6 +231,8 @@ func (l *lane) on(r *ledger.Record, m *book.Msg) error {
 		}
 	case ledger.KindFinal:
 		return l.ended(r, m)
+	case ledger.KindOperator:
+		l.operated(r)
 	case ledger.KindMO:
 		if l.leading {
 			l.toReturning(m, false)
@@ -364,7 +368,7 @@ func (l *lane) sweep(now int64) {
 // timeout ends what waited too long: validity in our queues, receipt_wait at the carrier.
 func (l *lane) timeout(m *book.Msg, now int64) {
 	switch m.Phase {
-	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseKept:
+	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseKept, phaseOperator:
 		if now >= m.ValidUntil {
 			l.unlist(m)
 			l.expire(m, now)
@@ -394,6 +398,8 @@ func (l *lane) unlist(m *book.Msg) {
 		l.book.Remove(&l.returnsOf(m.Account).backlog, m)
 	case phaseAside:
 		l.book.Remove(&l.returnsOf(m.Account).aside, m)
+	case phaseOperator:
+		l.book.Remove(&l.kept, m)
 	}
 }
 

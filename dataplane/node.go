@@ -220,7 +220,7 @@ func (n *Node) lane(i uint16) (*lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lane{n: i, x: x, log: log, routing: queue{kind: ledger.RunExternal}, queues: map[uint16]*[ledger.Classes]queue{}, returns: map[uint32]*returns{}}
+	l := &lane{n: i, x: x, log: log, routing: queue{kind: ledger.RunExternal}, queues: map[uint16]*[ledger.Classes]queue{}, returns: map[uint32]*returns{}, rework: map[uint32]*rework{}}
 	read := &blocks{log: log}
 	l.book = book.New(i, read, stragglers{n.db})
 	if err := l.book.Load(n.db, log.First(), read.scan); err != nil {

@@ -23,6 +23,7 @@ type life struct {
 	state    book.State // StateEnded once it is in the archive only
 	attempts []book.Attempt
 	returned []book.Returned
+	deeds    []book.Deed
 	mo       bool
 }
 
@@ -160,6 +161,12 @@ func (s *source) life(ctx context.Context, id ledger.MsgID) (v *life, err error)
 		Returned: func(r *book.Returned) error {
 			if r.ID == id {
 				v.returned = append(v.returned, *r)
+			}
+			return nil
+		},
+		Deed: func(d *book.Deed) error {
+			if slices.Contains(d.IDs, id) {
+				v.deeds = append(v.deeds, *d)
 			}
 			return nil
 		},
@@ -344,8 +351,8 @@ func (x *executor) doubtInfo(id ledger.MsgID, carrier uint16, account uint32, nu
 }
 
 // Audit implements admin.Source: the counts of every lane add up, no account holds more or less than its
-// live messages, and all entries sum to zero.
-func (s *source) Audit(context.Context) (r admin.Report, err error) {
+// live messages, all entries sum to zero, and the EDRs and the log since a seal explain what came since.
+func (s *source) Audit(ctx context.Context) (r admin.Report, err error) {
 	err = s.ask(func(x *executor) error {
 		b := x.books()
 		r.Books = &b
@@ -364,7 +371,10 @@ func (s *source) Audit(context.Context) (r admin.Report, err error) {
 		}
 		return nil
 	})
-	return r, err
+	if err != nil {
+		return r, err
+	}
+	return r, s.prove(ctx, &r)
 }
 
 // Check implements admin.Source: the audit, and a walk over everything stored.

@@ -26,4 +26,6 @@ const (
 	phaseReturnRest        // on the timer heap: the client could not take it just now
 	phaseReturned          // a bind of the client has the deliver_sm
 	phaseReleasing         // RETURN proposed
+	phaseOperator          // in the lane's list of what an operator holds
+	phaseRerouting         // OPERATOR proposed; then planned anew
 )

@@ -267,6 +267,7 @@ func (x *executor) queues() (qs []admin.QueueInfo) {
 	for _, l := range x.lanes {
 		add(admin.QueueInfo{Queue: "external"}, l, l.routing.Len(), l.routing.oldest(l.book))
 		list(admin.QueueInfo{Queue: "verifier"}, l, &l.verifying)
+		list(admin.QueueInfo{Queue: "held"}, l, &l.kept)
 		for n, classes := range l.queues {
 			for c := range classes {
 				q := &classes[c]

@@ -121,6 +121,9 @@ func (l *lane) refill(now int64) {
 
 // loadRun proposes to bring a run back; it follows its own MOVE in the log.
 func (l *lane) loadRun(q *queue, run uint32, now int64) {
+	if l.rework[run] != nil {
+		return // it is on its way already
+	}
 	q.loading = run
 	l.begin()
 	l.open = ledger.AppendLoad(l.open, now, run)
@@ -131,6 +134,10 @@ func (l *lane) loadRun(q *queue, run uint32, now int64) {
 func (l *lane) loaded(r *ledger.Record, m *book.Msg) {
 	id, _ := r.Load()
 	head := l.book.RunOf(id)
+	if w := l.rework[id]; w != nil {
+		l.reworked(w, head, m)
+		return
+	}
 	q := l.queueOf(head.Queue, head.Carrier, head.Class)
 	if m == nil {
 		q.loading = 0

@@ -64,6 +64,9 @@ func (x *executor) trace(v *life) []admin.TraceLine {
 	}
 	t.receipt(e)
 	t.end(e)
+	for _, d := range v.deeds {
+		t.say(d.At, "operator", string(d.Author), d.Action.String(), "%s", d.Reason)
+	}
 	for _, r := range v.returned {
 		if r.Session == 0 {
 			t.say(r.At, "entry", fmt.Sprintf("lane-%d", e.ID.Lane()), "receipt given up", "%s did not take it in time", t.x.clientName(e.Account))

@@ -262,3 +262,25 @@ func TestDecodeIntoUsed(t *testing.T) {
 		}
 	}
 }
+
+// Every kind is told in words of its own, and damage is told as such.
+func TestRecordsInWords(t *testing.T) {
+	for i, s := range samples() {
+		rec := s.append(nil, 1, anyID, 1)
+		r := Record{Kind: s.kind, Flags: s.flags, ID: anyID, Body: rec[recordHeader:]}
+		if text := r.Describe(); text == "" || text == "cannot be read" || text == (&Record{Kind: kindEnd, Body: r.Body}).Describe() {
+			t.Errorf("sample %d, %v: %q", i, s.kind, text)
+		}
+		r.Body = nil
+		if text := r.Describe(); text != "cannot be read" {
+			t.Errorf("empty %v: %q", s.kind, text)
+		}
+		if r.Body = rec[recordHeader:]; s.kind != KindOperator && !r.Concerns(anyID) || r.Concerns(anyID+1) {
+			t.Errorf("%v concerns the wrong message", s.kind)
+		}
+	}
+	r := Record{Kind: KindOperator, Body: AppendOperator(nil, 1, &Operator{Action: ActionHold, IDs: []MsgID{5, 6}})[recordHeader:]}
+	if !r.Concerns(6) || r.Concerns(7) {
+		t.Error("OPERATOR concerns the wrong messages")
+	}
+}

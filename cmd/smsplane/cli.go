@@ -26,9 +26,10 @@ var errFinding = errors.New("finding")
 
 // node is what the commands need of the appliance; tests put another one in.
 type node struct {
-	serve func(drain, kill context.Context, config string, log *slog.Logger) error
-	check func(config string) error
-	open  func(config string) (admin.Source, io.Closer, error)
+	serve   func(drain, kill context.Context, config string, log *slog.Logger) error
+	check   func(config string) error
+	open    func(config string) (admin.Source, io.Closer, error)
+	restore func(ctx context.Context, config, dir string) (admin.Report, error)
 }
 
 // cli is one run of the program.
@@ -74,9 +75,12 @@ func (c *cli) commands() *cobra.Command {
 		c.statusCommand(), c.traceCommand(), c.findCommand(),
 		c.applyCommand(), group("route", "How messages are routed", c.explainCommand()),
 		group("link", "Sessions to carriers", c.linksCommand()),
-		group("queue", "What waits, and how long", c.queuesCommand()),
+		group("queue", "What waits, and how long", c.queuesCommand(), c.deedCommand("hold", "Keep messages that wait from going on, also over a restart"),
+			c.deedCommand("release", "Let held messages go on"), c.deedCommand("reroute", "Plan messages that wait anew, by the catalog in force"),
+			c.deedCommand("purge", "End messages that wait as failed: receipts go out, holds are voided")),
+		group("receipts", "Receipts for clients", c.replayCommand()),
 		group("doubt", "Messages whose answer was lost", c.doubtCommand()),
-		c.auditCommand(), group("store", "The store of this host", c.storeCheckCommand()),
+		c.auditCommand(), c.storeCommands(),
 		group("layer", "Pause and resume layers", c.layerCommand("pause"), c.layerCommand("resume")),
 	)
 	return root

@@ -24,9 +24,10 @@ import (
 
 // answers is a Source with one answer to each question.
 type answers struct {
-	books admin.Books
-	proof bool
-	asked []string
+	admin.Operations // none
+	books            admin.Books
+	proof            bool
+	asked            []string
 }
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)

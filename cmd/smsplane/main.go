@@ -9,9 +9,10 @@ import (
 
 func main() {
 	c := cli{out: os.Stdout, err: os.Stderr, node: node{
-		serve: dataplane.Serve,
-		check: dataplane.CheckConfig,
-		open:  dataplane.OpenOffline,
+		serve:   dataplane.Serve,
+		check:   dataplane.CheckConfig,
+		open:    dataplane.OpenOffline,
+		restore: dataplane.Restore,
 	}}
 	os.Exit(c.run(context.Background(), os.Args[1:]))
 }

@@ -100,10 +100,6 @@ func (c *cli) auditCommand() *cobra.Command {
 	return c.reportCommand("audit", "Prove the books: every message counted once, every ledger entry summed to zero", admin.Source.Audit)
 }
 
-func (c *cli) storeCheckCommand() *cobra.Command {
-	return c.reportCommand("check", "Read the whole store and verify checksums and invariants", admin.Source.Check)
-}
-
 func (c *cli) reportCommand(use, short string, ask func(admin.Source, context.Context) (admin.Report, error)) *cobra.Command {
 	return &cobra.Command{
 		Use:   use,
@@ -114,19 +110,7 @@ func (c *cli) reportCommand(use, short string, ask func(admin.Source, context.Co
 			if err != nil {
 				return err
 			}
-			if err := show(c, r, func(t *table, r admin.Report) {
-				for _, l := range r.Lines {
-					t.line(l)
-				}
-				if r.OK {
-					t.line(use + ": ok")
-				} else {
-					t.line(use + ": FAILED")
-				}
-			}); err != nil {
-				return err
-			}
-			return orFinding(r.OK)
+			return c.report(use, r)
 		}),
 	}
 }

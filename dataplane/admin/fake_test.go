@@ -8,10 +8,11 @@ import (
 
 // fake is a Source that remembers what it was asked.
 type fake struct {
-	ready  bool
-	status Status
-	err    error
-	hang   bool // answer Status only when the asker gives up
+	Operations // none
+	ready      bool
+	status     Status
+	err        error
+	hang       bool // answer Status only when the asker gives up
 
 	find   FindQuery
 	apply  Application

@@ -46,7 +46,7 @@ func Handler(s Source) http.Handler {
 
 func endpoints(s Source) []endpoint {
 	const get, post = http.MethodGet, http.MethodPost
-	return []endpoint{
+	return append(operations(s), []endpoint{
 		{get, "/livez", nil, quick, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") }},
 		{get, "/readyz", nil, quick, func(w http.ResponseWriter, _ *http.Request) {
 			if s.Ready() {
@@ -103,7 +103,7 @@ func endpoints(s Source) []endpoint {
 		{post, "/api/v1/layer/{layer}/{action}", nil, quick, answer(func(ctx context.Context, r *http.Request) (struct{}, error) {
 			return struct{}{}, s.Layer(ctx, r.PathValue("layer"), r.PathValue("action"))
 		})},
-	}
+	}...)
 }
 
 // ServeHTTP checks what can be checked without knowing the endpoint, and bounds it.

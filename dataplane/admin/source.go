@@ -12,6 +12,7 @@ import (
 // Source is what a running node or an opened store can tell and do. Any goroutine may call it. An answer
 // that is somebody's fault other than ours is a *Problem; every other error is told as an internal one.
 type Source interface {
+	Operations
 	// Ready says whether binds are accepted. A draining node is not ready.
 	Ready() bool
 	Status(ctx context.Context) (Status, error)

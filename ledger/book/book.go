@@ -340,7 +340,7 @@ func (b *Book) mo(index uint64, r *ledger.Record) error {
 	b.Parked++
 	b.live.add(index)
 	b.maxMO = max(b.maxMO, r.ID.Seq()&^moSequence)
-	if !b.replay && !v.Notice {
+	if !b.replay && !v.Notice && v.Carrier != 0 { // carrier 0: a receipt of ours, replayed
 		b.Counts.MO++
 	}
 	return b.tell(r, m)
@@ -559,7 +559,7 @@ func (b *Book) returned(r *ledger.Record, m *Msg) error {
 		return nil
 	}
 	if m.MO {
-		if !m.Notice && v.Session != 0 {
+		if !m.Notice && v.Session != 0 && m.Carrier != 0 {
 			b.Counts.MOTaken++
 		}
 		return nil

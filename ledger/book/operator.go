@@ -44,7 +44,7 @@ func (b *Book) deedOn(r *ledger.Record, a ledger.Action, m *Msg) error {
 		if m.State != StateAccepted && m.State != StateRouted && m.State != StateDoubt {
 			return bad(r, m, "not waiting in a queue")
 		}
-		m.Held, m.N, m.Target, m.Due = false, 0, 0, 0
+		m.Held, m.N, m.Target, m.Due, m.Routed, m.Verified = false, 0, 0, 0, 0, 0
 		b.set(m, StateAccepted)
 	}
 	return nil

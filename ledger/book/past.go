@@ -1,6 +1,7 @@
 package book
 
 import (
+	"bytes"
 	"fmt"
 
 	"smsplane/ledger"
@@ -48,6 +49,12 @@ func Search(s Archive, lane uint16, hash uint32, p Past) error {
 		}
 		return p.walk(body)
 	})
+}
+
+// Walk hands out all packs of a lane, oldest first.
+func Walk(s Archive, lane uint16, p Past) error {
+	lo, hi := journal.LaneRange(journal.EDR, lane)
+	return s.Scan(lo, hi, func(_, v []byte) error { return p.walk(bytes.Clone(v)) })
 }
 
 func indexed(v []byte, hash uint32) bool {

@@ -14,11 +14,12 @@ import (
 
 // DB is a host's store. See the package comment for who may call what.
 type DB struct {
-	o       Options
-	p       *pebble.DB
-	id      [16]byte
-	version uint32
-	dead    atomic.Bool // a write failed: nothing is acknowledged from here on
+	o        Options
+	p        *pebble.DB
+	id       [16]byte
+	version  uint32
+	readOnly bool
+	dead     atomic.Bool // a write failed: nothing is acknowledged from here on
 
 	queue   queue
 	writer  *writer // the appender's
@@ -50,7 +51,7 @@ func open(o Options, readOnly bool) (*DB, error) {
 	if err := d.recover(readOnly); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Dir, err), p.Close())
 	}
-	if readOnly {
+	if d.readOnly = readOnly; readOnly {
 		d.queue.closed = true
 		return d, nil
 	}

@@ -1,10 +1,12 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 type counters struct{ appends, writes, entries, batches, bytes, syncs atomic.Uint64 }
@@ -36,8 +38,39 @@ func (d *DB) DiskUsage() uint64 { return d.p.Metrics().DiskSpaceUsage() }
 
 // Checkpoint makes a copy of the store in dir, which must not exist; it holds all that readers can see.
 func (d *DB) Checkpoint(dir string) error {
-	if err := d.p.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
+	err := error(nil)
+	if d.readOnly {
+		err = d.copyFiles(dir)
+	} else {
+		err = d.p.Checkpoint(dir, pebble.WithFlushedWAL())
+	}
+	if err != nil {
 		return fmt.Errorf("checkpoint to %s: %w", dir, err)
 	}
 	return nil
+}
+
+// copyFiles copies a store that nobody writes: it is open here for reading, and so locked.
+func (d *DB) copyFiles(dir string) error {
+	fs := d.o.FS
+	names, err := fs.List(d.o.Dir)
+	if err != nil {
+		return err
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, n := range names {
+		if n == "LOCK" {
+			continue
+		}
+		if err := vfs.Copy(fs, fs.PathJoin(d.o.Dir, n), fs.PathJoin(dir, n)); err != nil {
+			return err
+		}
+	}
+	to, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(to.Sync(), to.Close())
 }

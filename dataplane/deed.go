@@ -1,0 +1,275 @@
+package dataplane
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"smsplane/dataplane/admin"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+)
+
+// deedSlots is how many slots of a lane's table a deed looks at before the executor does something else.
+const deedSlots = 8192
+
+// selector says which messages a deed is about.
+type selector struct {
+	action  ledger.Action
+	carrier uint16 // 0: any
+	client  uint32 // 0: any
+	prefix  string
+	class   ledger.Class
+	classes bool // class selects
+	before  int64
+}
+
+// Deed implements admin.Operations. The tables are walked in pieces: a message that comes or goes meanwhile
+// may be missed, none is met twice.
+func (s *source) Deed(ctx context.Context, d admin.Deed) (r admin.DeedResult, err error) {
+	if s.n.links == nil {
+		return r, admin.Unavailable("a running node does this; start it first")
+	}
+	var sel selector
+	if err := s.ask(func(x *executor) error { sel, err = x.selector(&d); return err }); err != nil {
+		return r, err
+	}
+	r.Dry = !d.Yes
+	for i := range s.n.x.lanes {
+		if err := s.deedInMemory(ctx, i, &d, &sel, &r); err != nil {
+			return r, err
+		}
+		if err := s.deedInRuns(ctx, i, &d, &sel, &r); err != nil {
+			return r, err
+		}
+	}
+	if d.Yes {
+		s.n.log.Warn("an operator acted on queues", "action", d.Action, "messages", r.Done, "author", d.Author, "reason", d.Reason)
+	}
+	return r, nil
+}
+
+func (sel *selector) record(d *admin.Deed) ledger.Operator {
+	return ledger.Operator{Action: sel.action, Author: []byte(d.Author), Reason: []byte(d.Reason)}
+}
+
+func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
+	for at, first := uint32(0), true; first || at != 0; first = false {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := s.ask(func(x *executor) error {
+			l := x.lanes[lane]
+			var ids []ledger.MsgID
+			at = l.book.Each(at, deedSlots, func(m *book.Msg) {
+				if l.selects(sel, m) {
+					ids = append(ids, m.ID)
+				}
+			})
+			r.Matched += len(ids)
+			for ids := range slices.Chunk(ids, ledger.MaxOperatorIDs) {
+				if d.Yes {
+					o := sel.record(d)
+					o.IDs = ids
+					l.deed(&o, x.now)
+					r.Done += len(ids)
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deedInRuns goes on with what is on disk, one run after the other. Held messages stay in memory, so as
+// many of them are held as memory has room for; the answer says when some were left.
+func (s *source) deedInRuns(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
+	var runs []uint32
+	if err := s.ask(func(x *executor) error {
+		for _, run := range x.lanes[lane].book.Runs() {
+			runs = append(runs, run.ID)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, id := range runs {
+		started := false
+		if err := s.ask(func(x *executor) error {
+			l := x.lanes[lane]
+			run := l.book.RunOf(id)
+			if run == nil || run.Loaded != 0 {
+				return nil
+			}
+			n, err := l.matches(sel, run)
+			r.Matched += n
+			if err != nil || n == 0 || !d.Yes || sel.action == ledger.ActionHold && x.hot() > x.maxHot {
+				return err
+			}
+			o := sel.record(d)
+			if started = l.startRework(run, sel, &o, x.now); started {
+				r.Done += n
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if !started {
+			continue
+		}
+		until(ctx, func() (done bool) {
+			return s.ask(func(x *executor) error { done = x.lanes[lane].rework[id] == nil; return nil }) != nil || done
+		})
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *executor) selector(d *admin.Deed) (sel selector, err error) {
+	for a := ledger.ActionHold; a <= ledger.ActionPurge; a++ {
+		if a.String() == d.Action {
+			sel.action = a
+		}
+	}
+	sys := x.lanes[0].book.System
+	if d.Carrier != "" {
+		row, ok := sys.Number(ledger.PartyCarrier, d.Carrier)
+		if !ok {
+			return sel, admin.NotFound("there is no carrier %q", d.Carrier)
+		}
+		sel.carrier = uint16(row.Number)
+	}
+	if d.Client != "" {
+		row, ok := sys.Number(ledger.PartyClient, d.Client)
+		if !ok {
+			return sel, admin.NotFound("there is no client %q", d.Client)
+		}
+		sel.client = row.Number
+	}
+	if sel.prefix = strings.TrimPrefix(d.Prefix, "+"); strings.Trim(sel.prefix, "0123456789") != "" {
+		return sel, admin.BadRequest("prefix %q: want digits", d.Prefix)
+	}
+	if d.Class != "" {
+		if sel.class, err = ledger.ParseClass(d.Class); err != nil {
+			return sel, admin.BadRequest("%v", err)
+		}
+		sel.classes = true
+	}
+	sel.before = never
+	if d.OlderThan > 0 {
+		sel.before = x.now - int64(d.OlderThan)
+	}
+	return sel, nil
+}
+
+// selects says whether a deed is about m: it waits in one of our queues, and every selector fits.
+func (l *lane) selects(sel *selector, m *book.Msg) bool {
+	switch m.Phase {
+	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld:
+		if sel.action == ledger.ActionRelease {
+			return false
+		}
+	case phaseOperator:
+		if sel.action == ledger.ActionHold {
+			return false
+		}
+	case phaseKept:
+		if sel.action == ledger.ActionRelease || sel.action == ledger.ActionHold {
+			return false
+		}
+	default:
+		return false
+	}
+	return sel.fits(m)
+}
+
+// fits says whether every selector fits, wherever the message waits.
+func (sel *selector) fits(m *book.Msg) bool {
+	switch {
+	case sel.carrier != 0 && (m.N == 0 || m.Present().Carrier != sel.carrier):
+		return false
+	case sel.client != 0 && m.Account != sel.client:
+		return false
+	case sel.classes && m.Class != sel.class:
+		return false
+	case m.Accepted >= sel.before:
+		return false
+	}
+	return sel.prefix == "" || strings.HasPrefix(strconv.FormatUint(m.Number, 10), sel.prefix)
+}
+
+// deed proposes what an operator wants, and does what can be done ahead of the log. A new plan is made when
+// the record is committed: a ROUTE that is still on its way would otherwise come behind it.
+func (l *lane) deed(d *ledger.Operator, now int64) {
+	l.begin()
+	l.open = ledger.AppendOperator(l.open, now, d)
+	l.recorded(now)
+	for _, id := range d.IDs {
+		m := l.book.Get(id)
+		if m == nil {
+			continue
+		}
+		switch d.Action {
+		case ledger.ActionHold, ledger.ActionQuarantine:
+			l.unlist(m)
+			l.keep(m)
+		case ledger.ActionRelease:
+			l.unlist(m)
+			l.unheld(m, now)
+		case ledger.ActionReroute:
+			l.unlist(m)
+			m.Phase = phaseRerouting
+		case ledger.ActionPurge:
+			l.unlist(m)
+			f := ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator}
+			if m.State == book.StateDoubt { // it may have arrived: nobody can say that it failed
+				f.End = ledger.EndUnknown
+			}
+			l.final(m, f, now)
+		}
+	}
+}
+
+// keep puts a message where it waits for an operator.
+func (l *lane) keep(m *book.Msg) {
+	m.Phase = phaseOperator
+	l.book.Push(&l.kept, m)
+}
+
+// unheld lets a message go on from where it was held.
+func (l *lane) unheld(m *book.Msg, now int64) {
+	switch m.State {
+	case book.StateAccepted:
+		if m.Verified == 0 { // no ROUTE is on its way either
+			l.toRouting(m)
+			return
+		}
+		l.enqueue(m, now)
+	case book.StateDoubt:
+		l.doubt(m, now)
+	default:
+		l.enqueue(m, now)
+	}
+}
+
+// operated follows a committed OPERATOR record.
+func (l *lane) operated(r *ledger.Record) {
+	if !l.leading {
+		return
+	}
+	var d ledger.Operator
+	if !r.Operator(&d) || d.Action != ledger.ActionReroute {
+		return
+	}
+	for _, id := range d.IDs {
+		if m := l.book.Get(id); m != nil && m.Phase == phaseRerouting {
+			m.Fails, m.Verified = 0, 0
+			l.toRouting(m)
+		}
+	}
+}
