@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -84,6 +86,14 @@ func (r *Record) describeSystem() (s string, ok bool) {
 		var v MO
 		ok = r.MO(&v)
 		s = fmt.Sprintf("from carrier %d for account %d, PDU of %d octets", v.Carrier, v.Account, len(v.PDU))
+	case KindMove:
+		var v Move
+		ok = r.Move(&v)
+		s = fmt.Sprintf("run %d in place %d: %d message(s) of queue %d, carrier %d, class %v, left memory", v.Run, v.Order, len(v.IDs)/idBytes, v.Queue, v.Carrier, v.Class)
+	case KindLoad:
+		var run uint32
+		run, ok = r.Load()
+		s = fmt.Sprintf("run %d is in memory again", run)
 	case KindOperator:
 		var v Operator
 		ok = r.Operator(&v)
@@ -96,20 +106,23 @@ func (r *Record) describeSystem() (s string, ok bool) {
 
 // Concerns says whether the record is about that message.
 func (r *Record) Concerns(id MsgID) bool {
-	if r.Kind != KindOperator {
-		return r.ID == id && id != 0
+	var deed Operator
+	var move Move
+	switch {
+	case r.Kind == KindOperator && r.Operator(&deed):
+		return slices.Contains(deed.IDs, id)
+	case r.Kind == KindMove && r.Move(&move):
+		return EachID(move.IDs, func(o MsgID) error {
+			if o == id {
+				return errFound
+			}
+			return nil
+		}) != nil
 	}
-	var v Operator
-	if !r.Operator(&v) {
-		return false
-	}
-	for _, o := range v.IDs {
-		if o == id {
-			return true
-		}
-	}
-	return false
+	return r.ID == id && id != 0
 }
+
+var errFound = errors.New("found")
 
 func (p *Route) plan() string {
 	var b strings.Builder
