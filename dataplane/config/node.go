@@ -105,7 +105,7 @@ func defaults() *Node {
 			MaxPerSource:    1_000,
 			BindTimeout:     5 * time.Second,
 			EnquireEvery:    30 * time.Second,
-			ResponseTimeout: 60 * time.Second,
+			ResponseTimeout: 30 * time.Second,
 		},
 		// The reference topology: 5 entry, 8 routing, 4 verification, 9 delivery, 2 billing.
 		Workers: Workers{Entry: Worker{Count: 5}, Router: Worker{Count: 8}, Verifier: Worker{Count: 4},

@@ -96,6 +96,9 @@ func (b *Book) move(index uint64, r *ledger.Record) error {
 	if b.replay {
 		return ledger.EachID(v.IDs, func(id ledger.MsgID) error {
 			if m := b.t.get(id); m != nil && m.asOf < index {
+				if m.moved { // by a REPLACE that the replay has just folded
+					b.moves[id.Seq()] = false
+				}
 				b.leave(m) // the run is counted by its head
 			}
 			return nil

@@ -114,7 +114,7 @@ func wantWhole(t *testing.T, b *Book, texts map[ledger.MsgID]string, when string
 	}
 }
 
-// Random histories of accepts, plans, moves, loads and ends, with flushes, dropped logs, stragglers and
+// Random histories of accepts, plans, replacements, moves, loads and ends, with flushes, dropped logs, stragglers and
 // reloads anywhere between: every live message is there once, with its own text, and the books add up.
 func TestMovedMessagesStayInTheBooks(t *testing.T) {
 	for seed := range uint64(12) {
@@ -125,19 +125,19 @@ func TestMovedMessagesStayInTheBooks(t *testing.T) {
 		}
 		s := &shelf{t: t, db: db, blocks: map[uint64][]byte{}}
 		b := New(0, s, s)
-		texts := map[ledger.MsgID]string{}
+		texts, holds := map[ledger.MsgID]string{}, map[ledger.MsgID]ledger.Micro{}
 		var routed []ledger.MsgID
 		var onDisk []uint32
 		ids := map[uint32][]ledger.MsgID{}
 		next, run, index := uint64(1), uint32(0), uint64(0)
 		for step := range 400 {
 			blk, n := ledger.OpenBlock(nil), 0
-			switch r.IntN(6) {
+			switch r.IntN(7) {
 			case 0, 1:
 				for range 1 + r.IntN(20) {
 					id := ledger.MakeMsgID(0, next)
 					next++
-					texts[id] = fmt.Sprint("text ", id)
+					texts[id], holds[id] = fmt.Sprint("text ", id), 5
 					sm := pdu.Submit{Src: []byte("me"), Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte(texts[id])}
 					blk = ledger.AppendAccept(blk, 0, id, int64(step), &ledger.Accept{Account: 1, Parts: 1, Price: 5, Number: 4915112345678,
 						ValidUntil: 1 << 60, PDU: sm.Append(nil, 1)})
@@ -170,8 +170,17 @@ func TestMovedMessagesStayInTheBooks(t *testing.T) {
 					id := routed[i]
 					routed = slices.Delete(routed, i, i+1)
 					delete(texts, id)
-					blk = ledger.AppendFinal(blk, 0, id, int64(step), &ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator, Hold: 5})
+					blk = ledger.AppendFinal(blk, 0, id, int64(step), &ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator, Hold: holds[id]})
 					n++
+				}
+			case 6:
+				for range min(3, len(routed)) {
+					id := routed[r.IntN(len(routed))]
+					texts[id], holds[id] = fmt.Sprint("replaced at ", step, " ", n), ledger.Micro(step)
+					sm := pdu.Submit{Src: []byte("me"), Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte(texts[id])}
+					blk = ledger.AppendReplace(blk, 0, id, int64(step), &ledger.Replace{Parts: 2, Price: holds[id], ValidUntil: 1 << 60, PDU: sm.Append(nil, 1)})
+					blk = ledger.AppendRoute(blk, 0, id, int64(step), &ledger.Route{N: 1, Targets: [4]ledger.PlanTarget{{Carrier: 3}}})
+					n += 2
 				}
 			case 5:
 				switch r.IntN(3) {

@@ -1,0 +1,111 @@
+package entry
+
+import (
+	"testing"
+
+	"smsplane/ledger"
+	"smsplane/ledger/catalog"
+	"smsplane/pdu"
+	"smsplane/pdu/session"
+	"smsplane/router"
+)
+
+// above is an executor that commits when the test says so.
+type above struct{ blocks int }
+
+func (a *above) Block(uint16, []byte)                         { a.blocks++ }
+func (a *above) Answered(uint32, ledger.MsgID, pdu.Status)    {}
+func (a *above) Unanswered(uint32, ledger.MsgID, bool)        {}
+func (a *above) Asked(uint32, uint16, uint32, uint32, []byte) {}
+
+type oneOfEach struct{}
+
+func (oneOfEach) Client(string) (uint32, bool)  { return 1, true }
+func (oneOfEach) Carrier(string) (uint16, bool) { return 1, true }
+
+func table(t *testing.T) *router.Table {
+	t.Helper()
+	c, err := catalog.Parse(map[string][]byte{
+		"clients.yaml": []byte("clients:\n  - {id: c, system_id: c, password: p, plan: s, class: otp, tps: unlimited, " +
+			"billing: {mode: postpaid, currency: EUR, credit_limit: 9, charge: sent}}\n"),
+		"carriers.yaml": []byte("carriers:\n  - {id: n, currency: EUR, cost: sent, links: []}\n"),
+		"rates.csv": []byte("kind,party,prefix,mcc,mnc,price,currency,effective_from,effective_to\n" +
+			"sell,c,,,,0.01,EUR,2020-01-01,\nbuy,n,,,,0.01,EUR,2020-01-01,\n"),
+		"routes.csv": []byte("plan,prefix,mcc,mnc,class,tier,weight,carrier\ns,,,,,1,1,n\n"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return router.Compile(c, 1, oneOfEach{})
+}
+
+const aDay = 1_800_000_000_000_000_000
+
+// The fuller a client's queue, the higher the congestion_state that a client of 5.0 reads; older ones are sent none.
+func TestCongestionIsToldTo50(t *testing.T) {
+	for _, version := range []uint8{0x33, 0x34, 0x50} {
+		up, tab := &above{}, table(t)
+		d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+		d.MaxWaiting = 10
+		a := &Account{Number: 1}
+		a.Credit.Store(1e9)
+		s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver, Version: version}, func() {}, aDay)
+		m := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+		for n := range 12 {
+			s.Protocol().Feed(aDay, m.Append(nil, uint32(n+1)))
+			d.Cut(aDay)
+			if up.blocks > 0 {
+				up.blocks = 0
+				d.Committed(0, aDay)
+			}
+			p := s.Protocol().Out()
+			h := pdu.ParseHeader(p)
+			got, told := pdu.FindTLV(pdu.ResponseTLVs(p), pdu.TagCongestionState)
+			want := uint8(10 * (n + 1))
+			switch {
+			case n >= 10:
+				if h.Status != pdu.RMsgQFul || len(p) != pdu.HeaderLen {
+					t.Errorf("version %#x: message %d: %v", version, n, h.Status)
+				}
+			case h.Status != pdu.ROK:
+				t.Errorf("version %#x: message %d: %v", version, n, h.Status)
+			case version < 0x50 || want < loaded:
+				if told {
+					t.Errorf("version %#x: message %d: congestion_state %d", version, n, got)
+				}
+			case !told || got[0] != want:
+				t.Errorf("version %#x: message %d: congestion_state %v, want %d", version, n, got, want)
+			}
+			s.Protocol().ResetOut()
+		}
+	}
+}
+
+// A submit_multi larger than what is left of a block waits for the next one: one commit answers it.
+func TestSubmitMultiStaysTogether(t *testing.T) {
+	up, tab := &above{}, table(t)
+	d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+	a := &Account{Number: 1}
+	a.Credit.Store(1e12)
+	s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
+	one := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+	for n := range BlockMessages - 10 {
+		s.Protocol().Feed(aDay, one.Append(nil, uint32(n+1)))
+	}
+	m := pdu.New(pdu.SubmitMulti, pdu.ROK, 9999).Set("short_message", []byte("to all"))
+	for range 254 {
+		m.Dests = append(m.Dests, pdu.Dest{TON: 1, NPI: 1, Name: []byte("4915112345678")})
+	}
+	s.Protocol().Feed(aDay, m.Append(nil))
+	if up.blocks != 1 {
+		t.Fatalf("%d blocks were cut before the submit_multi, want 1", up.blocks)
+	}
+	d.Cut(aDay)
+	d.Committed(0, aDay)
+	s.Protocol().ResetOut()
+	d.Committed(0, aDay)
+	r, st := pdu.Decode(s.Protocol().Out())
+	if st != pdu.ROK || r.Command != pdu.SubmitMultiResp || r.Status != pdu.ROK || len(r.Failed) != 0 || len(d.multis) != 0 {
+		t.Errorf("%+v, %v, %d answers left", r, st, len(d.multis))
+	}
+}
