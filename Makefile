@@ -3,7 +3,7 @@
 FUZZTIME ?= 10s
 RACE = ./ring/... ./pdu/session/... ./ledger/journal/... ./ledger/replica/... ./dataplane/... ./egress/...
 
-.PHONY: help build run test race lint fuzz e2e bench check deps
+.PHONY: help build run test race lint fuzz e2e bench profile check deps
 help:  ## print this
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-6s %s\n", $$1, $$2}'
 
@@ -33,6 +33,9 @@ e2e: deps build ## the built binaries against npm smpp, Net::SMPP, tshark, raw s
 
 bench: ## every micro benchmark
 	go test -run '^$$' -bench . -benchmem ./...
+
+profile: build ## CPU, allocation, mutex and off-core profiles of a loaded appliance, in ./profiles
+	bin/smsbench profile --out profiles
 
 check: lint ## what to run before a commit
 	go test -short ./...

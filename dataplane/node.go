@@ -319,7 +319,7 @@ func (n *Node) transport() error {
 	n.gate = gate.New(gate.Options{MaxConnections: n.cfg.SMPP.MaxConnections, MaxPerSource: n.cfg.SMPP.MaxPerSource,
 		BindTimeout: n.cfg.SMPP.BindTimeout, Allow: n.cfg.SMPP.Allow, Deny: n.cfg.SMPP.Deny})
 	n.makeLoops(count)
-	n.engine, err = transport.Start(transport.Options{Loops: count, Clock: n.clock, Logger: n.log}, func(i int) transport.LoopHandler { return n.loops[i] })
+	n.engine, err = transport.Start(transport.Options{Loops: count, Logger: n.log}, func(i int) transport.LoopHandler { return n.loops[i] })
 	if err != nil {
 		return err
 	}

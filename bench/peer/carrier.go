@@ -214,6 +214,9 @@ func (c *Carrier) Waiting() int {
 	return n
 }
 
+// Forget drops the arrivals of all runs, so that the table has room for others; the totals go on.
+func (c *Carrier) Forget() { c.runs.forget() }
+
 // Tally is what was seen so far; its Runs go on counting.
 func (c *Carrier) Tally() Tally {
 	n := &c.n

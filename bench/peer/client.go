@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,8 @@ type Client struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	done   sync.WaitGroup // a goroutine per connection
+	dealt  int            // to the binds in turn, by a firm schedule; the pacer's
+	made   int            // sessions so far
 
 	mu       sync.Mutex
 	sessions map[*session]struct{} // bound now
@@ -139,6 +142,8 @@ func (c *Client) bind(ctx context.Context, command pdu.Command) (*session, error
 	s := newSession(c, nc, command, rest)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.made++
+	s.no = c.made
 	s.tmpl = c.tmpl
 	c.sessions[s] = struct{}{}
 	return s, nil
@@ -203,7 +208,7 @@ func (c *Client) Run(ctx context.Context, l Load) error {
 	}
 	now := clock()
 	c.load = l
-	c.plan.start, c.plan.count = now, l.Count
+	c.plan.start, c.plan.count, c.plan.firm = now, l.Count, l.Firm
 	if l.Duration > 0 {
 		c.plan.end = now + int64(l.Duration)
 	}
@@ -214,6 +219,9 @@ func (c *Client) Run(ctx context.Context, l Load) error {
 	c.setTemplate(newTemplate(&l, c.book.run))
 	return c.pace(ctx)
 }
+
+// Halt lets Run send nothing new, and nothing again; Run returns when all that was sent is answered.
+func (c *Client) Halt() { c.plan.halted.Store(true) }
 
 // pace gives the sessions a turn whenever something may fall due; between, their own answers do.
 func (c *Client) pace(ctx context.Context) error {
@@ -252,8 +260,17 @@ func (c *Client) pokeAll() {
 		}
 	}
 	c.mu.Unlock()
-	for _, s := range all {
-		s.poke()
+	if !c.plan.firm {
+		for _, s := range all {
+			s.poke(batch)
+		}
+		return
+	}
+	// What is due is dealt to the binds in turn, as a client does that wants something of each.
+	slices.SortFunc(all, func(a, b *session) int { return a.no - b.no })
+	for due := c.plan.allowance(clock()); due > 0 && len(all) > 0; due-- {
+		c.dealt++
+		all[c.dealt%len(all)].poke(1)
 	}
 }
 

@@ -16,6 +16,7 @@ type session struct {
 	c       *Client
 	command pdu.Command
 	carry   []byte // read behind the bind response
+	no      int    // in the order of binding
 	tmpl    *template
 
 	seq     uint32
@@ -65,10 +66,10 @@ func (s *session) serve() error {
 	return err
 }
 
-func (s *session) poke() {
+func (s *session) poke(most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.turn(clock())
+	s.fill(clock(), most)
 	s.flush()
 }
 
@@ -81,12 +82,19 @@ func (s *session) unbind() {
 	s.flush()
 }
 
-// turn fills the window with what is due.
+// turn ends a read: answers made room. A firm schedule deals by itself.
 func (s *session) turn(now int64) {
+	if s.tmpl != nil && !s.c.plan.firm { // the plan is complete once there is a template
+		s.fill(now, batch)
+	}
+}
+
+// fill puts what is due into the window.
+func (s *session) fill(now int64, most int) {
 	if s.tmpl == nil || s.command == pdu.BindReceiver || s.ending {
 		return
 	}
-	room := min(s.c.o.Window-s.open, batch)
+	room := min(s.c.o.Window-s.open, most)
 	if room <= 0 {
 		return
 	}

@@ -45,7 +45,7 @@ func FuzzPeersTakeAnything(f *testing.F) {
 		client.plan.count = 8
 		s := newSession(client, sink{}, pdu.BindTransceiver, nil)
 		s.tmpl = newTemplate(&Load{From: "me", To: "49", TextLen: 30}, 1)
-		s.poke()
+		s.poke(batch)
 		feed(&cc.wire, b, int(cut), cc.handle, cc.turn)
 		feed(&s.wire, b, int(cut), s.handle, s.turn)
 		cc.leave()

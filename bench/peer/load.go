@@ -13,6 +13,7 @@ import (
 type Load struct {
 	Count      int64         `json:"count"`          // messages, at most 67,108,864
 	Rate       float64       `json:"rate"`           // submit_sm per second over all binds; 0 = as the windows allow
+	Firm       bool          `json:"firm"`           // what is sent again counts in Rate: never more than Rate is offered
 	Duration   time.Duration `json:"duration_ns"`    // no new message after it; 0 = no limit
 	Receipts   bool          `json:"receipts"`       // ask for them
 	From       string        `json:"from"`           // sender; "smsbench" when empty

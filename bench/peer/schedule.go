@@ -17,7 +17,10 @@ type schedule struct {
 	start, end int64   // unix ns; end 0 = none
 	count      int64   // messages
 	gap        float64 // ns between two messages, 0 = unpaced
+	firm       bool    // repeats count in the rate, too
 	next       atomic.Int64
+	again      atomic.Int64 // repeats so far, when firm
+	halted     atomic.Bool  // nothing is sent any more
 
 	mu      sync.Mutex
 	retries fifo[due]
@@ -35,7 +38,10 @@ func (s *schedule) take(now int64, n int, out []due) []due {
 	if s.ended(now) {
 		return out
 	}
-	if s.waiting.Load() > 0 {
+	if s.firm {
+		n = min(n, s.allowance(now))
+	}
+	if n > 0 && s.waiting.Load() > 0 {
 		out = s.takeRetries(now, n, out)
 		n -= len(out)
 	}
@@ -63,8 +69,19 @@ func (s *schedule) takeRetries(now int64, n int, out []due) []due {
 		out = append(out, *s.retries.first())
 		s.retries.drop()
 		s.waiting.Add(-1)
+		if s.firm {
+			s.again.Add(1)
+		}
 	}
 	return out
+}
+
+// allowance is how many messages, new or again, may go out by now at a firm rate.
+func (s *schedule) allowance(now int64) int {
+	if s.gap == 0 {
+		return batch
+	}
+	return int(min(int64(float64(now-s.start)/s.gap)+1-s.next.Load()-s.again.Load(), batch))
 }
 
 // limit is one past the last new message that may go out by now.
@@ -79,7 +96,7 @@ func (s *schedule) dueAt(i, now int64) int64 {
 	if s.gap == 0 {
 		return now
 	}
-	return s.start + int64(float64(i)*s.gap)
+	return s.start + int64(float64(i+s.again.Load())*s.gap)
 }
 
 // retry sends message i again at the given time.
@@ -90,7 +107,7 @@ func (s *schedule) retry(i uint32, at int64) {
 	s.waiting.Add(1)
 }
 
-func (s *schedule) ended(now int64) bool { return s.end > 0 && now >= s.end }
+func (s *schedule) ended(now int64) bool { return s.end > 0 && now >= s.end || s.halted.Load() }
 
 // over says whether nothing will be sent any more. Past the end, throttled messages are left as they are.
 func (s *schedule) over(now int64) bool {

@@ -150,6 +150,12 @@ func (r *runs) get(run uint32) *Arrivals {
 	return a
 }
 
+func (r *runs) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.m)
+}
+
 func (r *runs) names() map[string]*Arrivals {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

@@ -108,7 +108,7 @@ func TestCarrierTellsAtItsEnd(t *testing.T) {
 
 func TestBadFlags(t *testing.T) {
 	for _, args := range [][]string{
-		{"carrier", "--refuse", "49151"}, {"carrier", "--error-status", "0"}, {"carrier", "surplus"}, {"client", "--rate", "fast"}, {"capacity"},
+		{"carrier", "--refuse", "49151"}, {"carrier", "--error-status", "0"}, {"carrier", "surplus"}, {"client", "--rate", "fast"}, {"nonsense"},
 	} {
 		if code, _, errs := do(t, args...); code != exitUsage || errs == "" {
 			t.Errorf("%v: exit %d, %q", args, code, errs)
@@ -116,5 +116,17 @@ func TestBadFlags(t *testing.T) {
 	}
 	if code, _, errs := do(t, "carrier", "--listen", "127.0.0.1:0", "--receipts", "maybe"); code != exitFinding || !strings.Contains(errs, `"maybe"`) {
 		t.Errorf("exit %d, %q", code, errs)
+	}
+}
+
+// The suites are tested in package bench; here only that each can be called, and says what is missing.
+func TestSuitesNeedTheAppliance(t *testing.T) {
+	for _, name := range []string{"capacity", "ceiling", "latency", "soak", "scale", "profile"} {
+		if code, _, errs := do(t, name, "--bin", t.TempDir()); code != exitFinding || !strings.Contains(errs, "no smsplane beside") {
+			t.Errorf("%s: exit %d, %q", name, code, errs)
+		}
+		if code, _, _ := do(t, name, "--nonsense"); code != exitUsage {
+			t.Errorf("%s --nonsense: exit %d", name, code)
+		}
 	}
 }

@@ -19,7 +19,6 @@ type Options struct {
 	Loops     int          // event loops; 0: 1
 	HighWater int          // octets unsent on one connection above which Conn.Congested; 0: 1 MiB
 	HardLimit int          // octets unsent on one connection above which it is reset; 0: 8 MiB, at least HighWater
-	Clock     func() int64 // unix ns, what handlers are told; it must not jump. nil: the wall clock, which does
 	Logger    *slog.Logger // nil: slog.Default()
 }
 
@@ -34,9 +33,6 @@ func (o Options) withDefaults() Options {
 		o.HardLimit = 8 << 20
 	}
 	o.HardLimit = max(o.HardLimit, o.HighWater)
-	if o.Clock == nil {
-		o.Clock = func() int64 { return time.Now().UnixNano() }
-	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -199,7 +195,7 @@ func (e *Engine) Close() {
 		e.opts.Logger.Error("a loop ended with an error", "err", err)
 	}
 	for _, l := range e.loops {
-		l.bury(e.opts.Clock())
+		l.bury(time.Now().UnixNano())
 	}
 }
 

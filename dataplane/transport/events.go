@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
@@ -26,7 +27,7 @@ func (v events) OnOpen(g gnet.Conn) ([]byte, gnet.Action) {
 	c.gnet = g
 	v.e.connections.Add(1)
 	v.e.ticks.hurry()
-	c.opened(v.e.opts.Clock())
+	c.opened(time.Now().UnixNano())
 	c.loop.traffic()
 	return nil, gnet.None
 }
@@ -38,7 +39,7 @@ func (v events) OnTraffic(g gnet.Conn) gnet.Action {
 		return gnet.None
 	}
 	if len(b) > 0 {
-		c.data(v.e.opts.Clock(), b)
+		c.data(time.Now().UnixNano(), b)
 	}
 	c.loop.traffic()
 	return gnet.None

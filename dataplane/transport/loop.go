@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 )
@@ -80,7 +81,7 @@ func (l *loop) turn(context.Context) error {
 		return nil
 	}
 	l.queued.Store(false)
-	now := l.engine.opts.Clock()
+	now := time.Now().UnixNano()
 	l.bury(now)
 	if l.ticking.Load() && l.ticking.Swap(false) {
 		l.linger(now)

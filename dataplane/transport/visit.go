@@ -163,7 +163,7 @@ func (v *visit) bind(p, rest []byte, seq uint32) *atomic.Uint64 {
 	l := v.lobby
 	b, st := pdu.ParseBind(p)
 	if st != pdu.ROK {
-		return v.refuse(b.Command, st, seq, l.gate.BindFailed(v.remote.Addr(), v.lobby.engine.opts.Clock()))
+		return v.refuse(b.Command, st, seq, l.gate.BindFailed(v.remote.Addr(), time.Now().UnixNano()))
 	}
 	a := l.admit(v.remote, &b, seq)
 	if a.Status != pdu.ROK {
@@ -183,7 +183,7 @@ func (v *visit) bind(p, rest []byte, seq uint32) *atomic.Uint64 {
 func (v *visit) hold(a Admission) time.Duration {
 	switch a.Status {
 	case pdu.RBindFail, pdu.RInvPaswd, pdu.RInvSysID:
-		return max(a.Delay, v.lobby.gate.BindFailed(v.remote.Addr(), v.lobby.engine.opts.Clock()))
+		return max(a.Delay, v.lobby.gate.BindFailed(v.remote.Addr(), time.Now().UnixNano()))
 	}
 	return a.Delay
 }

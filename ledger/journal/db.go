@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
-	"golang.org/x/sys/unix"
 )
 
 // DB is a host's store. See the package comment for who may call what.
@@ -45,9 +44,6 @@ func open(o Options, readOnly bool) (*DB, error) {
 	d.queue.init()
 	d.pending.init()
 	p, err := pebble.Open(o.Dir, d.pebbleOptions(readOnly))
-	if errors.Is(err, unix.EAGAIN) {
-		return nil, fmt.Errorf("open store %s: another process has it open: %w", o.Dir, err)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Dir, err)
 	}
