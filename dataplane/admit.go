@@ -38,7 +38,7 @@ func (b *binder) admit(remote netip.AddrPort, p *pdu.Bind, seq uint32) transport
 	case !b.ready.Load():
 		return transport.Admission{Status: pdu.RSysErr}
 	case !ok:
-		return transport.Admission{Status: pdu.RInvSysID}
+		return b.inbound(t, remote, p, seq)
 	case !c.CheckPassword(p.Password):
 		return refusal(c, pdu.RInvPaswd)
 	case len(c.Allow) > 0 && !slices.ContainsFunc(c.Allow, func(n netip.Prefix) bool { return n.Contains(remote.Addr()) }):

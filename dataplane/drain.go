@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"smsplane/ledger/book"
+	"smsplane/pdu/session"
 )
 
 // drain stops the node in order: no new binds, no new messages, blocks committed, carriers' answers awaited,
@@ -90,6 +91,11 @@ func (n *Node) unbindClients(kill context.Context) {
 			for _, c := range l.clients {
 				c.sess.Unbind(n.clock())
 				c.touch()
+			}
+			for _, k := range l.links {
+				if k.config.Role == session.Server {
+					k.unbind(n.clock())
+				}
 			}
 		})
 	}

@@ -106,6 +106,10 @@ func (k *linkPort) Request(s *session.Session, _ int64, h pdu.Header, p []byte) 
 	switch h.Command {
 	case pdu.DeliverSM, pdu.DataSM:
 		k.loop.up.push(event{kind: evFromCarrier, session: k.id, seq: h.Sequence, status: uint32(h.Command), data: k.loop.arena.copy(p)})
+	case pdu.SubmitSM: // of a carrier that bound to us: the same fields in the same places as a deliver_sm
+		b := k.loop.arena.copy(p)
+		pdu.SetCommand(b, pdu.DeliverSM)
+		k.loop.up.push(event{kind: evFromCarrier, session: k.id, seq: h.Sequence, status: uint32(h.Command), data: b})
 	case pdu.AlertNotification: // has no answer, and nobody here asked for one
 	default:
 		s.Reply(h.Command, pdu.RInvCmdID, h.Sequence, nil)

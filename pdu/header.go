@@ -65,4 +65,5 @@ func AppendPlain(dst []byte, c Command, st Status, seq uint32) []byte {
 
 // SetSequence and SetStatus patch a whole PDU in place.
 func SetSequence(p []byte, seq uint32) { binary.BigEndian.PutUint32(p[12:], seq) }
+func SetCommand(p []byte, c Command)   { binary.BigEndian.PutUint32(p[4:], uint32(c)) }
 func SetStatus(p []byte, st Status)    { binary.BigEndian.PutUint32(p[8:], uint32(st)) }

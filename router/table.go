@@ -18,15 +18,16 @@ type Network struct {
 
 // Table is one catalog version, compiled. Immutable.
 type Table struct {
-	version  uint32
-	catalog  *catalog.Catalog
-	clients  map[uint32]client
-	carriers []carrier // by number; decl is nil where there is none
-	systems  map[string]uint32
-	networks prefixes
-	names    []Network // by value of networks
-	nets     []netID   // likewise
-	inbound  []inbound
+	version        uint32
+	catalog        *catalog.Catalog
+	clients        map[uint32]client
+	carriers       []carrier // by number; decl is nil where there is none
+	systems        map[string]uint32
+	carrierSystems map[string]uint16 // of carriers that bind to us
+	networks       prefixes
+	names          []Network // by value of networks
+	nets           []netID   // likewise
+	inbound        []inbound
 }
 
 type client struct {
@@ -42,7 +43,7 @@ type carrier struct {
 
 // Compile builds the table. A client or carrier that n does not know is left out.
 func Compile(c *catalog.Catalog, version uint32, n Numbers) *Table {
-	t := &Table{version: version, catalog: c, clients: map[uint32]client{}, systems: map[string]uint32{}}
+	t := &Table{version: version, catalog: c, clients: map[uint32]client{}, systems: map[string]uint32{}, carrierSystems: map[string]uint16{}}
 	rates, plans := compileRates(c.Rates), compilePlans(c, n)
 	for i := range c.Clients {
 		x := &c.Clients[i]
@@ -59,6 +60,9 @@ func Compile(c *catalog.Catalog, version uint32, n Numbers) *Table {
 		}
 		for len(t.carriers) <= int(number) {
 			t.carriers = append(t.carriers, carrier{})
+		}
+		if x.Inbound != nil {
+			t.carrierSystems[x.Inbound.SystemID] = number
 		}
 		t.carriers[number] = carrier{x, rates[party{catalog.Buy, x.Party}]}
 	}
@@ -143,4 +147,12 @@ func (t *Table) CarrierOf(number uint16) *catalog.Carrier {
 func (t *Table) ClientBySystemID(s string) (c *catalog.Client, number uint32, ok bool) {
 	number, ok = t.systems[s]
 	return t.clients[number].decl, number, ok
+}
+
+// CarrierBySystemID finds the carrier that binds to us under a system_id.
+func (t *Table) CarrierBySystemID(s string) (c *catalog.Carrier, number uint16, ok bool) {
+	if number, ok = t.carrierSystems[s]; !ok {
+		return nil, 0, false
+	}
+	return t.carriers[number].decl, number, true
 }

@@ -115,6 +115,7 @@ type Carrier struct {
 	ValidityMax time.Duration                 // longest validity it is asked for; 0 is the message's own
 	InDoubt     [ledger.Classes]ledger.Policy // by class
 	Links       []Link                        // may be empty: the carrier is out of service
+	Inbound     *Inbound                      // its account with us; nil when it does not bind to us
 
 	line int
 }

@@ -47,6 +47,13 @@ func (p *parser) unique() (clients, carriers map[string]bool) {
 			p.at(CarriersFile, c.line, "carrier %q is declared twice", c.ID)
 		}
 		carriers[c.ID] = true
+		if c.Inbound == nil || c.Inbound.SystemID == "" {
+			continue
+		}
+		if other, twice := systems[c.Inbound.SystemID]; twice {
+			p.at(CarriersFile, c.line, "carrier %q: inbound system_id %q is %q's already", c.ID, c.Inbound.SystemID, other)
+		}
+		systems[c.Inbound.SystemID] = c.ID
 	}
 	return clients, carriers
 }

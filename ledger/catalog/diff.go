@@ -198,6 +198,7 @@ func (c *Carrier) thing() thing {
 	for class, p := range c.InDoubt {
 		t.fields = append(t.fields, field{name: "in_doubt." + classWords[class], text: p.String()})
 	}
+	t.fields = append(t.fields, c.Inbound.fields()...)
 	for i := range c.Links {
 		t.fields = append(t.fields, c.Links[i].fields(fmt.Sprintf("link %d ", i+1))...)
 	}

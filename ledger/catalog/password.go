@@ -12,13 +12,18 @@ import (
 
 // CheckPassword compares in a time that tells nothing about the password; with password_hash it costs what
 // bcrypt costs, so it is for goroutines that may wait.
-func (c *Client) CheckPassword(p string) bool {
-	if c.hash != nil {
-		return bcrypt.CompareHashAndPassword(c.hash, []byte(p)) == nil
+func (c *Client) CheckPassword(p string) bool { return matches(p, c.password, c.hash) }
+
+// CheckPassword is that of a client, for a carrier that binds to us.
+func (i *Inbound) CheckPassword(p string) bool { return matches(p, i.password, i.hash) }
+
+func matches(p string, plain, hash []byte) bool {
+	if hash != nil {
+		return bcrypt.CompareHashAndPassword(hash, []byte(p)) == nil
 	}
 	// Sums have one length, so not even the length of the password shows.
-	want, got := sha256.Sum256(c.password), sha256.Sum256([]byte(p))
-	return len(c.password) > 0 && subtle.ConstantTimeCompare(want[:], got[:]) == 1
+	want, got := sha256.Sum256(plain), sha256.Sum256([]byte(p))
+	return len(plain) > 0 && subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }
 
 // SameLogin reports whether o lets in with the same system_id and password; a new hash of the old password is
