@@ -105,7 +105,7 @@ func TestBindBeyondMaximum(t *testing.T) {
 	c := s.bind(trx)
 	select {
 	case <-b.gone:
-	default:
+	case <-time.After(patience):
 		t.Error("the dead bind is still open")
 	}
 	c.submit(text(s.number(), "from the new bind"))
