@@ -376,12 +376,19 @@ func (l *lane) timeout(m *book.Msg, now int64) {
 	case phaseReturning, phaseBacklog, phaseReturnRest, phaseAside:
 		l.giveUp(m, now)
 	case phaseAwaiting:
-		c := l.x.table.CarrierOf(m.Carrier)
-		if c != nil && now >= m.Answered+int64(c.ReceiptWait) {
+		wait := receiptWaitGone
+		if c := l.x.table.CarrierOf(m.Carrier); c != nil {
+			wait = c.ReceiptWait
+		}
+		if now >= m.Answered+int64(wait) {
 			l.final(m, ledger.Final{End: ledger.EndUnknown, Reason: ledger.ReasonReceiptWait}, now)
 		}
 	}
 }
+
+// receiptWaitGone is how long a receipt may take from a carrier that left the catalog: as long as from one that
+// says nothing about it. Without it, what that carrier took would stay in flight for ever.
+const receiptWaitGone = 72 * time.Hour
 
 // unlist takes a message out of whatever list its phase says.
 func (l *lane) unlist(m *book.Msg) {
@@ -414,7 +421,7 @@ func (l *lane) expire(m *book.Msg, now int64) {
 // final proposes the end of a message. The client pays as its contract says; a receipt is due if it asked.
 func (l *lane) final(m *book.Msg, f ledger.Final, now int64) {
 	f.Hold = m.Hold
-	if c := l.x.table.ClientOf(m.Account); c != nil && charges(c, m, f.End) {
+	if charges(l.x.table.ClientOf(m.Account), m, f.End) {
 		f.Charge = m.Hold
 	}
 	f.Return = wantsReceipt(m, f.End)

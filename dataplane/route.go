@@ -123,9 +123,10 @@ func (l *lane) read(m *book.Msg) bool {
 	return l.view.Parse(p) == pdu.ROK
 }
 
-// charges says whether a client pays for a message that ends so.
+// charges says whether a client pays for a message that ends so. One that left the catalog meanwhile (nil) owes what
+// it would owe under any contract.
 func charges(c *catalog.Client, m *book.Msg, end ledger.End) bool {
-	if c.Billing.Charge == catalog.ChargeDelivered {
+	if c == nil || c.Billing.Charge == catalog.ChargeDelivered {
 		return end == ledger.EndDelivered
 	}
 	return m.WasTaken || m.Note&noteTaken != 0

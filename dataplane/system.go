@@ -63,14 +63,13 @@ func (x *executor) account(accounts map[uint32]*entry.Account, c *catalog.Client
 	}
 	a := accounts[row.Number]
 	if a == nil {
-		a = &entry.Account{Number: row.Number, Lane: row.Lane}
+		a = &entry.Account{Number: row.Number, Lane: row.Lane, Limit: c.Billing.CreditLimit}
 		a.Credit.Store(int64(c.Billing.CreditLimit + x.lanes[row.Lane].book.Client(row.Number).Balance))
 		accounts[row.Number] = a
 		return
 	}
-	if old := x.table.ClientOf(row.Number); old != nil {
-		a.Credit.Add(int64(c.Billing.CreditLimit - old.Billing.CreditLimit))
-	}
+	a.Credit.Add(int64(c.Billing.CreditLimit - a.Limit))
+	a.Limit = c.Billing.CreditLimit
 }
 
 // apply proposes a catalog in lane 0, with numbers for whoever has none yet. All of it is one block: it is

@@ -16,6 +16,8 @@ type Account struct {
 	// Credit is what the client may still spend, in millionths: its limit plus its balance. Entry takes from
 	// it at admission, before the hold is in the books; the executor gives back what a FINAL does not charge.
 	Credit atomic.Int64
+	// Limit is the part of Credit that the catalog gave; the executor's.
+	Limit ledger.Micro
 	// Waiting counts the client's messages between accept and the carrier; the executor lowers it.
 	Waiting atomic.Int64
 

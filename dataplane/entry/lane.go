@@ -96,5 +96,7 @@ func (l *Lane) committed(answer func(t *ticket)) {
 	}
 	if l.cutHead == len(l.cuts) {
 		l.cuts, l.cutHead = l.cuts[:0], 0
+	} else if l.cutHead > 2*stalled { // under load some block is always on its way
+		l.cuts, l.cutHead = l.cuts[:copy(l.cuts, l.cuts[l.cutHead:])], 0
 	}
 }

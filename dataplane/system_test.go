@@ -1,0 +1,62 @@
+package dataplane
+
+import (
+	"bytes"
+	"testing"
+
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/catalog"
+)
+
+// The credit follows the limit of the catalog in force, also of a client that was out of it for a while.
+func TestCreditFollowsTheLimit(t *testing.T) {
+	n := newTestNode(t)
+	apply := func(credit int, id string) {
+		t.Helper()
+		files := testCatalog(credit)
+		for name, text := range files {
+			files[name] = bytes.ReplaceAll(text, []byte("acme"), []byte(id))
+		}
+		if _, err := n.applyCatalog(files, false, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(limit ledger.Micro) {
+		t.Helper()
+		if got := ledger.Micro((*n.x.sharedAccounts.Load())[1].Credit.Load()); got != limit-5_000_000 {
+			t.Errorf("credit %v after 5 of %v were spent", got, limit)
+		}
+	}
+	apply(100, "acme")
+	(*n.x.sharedAccounts.Load())[1].Credit.Add(-5_000_000)
+	want(100_000_000)
+	apply(40, "acme")
+	want(40_000_000)
+	apply(7, "other")
+	apply(300, "acme")
+	want(300_000_000)
+}
+
+func TestWhoPays(t *testing.T) {
+	sent, delivered := &catalog.Client{}, &catalog.Client{}
+	sent.Billing.Charge, delivered.Billing.Charge = catalog.ChargeSent, catalog.ChargeDelivered
+	for _, c := range []struct {
+		name   string
+		client *catalog.Client
+		taken  bool
+		end    ledger.End
+		pays   bool
+	}{
+		{"sent, nobody took it", sent, false, ledger.EndFailed, false},
+		{"sent, taken and not delivered", sent, true, ledger.EndFailed, true},
+		{"delivered, taken and not delivered", delivered, true, ledger.EndFailed, false},
+		{"delivered", delivered, true, ledger.EndDelivered, true},
+		{"left the catalog, delivered", nil, true, ledger.EndDelivered, true},
+		{"left the catalog, taken and not delivered", nil, true, ledger.EndFailed, false},
+	} {
+		if got := charges(c.client, &book.Msg{WasTaken: c.taken}, c.end); got != c.pays {
+			t.Errorf("%s: pays %v", c.name, got)
+		}
+	}
+}
