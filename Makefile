@@ -3,7 +3,7 @@
 FUZZTIME ?= 10s
 RACE = ./ring/... ./pdu/session/... ./ledger/journal/... ./ledger/replica/... ./dataplane/... ./egress/...
 
-.PHONY: help build run test race lint fuzz e2e bench profile check deps
+.PHONY: help build run test race lint fuzz e2e codec bench profile check deps
 help:  ## print this
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-6s %s\n", $$1, $$2}'
 
@@ -28,8 +28,11 @@ fuzz: ## each fuzz target for FUZZTIME
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's|/[^/]*:func | |' | while read -r dir name; do \
 	  echo "$$dir $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; done
 
-e2e: deps build ## the built binaries against npm smpp, Net::SMPP, tshark, raw sockets, kill -9
+e2e: deps build codec ## the built binaries against npm smpp, Net::SMPP, gosmpp, Kannel, tshark, raw sockets, kill -9
 	go test -tags e2e -count 1 -timeout 9m ./bench/e2e
+
+codec: deps ## our encoder against tshark, npm smpp and two Go libraries, PDU by PDU
+	cd bench/codec && go vet ./... && go test -count 1 ./...
 
 bench: ## every micro benchmark
 	go test -run '^$$' -bench . -benchmem ./...

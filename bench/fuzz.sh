@@ -22,7 +22,7 @@ while [ $# -gt 0 ]; do
 	shift 2
 	: >"$log.rss"
 	began=$(date +%s)
-	nice -n 19 go test -run '^$' -fuzz "^$name\$" -fuzztime "${count}x" -parallel 1 "$dir" >"$log" 2>&1 &
+	nice -n 19 go test -run '^$' -fuzz "^$name\$" -fuzztime "${count}x" -fuzzminimizetime 1000x -parallel 1 "$dir" >"$log" 2>&1 &
 	run=$!
 	while kill -0 $run 2>/dev/null; do
 		# The worker is the test binary's own child: go test, binary, worker.
