@@ -245,7 +245,7 @@ func (l *lane) keep(m *book.Msg) {
 func (l *lane) unheld(m *book.Msg, now int64) {
 	switch m.State {
 	case book.StateAccepted:
-		if m.Verified == 0 { // no ROUTE is on its way either
+		if m.N == 0 || m.Verified == 0 { // no ROUTE is on its way either
 			l.toRouting(m)
 			return
 		}

@@ -134,6 +134,7 @@ func (n *Node) settle() {
 
 // halt ends the executor and closes the store.
 func (n *Node) halt() {
+	n.endUpkeep()
 	if n.links != nil {
 		n.links.close(context.Background())
 	}

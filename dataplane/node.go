@@ -45,10 +45,12 @@ type Node struct {
 
 	applying sync.Mutex // one operator's catalog after the other
 
-	plan  plan
-	ids   atomic.Uint32
-	ready atomic.Bool
-	state atomic.Value // string, see admin.Status
+	plan   plan
+	guard  *guard
+	upkeep upkeep
+	ids    atomic.Uint32
+	ready  atomic.Bool
+	state  atomic.Value // string, see admin.Status
 }
 
 // States of a node.
@@ -147,7 +149,9 @@ func (n *Node) open() error {
 	if err := n.x.recallPauses(); err != nil {
 		return err
 	}
+	n.watch()
 	n.lead()
+	n.beginUpkeep()
 	return nil
 }
 

@@ -16,6 +16,9 @@ func (s *source) Stat(ctx context.Context) (st admin.StoreStat, err error) {
 	}
 	db := s.n.db
 	st.Version, st.ID, st.Disk = db.Version(), fmt.Sprintf("%x", db.ID()), db.DiskUsage()
+	if g := s.n.guard; g != nil {
+		st.Free, st.Reserve, st.Full = g.lastFree.Load(), g.limit.Load(), g.full.Load()
+	}
 	err = s.ask(func(x *executor) error {
 		st.Resident = x.resident()
 		for _, l := range x.lanes {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -161,5 +162,52 @@ func TestReceiptsReplayed(t *testing.T) {
 	}
 	eventually(t, patience, "every receipt came a second time", func() bool { return box.doubled() == 50 })
 	eventually(t, patience, "none is parked", func() bool { return n.status().Books.ReceiptsParked == 0 })
+	n.proven()
+}
+
+// reserve rewrites the node file with the disk reserve given; the next start reads it.
+func (n *node) reserve(size string) {
+	n.t.Helper()
+	write(n.t, n.config, fmt.Sprintf(nodeFile, n.smpp, n.admin)+"journal: {reserve: "+size+"}\n")
+}
+
+// On a disk below its reserve new messages are refused with ESME_RMSGQFUL, what was accepted is delivered, and
+// with room again all goes on.
+func TestDiskReserve(t *testing.T) {
+	c := startCarrier(t)
+	n, box := newNode(t, c.port), newOutbox()
+	n.reserve("1MiB")
+	n.up().linked(linkSessions)
+	if code, out, errs := n.command("layer", "pause", "egress"); code != 0 {
+		t.Fatalf("pause: exit %d\n%s%s", code, out, errs)
+	}
+	sendAll(t, mustBind(t, n, 500, box), "49151", 0, 100)
+	n.stop()
+	n.reserve("1024GiB")
+	n.up().linked(linkSessions)
+	e := mustBind(t, n, 500, box)
+	sendAll(t, e, "49151", 100, 150)
+	const queueFull = 0x14
+	if box.refused[queueFull] != 50 {
+		t.Errorf("refused %v, want 50 with ESME_RMSGQFUL", box.refused)
+	}
+	if code, out, errs := n.command("layer", "resume", "egress"); code != 0 {
+		t.Fatalf("resume: exit %d\n%s%s", code, out, errs)
+	}
+	everythingBack(t, box, c)
+	if st := ask[struct {
+		Full    bool
+		Reserve uint64 `json:"reserve_bytes"`
+	}](n, "store", "stat"); !st.Full || st.Reserve != 1<<40 {
+		t.Errorf("store stat: %+v", st)
+	}
+	n.stop()
+	n.reserve("1MiB")
+	n.up().linked(linkSessions)
+	sendAll(t, mustBind(t, n, 500, box), "49151", 100, 150)
+	everythingBack(t, box, c)
+	if box.accepted() != 150 {
+		t.Errorf("%d accepted in the end", box.accepted())
+	}
 	n.proven()
 }

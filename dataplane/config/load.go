@@ -63,7 +63,7 @@ func (n *Node) read(m *document.Map) {
 	n.path(m, "catalog", &n.Catalog)
 	n.cluster(m)
 	if n.Witness() {
-		refuse(m, "a witness takes no clients and stores no message", "smpp", "catalog", "workers", "lanes", "memory")
+		refuse(m, "a witness takes no clients and stores no message", "smpp", "catalog", "workers", "lanes", "memory", "journal", "retention")
 	} else {
 		m.Need("smpp", "catalog")
 	}
@@ -76,6 +76,8 @@ func (n *Node) read(m *document.Map) {
 	m.Int("drain_seconds", &drain, 0, maxDrain)
 	n.Drain = time.Duration(drain) * time.Second
 	size(m, "memory", &n.Memory)
+	n.journal(m)
+	n.retention(m)
 	m.Close()
 }
 

@@ -7,18 +7,20 @@ import (
 
 // Node is one appliance's configuration, complete and checked.
 type Node struct {
-	Name    string
-	File    string // as given to Load
-	Data    string // folder of the store; absolute or relative to the working directory, as File is
-	Catalog string // folder applied at the first start; empty on a witness
-	SMPP    SMPP
-	Admin   Admin
-	Workers Workers
-	Pin     Pin
-	Lanes   int           // fixed when the store is formed
-	Drain   time.Duration // longest wait for carriers' answers at a stop
-	Memory  int64         // octets of messages kept hot; more are spilled to disk
-	Cluster *Cluster      // nil on a single host
+	Name      string
+	File      string // as given to Load
+	Data      string // folder of the store; absolute or relative to the working directory, as File is
+	Catalog   string // folder applied at the first start; empty on a witness
+	SMPP      SMPP
+	Admin     Admin
+	Workers   Workers
+	Pin       Pin
+	Lanes     int           // fixed when the store is formed
+	Drain     time.Duration // longest wait for carriers' answers at a stop
+	Memory    int64         // octets of messages kept hot; more are spilled to disk
+	Journal   Journal
+	Retention Retention
+	Cluster   *Cluster // nil on a single host
 }
 
 // SMPP is where clients bind, and what any connection may do.
@@ -94,7 +96,7 @@ func (n *Node) Witness() bool {
 
 // defaults is a node whose file says nothing but what has no default: node, data, smpp.listen, catalog.
 func defaults() *Node {
-	return &Node{
+	return storeDefaults(&Node{
 		Lanes:  8,
 		Drain:  10 * time.Second,
 		Memory: 256 << 20,
@@ -110,5 +112,5 @@ func defaults() *Node {
 		// The reference topology: 5 entry, 8 routing, 4 verification, 9 delivery, 2 billing.
 		Workers: Workers{Entry: Worker{Count: 5}, Router: Worker{Count: 8}, Verifier: Worker{Count: 4},
 			Egress: Worker{Count: 9}, Billing: Worker{Count: 2}},
-	}
+	})
 }

@@ -25,11 +25,12 @@ const (
 	RefusedPrice
 	RefusedCredit
 	RefusedKind
-	Refusals = int(RefusedKind) + 1
+	RefusedSlow
+	Refusals = int(RefusedSlow) + 1
 )
 
 var refusedNames = [Refusals]string{"", "fields", "client rate", "worker rate", "queue full", "draining", "number", "times",
-	"no route", "no price", "no credit", "not served"}
+	"no route", "no price", "no credit", "not served", "store slow"}
 
 func (r Refused) String() string { return refusedNames[r] }
 

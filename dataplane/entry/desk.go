@@ -132,8 +132,8 @@ func (d *Desk) ready(s *Session, c *catalog.Client, l *Lane, now int64) pdu.Stat
 		return d.refuse(RefusedDraining, pdu.RInvBndSts) // its account left the catalog; the bind is about to end
 	case !d.workers[s.worker].bucket.Take(now):
 		return d.refuse(RefusedWorker, pdu.RThrottled)
-	case l.InFlight() >= stalled:
-		return d.refuse(RefusedFull, pdu.RThrottled)
+	case l.slow(now):
+		return d.refuse(RefusedSlow, pdu.RThrottled)
 	case d.Full || s.Account.Waiting.Load() >= d.MaxWaiting:
 		return d.refuse(RefusedFull, pdu.RMsgQFul)
 	}

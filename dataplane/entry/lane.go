@@ -1,6 +1,8 @@
 package entry
 
 import (
+	"time"
+
 	"smsplane/ledger"
 	"smsplane/pdu"
 )
@@ -13,6 +15,8 @@ const (
 	chunkBytes = 1 << 20 // blocks are ranges of chunks, left to the collector
 	pipelined  = 4       // blocks on their way above which a small one waits for company
 	stalled    = 64      // blocks on their way at which new messages are refused: the store does not keep up
+
+	slowCommit = time.Second // a block on its way for longer refuses new messages
 )
 
 // ticket is a response that is owed once the block is committed.
@@ -33,8 +37,9 @@ type Lane struct {
 	open    []byte
 	n       int
 	tickets []ticket
-	head    int   // tickets before it are answered
-	cuts    []int // messages of each block on its way, oldest first
+	head    int     // tickets before it are answered
+	cuts    []int   // messages of each block on its way, oldest first
+	cutAt   []int64 // when they were cut
 	cutHead int
 }
 
@@ -43,6 +48,11 @@ func NewLane(number uint16, next uint64) *Lane { return &Lane{Number: number, ne
 
 // InFlight is the number of blocks cut and not committed.
 func (l *Lane) InFlight() int { return len(l.cuts) - l.cutHead }
+
+// slow says that the oldest block on its way has waited for the store longer than a client should wait behind it.
+func (l *Lane) slow(now int64) bool {
+	return l.InFlight() >= stalled || l.cutHead < len(l.cutAt) && now-l.cutAt[l.cutHead] > int64(slowCommit)
+}
 
 // add puts an accepted message into the open block.
 func (l *Lane) add(worker uint8, a *ledger.Accept, t ticket) ledger.MsgID {
@@ -72,7 +82,7 @@ func (l *Lane) cut(now int64, force bool) (block []byte, messages int) {
 	if end := len(l.chunk) + len(block); end <= cap(l.chunk) {
 		l.chunk = l.chunk[:end]
 	}
-	l.cuts = append(l.cuts, l.n)
+	l.cuts, l.cutAt = append(l.cuts, l.n), append(l.cutAt, now)
 	l.open, l.n = nil, 0
 	return block[:len(block):len(block)], messages
 }
@@ -95,8 +105,9 @@ func (l *Lane) committed(answer func(t *ticket)) {
 		l.tickets, l.head = l.tickets[:rest], 0
 	}
 	if l.cutHead == len(l.cuts) {
-		l.cuts, l.cutHead = l.cuts[:0], 0
+		l.cuts, l.cutAt, l.cutHead = l.cuts[:0], l.cutAt[:0], 0
 	} else if l.cutHead > 2*stalled { // under load some block is always on its way
+		l.cutAt = l.cutAt[:copy(l.cutAt, l.cutAt[l.cutHead:])]
 		l.cuts, l.cutHead = l.cuts[:copy(l.cuts, l.cuts[l.cutHead:])], 0
 	}
 }

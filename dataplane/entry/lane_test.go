@@ -31,3 +31,47 @@ func TestLaneNeverIdle(t *testing.T) {
 		t.Errorf("%d blocks on their way; kept %d blocks and %d tickets", l.InFlight(), cap(l.cuts), cap(l.tickets))
 	}
 }
+
+// A lane is slow when its oldest block on its way is older than a second, whatever came after it, and when
+// too many are on their way; answering them ends it.
+func TestSlowStore(t *testing.T) {
+	l := NewLane(1, 1)
+	block := func(now int64) {
+		l.add(0, &ledger.Accept{PDU: []byte("pdu")}, ticket{at: now})
+		if b, _ := l.cut(now, true); b == nil {
+			t.Fatal("no block")
+		}
+	}
+	const second = int64(slowCommit)
+	if l.slow(100 * second) {
+		t.Error("slow with nothing on its way")
+	}
+	block(second)
+	block(5 * second / 2)
+	for now, want := range map[int64]bool{second: false, 2 * second: false, 2*second + 1: true, 9 * second: true} {
+		if l.slow(now) != want {
+			t.Errorf("at %d: slow %v", now, !want)
+		}
+	}
+	answered := 0
+	l.committed(func(*ticket) { answered++ })
+	if l.slow(3 * second) {
+		t.Error("slow by a block that is answered")
+	}
+	if !l.slow(4 * second) {
+		t.Error("not slow by the second block")
+	}
+	l.committed(func(*ticket) { answered++ })
+	if l.slow(100*second) || answered != 2 {
+		t.Errorf("slow with all %d answered", answered)
+	}
+	for range stalled {
+		if l.slow(second) {
+			t.Fatal("slow before too many are on their way")
+		}
+		block(second)
+	}
+	if !l.slow(second) {
+		t.Error("not slow with too many on their way")
+	}
+}

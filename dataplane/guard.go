@@ -1,0 +1,94 @@
+package dataplane
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// guard keeps the store from ever meeting a full disk. Below the reserve accepting stops, with ESME_RMSGQFUL;
+// delivery goes on, and what it frees lets accepting begin again by itself. A ballast file stands for the
+// last piece of the reserve: when even delivery eats that, it is given up, once, so that compactions can
+// finish and an operator can look around.
+//
+//	|<------------------------- free ------------------------->|
+//	accepting   | reserve + 1/8: accepting again | reserve: full | ballast given up
+//
+// One goroutine calls look.
+type guard struct {
+	log     *slog.Logger
+	free    func() (uint64, error)
+	need    func() uint64 // octets that compactions may take
+	reserve uint64
+	ballast string // file
+	tell    func(full bool)
+	failing bool // the last look could not look
+
+	full     atomic.Bool
+	lastFree atomic.Uint64
+	limit    atomic.Uint64
+}
+
+// maxBallast bounds the ballast file, in octets.
+const maxBallast = 256 << 20
+
+func (g *guard) ballastSize() int64 { return int64(min(g.reserve/8, maxBallast)) }
+
+// look compares what is free with what must be.
+func (g *guard) look() {
+	free, err := g.free()
+	if err != nil {
+		if !g.failing {
+			g.log.Error("the free space of the disk cannot be read", "err", err)
+		}
+		g.failing = true
+		return
+	}
+	g.failing = false
+	limit := max(g.reserve, g.need())
+	g.lastFree.Store(free)
+	g.limit.Store(limit)
+	switch full := g.full.Load(); {
+	case !full && free < limit:
+		g.full.Store(true)
+		g.tell(true)
+		g.log.Error("the disk has reached its reserve: new messages are refused, delivery goes on", "free", free, "reserve", limit)
+	case full && free >= limit+limit/8:
+		g.full.Store(false)
+		g.tell(false)
+		g.log.Warn("the disk has room again: new messages are accepted", "free", free, "reserve", limit)
+	}
+	g.weigh(free, limit)
+}
+
+// weigh makes the ballast while there is room for it, and gives it up when nothing else is left.
+func (g *guard) weigh(free, limit uint64) {
+	size := g.ballastSize()
+	st, err := os.Stat(g.ballast)
+	switch {
+	case err == nil && free < uint64(size):
+		g.log.Error("the disk is nearly full: the ballast file is given up", "file", g.ballast, "octets", st.Size(), "free", free)
+		err = os.Remove(g.ballast)
+	case errors.Is(err, os.ErrNotExist):
+		if err = nil; free >= limit+limit/8+uint64(size) {
+			err = makeBallast(g.ballast, size)
+		}
+	}
+	if err != nil {
+		g.log.Error("ballast", "file", g.ballast, "err", err)
+	}
+}
+
+// diskFree reads what an unprivileged process may still write below a folder, in octets.
+func diskFree(dir string) func() (uint64, error) {
+	return func() (uint64, error) {
+		var st unix.Statfs_t
+		if err := unix.Statfs(dir, &st); err != nil {
+			return 0, err
+		}
+		return uint64(st.Bavail) * uint64(st.Bsize), nil
+	}
+}

@@ -1,0 +1,54 @@
+package dataplane
+
+import (
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// upkeep is what a node does beside messages: it watches the disk, and lets the past go when its time is
+// over. It runs on a goroutine of its own and ends before the store is closed.
+type upkeep struct {
+	stop chan struct{}
+	wg   sync.WaitGroup
+}
+
+// upkeepEvery is how often the disk is looked at.
+const upkeepEvery = time.Second
+
+// watch makes the guard and looks for the first time: a node that starts on a full disk accepts nothing.
+func (n *Node) watch() {
+	n.guard = &guard{log: n.log, free: diskFree(n.cfg.Data), need: n.db.LargestCompaction, reserve: uint64(n.cfg.Journal.Reserve),
+		ballast: filepath.Join(n.cfg.Data, "ballast"), tell: n.tellFull}
+	n.guard.look()
+}
+
+func (n *Node) tellFull(full bool) {
+	for _, l := range n.loops {
+		n.engine.Post(l.index, func() { l.desk.Full = full })
+	}
+}
+
+func (n *Node) beginUpkeep() {
+	n.upkeep.stop = make(chan struct{})
+	n.upkeep.wg.Go(func() {
+		t := time.NewTicker(upkeepEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-n.upkeep.stop:
+				return
+			case <-t.C:
+			}
+			n.guard.look()
+		}
+	})
+}
+
+func (n *Node) endUpkeep() {
+	if n.upkeep.stop != nil {
+		close(n.upkeep.stop)
+		n.upkeep.wg.Wait()
+		n.upkeep.stop = nil
+	}
+}
