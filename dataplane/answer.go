@@ -18,19 +18,47 @@ func (l *lane) answered(m *book.Msg, s *linkSession, e *event, now int64) {
 		s.refused++
 		l.x.counts.refusedByCarriers++
 	}
-	switch egress.Decide(st) {
+	if e.at > 0 {
+		s.trip = e.at
+	}
+	if e.seq > 0 && s.link.adapt.Congestion(now, uint8(e.seq-1), s.link.rate.last(s.link.sent)) {
+		s.link.adapted(now)
+	}
+	l.decide(m, s, st, e.data, now)
+}
+
+// decide does what an answer means for its message and, unless the session is gone (nil), for the link.
+func (l *lane) decide(m *book.Msg, s *linkSession, st pdu.Status, id []byte, now int64) {
+	x := l.x
+	var own map[pdu.Status]egress.Action
+	if c := x.table.CarrierOf(m.Carrier); st != pdu.ROK && c != nil {
+		own = c.Statuses
+	}
+	action := egress.Decide(own, st)
+	if _, said := own[st]; action == egress.Slow && st == pdu.RMsgQFul && !said && m.N > 1 && m.Attempts >= egress.MaxFull {
+		action = egress.Elsewhere
+	}
+	switch action {
 	case egress.Take:
-		l.taken(m, st, e.data, now)
+		l.taken(m, st, id, now)
 	case egress.Slow:
-		s.restTil = now + int64(egress.SlowDelay)
-		l.again(m, st, now+int64(egress.SlowDelay), now)
+		if s != nil {
+			s.link.slower(now)
+		}
+		l.again(m, st, now+int64(egress.SlowRest(int(m.Attempts))), now)
 	case egress.Requeue:
-		l.again(m, st, now+int64(egress.Delay(0)), now)
+		l.again(m, st, now+int64(egress.SlowRest(int(m.Attempts))), now)
+	case egress.Pause:
+		if s != nil && s.up {
+			x.retire(s, now)
+			s.end(st)
+		}
+		l.again(m, st, now+int64(egress.SlowRest(int(m.Attempts))), now)
 	case egress.Reject:
-		l.x.recent.Refused(m.Carrier, router.Number(m.Number), now)
+		x.recent.Refused(m.Carrier, router.Number(m.Number), now)
 		l.refused(m, st, now)
 	case egress.Elsewhere:
-		l.x.recent.Refused(m.Carrier, router.Number(m.Number), now)
+		x.recent.Refused(m.Carrier, router.Number(m.Number), now)
 		l.elsewhere(m, ledger.Next, st, now)
 	}
 }
@@ -60,6 +88,9 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 }
 
 func (l *lane) answer(m *book.Msg, a *ledger.Answer, now int64) {
+	if a.Outcome != ledger.Moved {
+		l.x.undoubt(m)
+	}
 	l.begin()
 	l.open = ledger.AppendAnswer(l.open, m.EgressWorker, m.ID, now, a)
 	l.recorded(now)
@@ -101,48 +132,4 @@ func (l *lane) elsewhere(m *book.Msg, o ledger.Outcome, st pdu.Status, now int64
 	m.Target, m.Due = a.Target, a.Due
 	l.answer(m, &a, now)
 	l.enqueue(m, now)
-}
-
-// lost is a message that was written to a session and never answered: whether the carrier has it, nobody
-// knows. The policy of its carrier and class decides what is done about the doubt.
-func (l *lane) lost(m *book.Msg, now int64) {
-	policy := ledger.PolicyResend
-	if c := l.x.table.CarrierOf(m.Carrier); c != nil {
-		policy = c.InDoubt[m.Class]
-	}
-	target := m.Target
-	if m.Resends > 0 {
-		target = (m.Target + 1) % max(m.N, 1)
-	}
-	l.begin()
-	l.open = ledger.AppendDoubt(l.open, m.EgressWorker, m.ID, now, policy, target)
-	l.recorded(now)
-	m.Policy, m.Target, m.Due = policy, target, 0
-	l.doubt(m, now)
-}
-
-// maxResends bounds the copies of one message that doubt may cause.
-const maxResends = 8
-
-// doubt does what the policy says about a message in doubt.
-func (l *lane) doubt(m *book.Msg, now int64) {
-	switch {
-	case m.Policy == ledger.PolicyHold:
-		m.Phase = phaseKept
-	case m.Policy == ledger.PolicyExpire || m.Resends >= maxResends:
-		l.final(m, ledger.Final{End: ledger.EndUnknown, Reason: ledger.ReasonUnresolved}, now)
-	default:
-		l.enqueue(m, now)
-	}
-}
-
-// late is an answer after its time: if the doubt about that very dispatch is still open, it is resolved.
-func (l *lane) late(m *book.Msg, e *event, now int64) {
-	if m == nil || m.Link != e.session || pdu.Status(e.status) != pdu.ROK ||
-		m.Phase != phaseKept && !((m.Phase == phaseQueued || m.Phase == phaseOperator) && m.Policy != 0) {
-		l.x.counts.strayAnswers++
-		return
-	}
-	l.unlist(m)
-	l.taken(m, pdu.ROK, e.data, now)
 }

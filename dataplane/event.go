@@ -12,9 +12,9 @@ type eventKind uint8
 const (
 	// From a loop up to the executor.
 	evBlock       eventKind = iota + 1 // lane, data: a sealed block of accepted messages
-	evAnswer                           // session (link), id, status, data: the carrier's id
+	evAnswer                           // session (link), id, status, data: the carrier's id, at: round trip in ns, seq: congestion_state + 1
 	evLate                             // the same, after the answer's time was over
-	evLost                             // session (link), id: written, and no answer will come
+	evLost                             // session (link), id: written, and no answer will come; status: 1 when the session ended
 	evUnsent                           // session (link), id: never written
 	evFromCarrier                      // session (link), seq, status: command, data: deliver_sm or data_sm
 	evReturned                         // session (client), id, status: the answer to a deliver_sm of ours

@@ -58,16 +58,20 @@ type executor struct {
 	receipt pdu.Receipt
 	early   early
 	adapt   adapter
+	doubts  doubts
+	ended   *endedTable
 	forms   forms
 	counts  execCounts
 	second  int64
+	grace   int64 // until then a carrier that never bound is not taken for dead
 	sweeper int64
 
 	searches  int // of the archive, for query_sm
 	searching sync.WaitGroup
 
-	sharedAccounts *atomic.Pointer[map[uint32]*entry.Account] // accounts, for goroutines other than the executor's
-	onCatalog      func(n router.Numbers, c *catalog.Catalog) // the catalog in force changed
+	sharedAccounts *atomic.Pointer[map[uint32]*entry.Account]                               // accounts, for goroutines other than the executor's
+	onCatalog      func(n router.Numbers, c *catalog.Catalog)                               // the catalog in force changed
+	onOrder        func(name book.LinkName, v ledger.Verb, author string, held ledger.Verb) // an order about a link is committed
 
 	began    func() // on the executor's thread, before its first turn; may be nil
 	idle     int64  // ns slept since the start
@@ -84,7 +88,7 @@ type executor struct {
 }
 
 type execCounts struct {
-	strayAnswers, repeatedReceipts, malformed, unrouted, refusedByCarriers, unreplaced uint64
+	strayAnswers, malformed, lateAnswers, inferred, quarantined, unrouted, refusedByCarriers, unreplaced uint64
 }
 
 // loopPort is the executor's end of the rings to one loop.
@@ -132,6 +136,7 @@ func (x *executor) turn(now int64) (n int) {
 	for _, l := range x.lanes {
 		n += l.work(now)
 	}
+	n += x.strands(now)
 	n += x.pull(now)
 	for _, l := range x.lanes {
 		if l.cut(now, false) {
@@ -159,6 +164,7 @@ func (x *executor) timers(now int64) {
 				l.sweep(now)
 			}
 		}
+		x.sweepOrphans(now)
 	}
 	if now >= x.second {
 		if x.second != 0 {
@@ -174,6 +180,9 @@ func (x *executor) timers(now int64) {
 			if !seen[s.link] {
 				seen[s.link] = true
 				s.link.rate.sample(s.link.sent)
+				if s.link.adapt.Tick(now) {
+					s.link.adapted(now)
+				}
 			}
 		}
 	}
@@ -196,23 +205,28 @@ func (x *executor) next(now int64) int64 {
 
 // due is when a carrier with messages waiting can take one: its rate, its rest after throttling, a worker.
 func (c *carrier) due(x *executor, now int64) int64 {
-	waiting := 0
-	for _, n := range c.waiting {
-		waiting += n
-	}
 	at := int64(never)
-	if waiting == 0 {
-		return at
+	if c.look {
+		at = c.down + downFor
 	}
-	for _, s := range c.sessions {
-		if s.credit() > 0 {
-			at = min(at, max(s.restTil, s.link.bucket.Next(now)))
+	for class, n := range c.waiting {
+		if n > 0 {
+			at = min(at, max(c.dueFor(ledger.Class(class), now), x.senders.wait(now)))
 		}
 	}
-	if at == never {
-		return at
+	return at
+}
+
+func (c *carrier) dueFor(class ledger.Class, now int64) int64 {
+	at := int64(never)
+	for _, s := range c.sessions {
+		k := s.link
+		if free := s.credit(); k.held != 0 || free <= 0 || free <= c.reserve.Keep(class, 2*s.window, now) {
+			continue
+		}
+		at = min(at, max(k.restTil, k.bucket.NextAbove(c.reserve.Keep(class, k.bucket.Depth(), now), now)))
 	}
-	return max(at, x.senders.wait(now))
+	return at
 }
 
 func (x *executor) handle(p *loopPort, e *event, now int64) {
@@ -244,9 +258,10 @@ func (x *executor) handle(p *loopPort, e *event, now int64) {
 		if s := x.links[e.session]; s != nil {
 			s.up = true
 			s.carrier.sessions = append(s.carrier.sessions, s)
+			x.reckon(s.carrier, now)
 		}
 	case evLinkDown:
-		x.linkDown(e.session)
+		x.linkDown(e.session, now)
 	}
 }
 
@@ -270,7 +285,7 @@ func (x *executor) fromLink(e *event, now int64) {
 		return
 	}
 	if e.kind == evLost {
-		l.lost(m, now)
+		l.lost(m, e.status != 0, now)
 	} else {
 		l.unsent(m, now)
 	}
@@ -305,11 +320,17 @@ func (x *executor) resident() (n int64) {
 
 // linkDown forgets a session; every message it had was answered, lost or unsent before, save those whose
 // DISPATCH is still on its way: they find it gone.
-func (x *executor) linkDown(id uint32) {
+func (x *executor) linkDown(id uint32, now int64) {
 	s := x.links[id]
 	if s == nil {
 		return
 	}
+	x.retire(s, now)
+	delete(x.links, id)
+}
+
+// retire gives a session nothing more; what it has may still be answered.
+func (x *executor) retire(s *linkSession, now int64) {
 	s.up = false
 	c := s.carrier
 	for i, o := range c.sessions {
@@ -318,7 +339,7 @@ func (x *executor) linkDown(id uint32) {
 			break
 		}
 	}
-	delete(x.links, id)
+	x.reckon(c, now)
 }
 
 // reply answers a carrier's request over the session it came by, if that still exists.
@@ -331,7 +352,7 @@ func (x *executor) reply(session uint32, c pdu.Command, seq uint32, st pdu.Statu
 func (x *executor) carrier(n uint16) *carrier {
 	c := x.carriers[n]
 	if c == nil {
-		c = &carrier{n: n}
+		c = &carrier{n: n, down: max(x.now, x.grace), look: true}
 		x.carriers[n] = c
 		x.serving = append(x.serving, c)
 	}
@@ -384,7 +405,7 @@ func (x *executor) fail(err error) {
 // lead brings a lane's live messages back to work after its log was applied to the end: what was with a
 // carrier when the process died is in doubt now.
 func (l *lane) lead(now int64) (doubts int) {
-	l.leading = true
+	l.leading, l.book.Leads = true, true
 	l.leadRuns()
 	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
 		if m.State < book.StateTaken || m.State == book.StateDoubt {
@@ -407,8 +428,9 @@ func (l *lane) lead(now int64) (doubts int) {
 			l.enqueue(m, now)
 		case book.StateDispatched:
 			doubts++
-			l.lost(m, now)
+			l.lost(m, true, now)
 		case book.StateDoubt:
+			l.x.inDoubt(m)
 			l.doubt(m, now)
 		case book.StateTaken:
 			m.Phase = phaseAwaiting

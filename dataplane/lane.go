@@ -245,6 +245,10 @@ func (l *lane) on(r *ledger.Record, m *book.Msg) error {
 		if l.leading {
 			return l.x.install()
 		}
+	case ledger.KindOrder:
+		if l.leading && r.ID == 0 {
+			l.x.ordered(r)
+		}
 	}
 	return nil
 }
@@ -426,6 +430,10 @@ func (l *lane) final(m *book.Msg, f ledger.Final, now int64) {
 	}
 	f.Return = wantsReceipt(m, f.End)
 	l.leaveQueue(m)
+	l.x.undoubt(m)
+	if m.WasTaken || m.Note&noteTaken != 0 {
+		l.x.ended.add(m.Carrier, m.CarrierID(), m.ID)
+	}
 	m.Phase = phaseEnding
 	l.begin()
 	l.open = ledger.AppendFinal(l.open, l.x.billers.worker(), m.ID, now, &f)

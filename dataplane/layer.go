@@ -88,6 +88,14 @@ func (m *meter) sample(total uint64) {
 	m.n = min(m.n+1, len(m.samples))
 }
 
+// last is the rate of the last whole second; of the time since then as long as there is none.
+func (m *meter) last(total uint64) float64 {
+	if m.n < 2 {
+		return float64(total)
+	}
+	return float64(m.samples[0] - m.samples[1])
+}
+
 func (m *meter) perSecond() float64 {
 	if m.n < 2 {
 		return 0

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"smsplane/dataplane/transport"
+	"smsplane/egress"
 	"smsplane/ledger"
 	"smsplane/pdu"
 	"smsplane/pdu/session"
@@ -16,9 +17,9 @@ type linkPort struct {
 	id       uint32
 	config   session.Config
 	noTLVs   bool
-	profiled bool    // the executor made its messages as its profile wants them
-	wait     []event // dispatched and committed, waiting for the window; at most one window
-	head     int
+	profiled bool                    // the executor made its messages as its profile wants them
+	wait     [ledger.Classes]backlog // dispatched and committed, waiting for the window; at most one window in all
+	reserve  egress.Reserve
 	closed   func(err error)
 	opened   func()
 	closing  bool
@@ -46,10 +47,12 @@ func (k *linkPort) Data(_ *transport.Conn, now int64, b []byte) {
 func (k *linkPort) Closed(_ *transport.Conn, now int64, err error) {
 	delete(k.loop.links, k.id)
 	k.sess.End(now)
-	for _, e := range k.wait[k.head:] {
-		k.loop.up.push(event{kind: evUnsent, session: k.id, id: e.id})
+	for c := range k.wait {
+		for _, e := range k.wait[c].left() {
+			k.loop.up.push(event{kind: evUnsent, session: k.id, id: e.id})
+		}
+		k.wait[c] = backlog{}
 	}
-	k.wait = nil
 	k.loop.up.push(event{kind: evLinkDown, session: k.id})
 	k.closed(err)
 }
@@ -61,27 +64,29 @@ func (k *linkPort) unbind(now int64) {
 	k.touch()
 }
 
+// send writes a message, or lets it wait for the window, in which higher classes go first.
 func (k *linkPort) send(e *event, now int64) {
-	if k.head == len(k.wait) {
-		k.wait, k.head = k.wait[:0], 0
-		if k.write(e, now) {
-			return
+	class := ledger.Class(e.seq)
+	k.reserve.Saw(class, now)
+	if w := &k.wait[class]; w.empty() && k.write(e, now) {
+		return
+	} else {
+		w.push(e)
+	}
+}
+
+// pump writes what waited for the window, the highest class first.
+func (k *linkPort) pump(now int64) {
+	for c := ledger.Classes - 1; c >= 0; c-- {
+		for w := &k.wait[c]; !w.empty() && k.write(w.front(), now); {
+			w.pop()
 		}
 	}
-	k.wait = append(k.wait, *e)
 }
 
-// pump writes what waited for the window.
-func (k *linkPort) pump(now int64) {
-	for k.head < len(k.wait) && k.write(&k.wait[k.head], now) {
-		k.wait[k.head] = event{}
-		k.head++
-	}
-}
-
-// write sends one message if the window has room.
+// write sends one message if the window has room, less what is kept for higher classes.
 func (k *linkPort) write(e *event, now int64) bool {
-	if k.sess.Room() == 0 || k.conn.Congested() {
+	if room := k.sess.Room(); room == 0 || room <= k.reserve.Keep(ledger.Class(e.seq), k.config.Window, now) || k.conn.Congested() {
 		return false
 	}
 	l := k.loop
@@ -128,22 +133,56 @@ func (k *linkPort) Late(_ *session.Session, _ int64, tag uint64, h pdu.Header, p
 }
 
 func (k *linkPort) answer(kind eventKind, tag uint64, h pdu.Header, p []byte) {
-	e := event{kind: kind, session: k.id, id: ledger.MsgID(tag), status: uint32(h.Status)}
+	e := event{kind: kind, session: k.id, id: ledger.MsgID(tag), status: uint32(h.Status), at: k.sess.RoundTrip()}
 	if h.Status == pdu.ROK {
 		if id, ok := pdu.MessageID(p); ok {
 			e.data = k.loop.arena.copy(id)
+		}
+	}
+	if k.config.Version >= pdu.Version50 {
+		if v, ok := pdu.FindTLV(pdu.ResponseTLVs(p), pdu.TagCongestionState); ok && len(v) == 1 {
+			e.seq = uint32(v[0]) + 1
 		}
 	}
 	k.loop.up.push(e)
 }
 
 // Lost implements session.Handler.
-func (k *linkPort) Lost(_ *session.Session, _ int64, tag uint64, _ session.Lost) {
-	k.loop.up.push(event{kind: evLost, session: k.id, id: ledger.MsgID(tag)})
+func (k *linkPort) Lost(_ *session.Session, _ int64, tag uint64, why session.Lost) {
+	e := event{kind: evLost, session: k.id, id: ledger.MsgID(tag)}
+	if why == session.LostEnded {
+		e.status = 1
+	}
+	k.loop.up.push(e)
 }
 
 // tick looks at the session's timers, and whether a peer that was behind has caught up.
 func (k *linkPort) tick(now int64) {
 	k.pump(now)
 	k.port.tick(now)
+}
+
+// backlog is a queue of events in one slice.
+type backlog struct {
+	events []event
+	head   int
+}
+
+func (b *backlog) empty() bool   { return b.head == len(b.events) }
+func (b *backlog) front() *event { return &b.events[b.head] }
+func (b *backlog) left() []event { return b.events[b.head:] }
+
+func (b *backlog) push(e *event) {
+	switch {
+	case b.empty():
+		b.events, b.head = b.events[:0], 0
+	case b.head >= 64 && b.head >= len(b.events)/2: // under load it is never empty
+		b.events, b.head = b.events[:copy(b.events, b.events[b.head:])], 0
+	}
+	b.events = append(b.events, *e)
+}
+
+func (b *backlog) pop() {
+	b.events[b.head] = event{}
+	b.head++
 }

@@ -12,9 +12,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"smsplane/dataplane/admin"
 	"smsplane/dataplane/transport"
 	"smsplane/egress"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
 	"smsplane/pdu"
 	"smsplane/pdu/session"
@@ -48,6 +49,7 @@ type keptLink struct {
 	link    *link
 	number  uint16
 	keepers []*keeper
+	gone    sync.WaitGroup // its keepers
 }
 
 // keeper keeps one session.
@@ -58,8 +60,15 @@ type keeper struct {
 	slot   int
 	cancel context.CancelFunc
 	pick   *rand.Rand
+	after  *sync.WaitGroup // the keepers of the link's former declaration: their sessions end before ours begin
+	nudge  chan struct{}   // orders changed
 
-	mu      sync.Mutex
+	mu     sync.Mutex
+	held   ledger.Verb // pause or drain, 0 none
+	by     string      // who said so
+	bounce bool        // end the session once
+	unfit  pdu.Status  // the session must be bound anew after a rest; 0 none
+
 	state   string
 	reason  string
 	address string
@@ -67,11 +76,19 @@ type keeper struct {
 	session uint32
 }
 
+// States of a link's session, besides admin.LinkBound.
+//
+//	connecting ──▶ bound ⇄ paused
+//	   ▲   │         │
+//	   │   └▶ refused by the carrier, or down: after a rest
+//	   └────────── draining ──▶ drained, until an operator resumes it
 const (
-	linkDialling  = "dialling"
-	linkWaiting   = "waiting"
-	linkRefused   = "refused"
-	linkUnbinding = "unbinding"
+	linkConnecting = "connecting"
+	linkDown       = "down"
+	linkRefused    = "refused"
+	linkDraining   = "draining"
+	linkPaused     = "paused"
+	linkDrained    = "drained"
 
 	unbindGrace = 3 * time.Second
 	dialTimeout = 10 * time.Second
@@ -100,7 +117,7 @@ func (k *links) set(n router.Numbers, c *catalog.Catalog) {
 				}
 				old.stop()
 			}
-			k.keep[key] = k.start(car, number, j)
+			k.keep[key] = k.start(car, number, j, k.keep[key])
 		}
 	}
 	for key, old := range k.keep {
@@ -111,17 +128,25 @@ func (k *links) set(n router.Numbers, c *catalog.Catalog) {
 	}
 }
 
-func (k *links) start(car *catalog.Carrier, number uint16, index int) *keptLink {
+func (k *links) start(car *catalog.Carrier, number uint16, index int, former *keptLink) *keptLink {
 	d := car.Links[index]
-	kept := &keptLink{number: number, link: &link{carrier: car.ID, index: index, decl: d, bucket: egress.NewBucket(d.TPS, linkDepth)}}
+	held := k.x.lanes[0].book.System.Held[book.LinkName{Carrier: number, Link: uint16(index)}]
+	kept := &keptLink{number: number, link: &link{carrier: car.ID, index: index, decl: d, bucket: egress.NewBucket(d.TPS, linkDepth),
+		adapt: egress.NewAdapt(d.TPS), held: held.Verb}}
 	for slot := range d.Sessions {
 		ctx, cancel := context.WithCancel(context.Background())
-		kp := &keeper{links: k, link: kept.link, number: number, slot: slot, cancel: cancel, pick: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
-		kp.tell(linkDialling, "", d.Addresses[0])
+		kp := &keeper{links: k, link: kept.link, number: number, slot: slot, cancel: cancel, pick: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+			nudge: make(chan struct{}, 1), held: held.Verb, by: held.Author}
+		if former != nil {
+			kp.after = &former.gone
+		}
+		kp.tell(linkConnecting, "", d.Addresses[0])
 		kept.keepers = append(kept.keepers, kp)
 		k.wg.Add(1)
+		kept.gone.Add(1)
 		go func() {
 			defer k.wg.Done()
+			defer kept.gone.Done()
 			kp.run(ctx)
 		}()
 	}
@@ -167,21 +192,25 @@ func (kp *keeper) tell(state, reason, address string) {
 
 // run dials until its context ends. Addresses are tried in turn, each session beginning at another one.
 func (kp *keeper) run(ctx context.Context) {
+	if kp.after != nil {
+		kp.after.Wait()
+	}
 	var back egress.Backoff
 	log := kp.links.log.With("carrier", kp.link.carrier, "link", kp.link.index, "session", kp.slot)
 	for n := kp.slot; ctx.Err() == nil; n++ {
 		address := kp.link.decl.Addresses[n%len(kp.link.decl.Addresses)]
-		kp.tell(linkDialling, "", address)
+		if !kp.mayBind(ctx, address) {
+			return
+		}
+		kp.tell(linkConnecting, "", address)
 		wait, state, reason := kp.once(ctx, address, &back)
 		if ctx.Err() != nil {
 			return
 		}
 		log.Warn("link is down", "address", address, "state", state, "reason", reason, "retry_in", wait)
+		reason = fmt.Sprintf("%s; next try in %v", reason, wait.Round(time.Millisecond))
 		kp.tell(state, reason, address)
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+		kp.rest(ctx, wait)
 	}
 }
 
@@ -195,7 +224,7 @@ func (kp *keeper) once(ctx context.Context, address string, back *egress.Backoff
 	}
 	secure, err := linkTLS(d.TLS)
 	if err != nil {
-		return back.Failed(kp.pick.Uint64()), linkWaiting, "tls: " + err.Error()
+		return back.Failed(kp.pick.Uint64()), linkDown, "tls: " + err.Error()
 	}
 	o.TLS = secure
 	nc, peer, rest, err := transport.DialBind(ctx, o)
@@ -204,22 +233,36 @@ func (kp *keeper) once(ctx context.Context, address string, back *egress.Backoff
 	case errors.As(err, &refused):
 		return back.Refused(refused.Status, kp.pick.Uint64()), linkRefused, fmt.Sprintf("the carrier refused the bind: %v", refused.Status)
 	case err != nil:
-		return back.Failed(kp.pick.Uint64()), linkWaiting, err.Error()
+		return back.Failed(kp.pick.Uint64()), linkDown, err.Error()
 	}
-	ended, err := kp.live(ctx, nc, peer, rest, address)
-	if err != nil {
-		return back.Failed(kp.pick.Uint64()), linkWaiting, err.Error()
+	began := time.Now()
+	end := kp.live(ctx, nc, peer, rest, address)
+	if time.Since(began) > steady {
+		back.Bound()
 	}
-	back.Bound()
-	reason = "the session ended"
-	if ended != nil {
-		reason = "the session ended: " + ended.Error()
+	switch {
+	case end.unfit != 0:
+		return back.Refused(end.unfit, kp.pick.Uint64()), linkRefused, fmt.Sprintf("the carrier answered messages with %v: the session is unfit", end.unfit)
+	case end.ordered:
+		return back.Failed(kp.pick.Uint64()), linkDown, "unbound by an operator" // the carrier may still count the old session
+	case end.err != nil:
+		return back.Failed(kp.pick.Uint64()), linkDown, "the session ended: " + end.err.Error()
 	}
-	return back.Failed(kp.pick.Uint64()), linkWaiting, reason
+	return back.Failed(kp.pick.Uint64()), linkDown, "the session ended"
 }
 
-// live hands a bound connection to a loop and waits for its end, or unbinds it when ctx ends.
-func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResult, rest []byte, address string) (ended, err error) {
+// steady is how long a session must have lived for the next dial to come soon.
+const steady = 5 * time.Second
+
+// ending is why a session is over.
+type ending struct {
+	err     error
+	ordered bool       // an operator said so
+	unfit   pdu.Status // the carrier's answers did
+}
+
+// live hands a bound connection to a loop and waits for its end, or unbinds it when ctx ends or an order says so.
+func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResult, rest []byte, address string) (end ending) {
 	k := kp.links
 	d := &kp.link.decl
 	id := k.ids.Add(1)
@@ -229,40 +272,54 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 		config: session.Config{Role: session.Client, Bind: d.Bind, Version: version(d.Version, peer.Version), Window: d.Window,
 			EnquireEvery: d.EnquireEvery, ResponseTimeout: d.ResponseTimeout, FirstSequence: 2, Name: kp.link.carrier},
 		closed: func(err error) { gone <- err },
-		opened: func() { kp.tell(admin.LinkBound, "bound as "+d.SystemID, address) },
+		opened: func() { kp.bound(address) },
 	}
+	s := &linkSession{id: id, carrier: nil, link: kp.link, loop: loop.index, window: window(d), end: kp.spoilt}
 	if !k.x.call(func() {
-		k.x.links[id] = &linkSession{id: id, carrier: k.x.carrier(kp.number), link: kp.link, loop: loop.index, window: window(d)}
+		s.carrier = k.x.carrier(kp.number)
+		k.x.links[id] = s
 	}) {
 		nc.Close()
-		return nil, errStopped
+		return ending{err: errStopped}
 	}
 	kp.mu.Lock()
-	kp.session = id
+	kp.session, kp.bounce, kp.unfit = id, false, 0
 	kp.mu.Unlock()
 	if err := k.engine.Enroll(nc, loop.index, p, rest); err != nil {
 		k.x.call(func() { delete(k.x.links, id) })
-		return nil, err
+		return ending{err: err}
 	}
-	select {
-	case ended = <-gone:
-		return ended, nil
-	case <-ctx.Done():
+	grace := unbindGrace
+	for {
+		select {
+		case end.err = <-gone:
+			return end
+		case <-ctx.Done():
+		case <-kp.nudge:
+			if end = kp.orders(address); end == (ending{}) {
+				continue
+			}
+			if end.ordered {
+				grace += d.ResponseTimeout
+			}
+		}
+		break
 	}
-	kp.tell(linkUnbinding, "stopped", address)
+	k.x.call(func() { k.x.retire(s, k.x.now) })
+	kp.tell(linkDraining, "waits for the carrier's last answers, then unbinds", address)
 	k.engine.Post(loop.index, func() { p.unbind(k.clock()) })
 	k.mu.Lock()
 	kill := k.kill
 	k.mu.Unlock()
 	select {
 	case <-gone:
-		return nil, nil
-	case <-time.After(unbindGrace):
+		return end
+	case <-time.After(grace):
 	case <-kill:
 	}
 	k.engine.Post(loop.index, func() { p.conn.Abort() })
 	<-gone
-	return nil, nil
+	return end
 }
 
 // errStopped says that the executor has ended.

@@ -162,9 +162,10 @@ func (n *Node) executor() *executor {
 		accounts: map[uint32]*entry.Account{}, carriers: map[uint16]*carrier{}, links: map[uint32]*linkSession{}, clients: map[uint32]*clientSession{},
 		external: newLayer("external messaging", config.Worker{Count: 1}), routers: newLayer("routing", w.Router),
 		verifiers: newLayer("verification", w.Verifier), senders: newLayer("delivery", w.Egress), billers: newLayer("billing", w.Billing),
-		early: early{map[earlyKey][]byte{}}, failed: make(chan error, 1), done: make(chan struct{}),
+		early: newEarly(), doubts: doubts{}, ended: newEndedTable(), failed: make(chan error, 1), done: make(chan struct{}),
 		maxWindow: maxWindow, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare)}
 	x.now = n.clock()
+	x.grace = x.now + startGrace - downFor
 	x.table = router.Compile(&catalog.Catalog{}, 0, numbers{&book.System{}})
 	x.shared.Store(x.table)
 	x.sharedAccounts.Store(&x.accounts)
@@ -203,7 +204,7 @@ func (n *Node) recover(wait func()) error {
 	}
 	for _, o := range x.lanes[0].book.System.Orphans {
 		if x.view.Parse(o.PDU) == pdu.ROK && pdu.ParseReceipt(&x.view, &x.receipt) {
-			x.early.add(o.Carrier, x.receipt.ID, o.PDU)
+			x.early.add(o.Carrier, &x.view, &x.receipt, o.PDU, o.At)
 		}
 	}
 	live := 0
@@ -333,7 +334,7 @@ func (n *Node) transport() error {
 	for _, l := range n.loops {
 		l.hurry = n.engine.Hurry
 	}
-	x.onCatalog = n.follow
+	x.onCatalog, x.onOrder = n.follow, n.links.ordered
 	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready, engine: n.engine, clock: n.clock}
 	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log}, n.binder.admit)
 	return nil

@@ -24,6 +24,8 @@ type life struct {
 	attempts []book.Attempt
 	returned []book.Returned
 	deeds    []book.Deed
+	ordered  []book.Ordered
+	repeated []book.Repeated
 	mo       bool
 }
 
@@ -155,6 +157,18 @@ func (s *source) life(ctx context.Context, id ledger.MsgID) (v *life, err error)
 		Attempt: func(a *book.Attempt) error {
 			if a.ID == id {
 				v.attempts = append(v.attempts, *a)
+			}
+			return nil
+		},
+		Ordered: func(o *book.Ordered) error {
+			if o.ID == id {
+				v.ordered = append(v.ordered, *o)
+			}
+			return nil
+		},
+		Repeated: func(r *book.Repeated) error {
+			if r.ID == id {
+				v.repeated = append(v.repeated, *r)
 			}
 			return nil
 		},

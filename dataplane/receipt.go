@@ -29,12 +29,19 @@ func (x *executor) fromCarrier(s *linkSession, e *event, now int64) {
 		x.orphaned(s.carrier.n, e.data, &reply, now)
 		return
 	}
-	l, m := x.correlate(s.carrier.n, x.receipt.ID)
-	if m == nil {
-		x.orphaned(s.carrier.n, e.data, &reply, now)
+	if l, m := x.correlate(s.carrier.n, x.receipt.ID); m != nil {
+		l.received(m, &x.receipt, &reply, now)
 		return
 	}
-	l.received(m, &x.receipt, &reply, now)
+	if id, ok := x.ended.find(s.carrier.n, x.receipt.ID); ok {
+		x.lanes[id.Lane()].repeated(id, &x.receipt, &reply, now)
+		return
+	}
+	if l, m := x.infer(s.carrier.n, now); m != nil {
+		l.inferred(m, &x.receipt, &reply, now)
+		return
+	}
+	x.orphaned(s.carrier.n, e.data, &reply, now)
 }
 
 // correlate finds the message that a carrier knows by an id. Carriers are known to write the id of the
@@ -85,17 +92,31 @@ func (x *executor) receiptFits(m *book.Msg) bool {
 // received journals a receipt for m, and the end of m if the receipt is final. reply, if any, goes out when
 // that is committed.
 func (l *lane) received(m *book.Msg, r *pdu.Receipt, reply *ack, now int64) {
-	x := l.x
 	if m.Phase != phaseAwaiting { // it has ended already; the first final receipt decided
-		x.counts.repeatedReceipts++
-		if reply != nil {
-			x.reply(reply.session, reply.command, reply.seq, pdu.ROK)
-		}
+		l.repeated(m.ID, r, reply, now)
 		return
 	}
-	v := ledger.Receipt{State: uint8(r.State), Done: r.DoneDate, Err: r.Err, ID: r.ID}
+	l.heard(m, r, false, reply, now)
+}
+
+// repeated journals a receipt behind the one that decided.
+func (l *lane) repeated(id ledger.MsgID, r *pdu.Receipt, reply *ack, now int64) {
+	l.begin()
+	l.open = ledger.AppendReceipt(l.open, l.x.billers.worker(), id, now, &ledger.Receipt{State: uint8(r.State), Repeated: true, Done: r.DoneDate,
+		Err: r.Err, ID: r.ID})
+	if reply != nil {
+		l.acks = append(l.acks, *reply)
+	}
+	l.recorded(now)
+}
+
+func (l *lane) heard(m *book.Msg, r *pdu.Receipt, inferred bool, reply *ack, now int64) {
+	x := l.x
+	v := ledger.Receipt{State: uint8(r.State), Inferred: inferred, Done: r.DoneDate, Err: r.Err, ID: r.ID}
 	end := endOf(r.State)
-	if c := x.table.CarrierOf(m.Carrier); end == ledger.EndDelivered && c != nil && c.Cost == catalog.ChargeDelivered {
+	c := x.table.CarrierOf(m.Carrier)
+	onSent := c == nil || c.Cost == catalog.ChargeSent
+	if inferred && onSent || !onSent && end == ledger.EndDelivered && r.State.Final() {
 		v.Cost = m.Buy * ledger.Micro(m.Parts)
 	}
 	l.begin()
@@ -138,51 +159,7 @@ func (x *executor) orphaned(carrier uint16, p []byte, reply *ack, now int64) {
 		l.acks = append(l.acks, *reply)
 	}
 	l.recorded(now)
-	x.early.add(carrier, x.receipt.ID, p)
-}
-
-// early remembers receipts that came before the answer they belong to, from the moment they arrive; the book
-// of lane 0 has them once they are committed.
-type early struct{ byID map[earlyKey][]byte }
-
-type earlyKey struct {
-	carrier uint16
-	id      string
-}
-
-const maxEarly = 1 << 16
-
-func (r *early) add(carrier uint16, id, p []byte) {
-	if len(id) == 0 || len(r.byID) >= maxEarly {
-		return
-	}
-	r.byID[earlyKey{carrier, string(id)}] = bytes.Clone(p)
-}
-
-// orphan finds a receipt that waits for that id.
-func (x *executor) orphan(carrier uint16, id []byte) []byte {
-	if len(x.early.byID) == 0 {
-		return nil
-	}
-	return x.early.byID[earlyKey{carrier, string(id)}]
-}
-
-// adopt gives an orphan to the message it turned out to be about.
-func (x *executor) adopt(l *lane, m *book.Msg, p []byte, now int64) {
-	var v pdu.Message
-	var r pdu.Receipt
-	if v.Parse(p) != pdu.ROK || !pdu.ParseReceipt(&v, &r) {
-		return
-	}
-	delete(x.early.byID, earlyKey{m.Carrier, string(r.ID)})
-	sys := x.lanes[0].book.System
-	for n, o := range sys.Orphans {
-		if o.Carrier == m.Carrier && bytes.Equal(o.PDU, p) {
-			sys.Forget(n)
-			break
-		}
-	}
-	l.received(m, &r, nil, now)
+	x.early.add(carrier, &x.view, &x.receipt, p, now)
 }
 
 // forms are the other ways in which a carrier may have written an id.

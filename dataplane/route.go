@@ -17,6 +17,7 @@ const (
 	noteWaiting uint32 = 1 << iota // counts among what its client has waiting
 	noteBack                       // stands in the back of its queue, behind runs
 	noteTaken                      // a carrier took it; the ANSWER may still be on its way to the log
+	noteDoubt                      // in doubt, and not dispatched again since
 )
 
 // holdFor is how long the verifier lets a message rest before it asks again.
@@ -37,6 +38,7 @@ func (l *lane) route(now int64) (n int) {
 func (l *lane) plan(m *book.Msg, worker uint8, now int64) {
 	x := l.x
 	p := &x.plan
+	x.undoubt(m)
 	x.routers.latency.Add(now - m.Committed)
 	if !x.table.Route(p, m.Account, router.Number(m.Number), m.Class, x.rand.Uint64(), now, x.recent) {
 		x.routers.refused++
@@ -138,11 +140,18 @@ func (l *lane) enqueue(m *book.Msg, now int64) {
 		l.rest(m, phaseResting, m.Due)
 		return
 	}
+	if c := l.x.carrier(m.Present().Carrier); m.N > 1 && c.gone(now) {
+		if t, ok := l.x.nextUp(m, now); ok {
+			l.move(m, t, now)
+		}
+	}
 	m.Phase = phaseQueued
-	q := l.queueOf(ledger.RunInternal, m.Present().Carrier, m.Class)
+	carrier := m.Present().Carrier
+	q := l.queueOf(ledger.RunInternal, carrier, m.Class)
 	if q.push(l.book, m) {
 		l.served(q, 1)
 	}
+	l.x.carrier(carrier).reserve.Saw(m.Class, now)
 }
 
 func (l *lane) dequeue(m *book.Msg) {

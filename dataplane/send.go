@@ -8,6 +8,7 @@ import (
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
+	"smsplane/pdu"
 	"smsplane/router"
 )
 
@@ -16,6 +17,10 @@ type carrier struct {
 	n        uint16
 	waiting  [ledger.Classes]int // over all lanes
 	turns    egress.Turns
+	reserve  egress.Reserve
+	down     int64 // since when nothing can be sent to it, unix ns; 0: it is up
+	look     bool  // its queues must go round once it has been down for long enough; see upness.go
+	strand   []stranded
 	lane     int // that was served last
 	sessions []*linkSession
 	next     int
@@ -30,7 +35,8 @@ type linkSession struct {
 	up      bool
 	window  int
 	out     int   // dispatched or about to be, and not answered
-	restTil int64 // the carrier said that we are too fast
+	trip    int64 // round trip of the last answers, smoothed, ns
+	end     func(unfit pdu.Status)
 
 	sent, answered, refused uint64
 }
@@ -41,8 +47,30 @@ type link struct {
 	index   int
 	decl    catalog.Link
 	bucket  egress.Bucket
+	adapt   egress.Adapt
+	held    ledger.Verb // pause or drain, when an operator said so
+	restTil int64       // the carrier said that we are too fast
+	slowed  uint64      // how often it did
 	rate    meter
 	sent    uint64
+}
+
+// slower cuts the link's rate: the carrier said that it goes too fast.
+func (k *link) slower(now int64) {
+	k.slowed++
+	if k.adapt.Slower(now, k.rate.last(k.sent)) {
+		k.restTil = now + int64(egress.SlowDelay)
+		k.adapted(now)
+	}
+}
+
+// adapted puts the rate in force that the carrier bears now.
+func (k *link) adapted(now int64) {
+	rate := k.adapt.Limit()
+	if rate == 0 {
+		rate = float64(k.decl.TPS)
+	}
+	k.bucket.SetRate(rate, linkDepth, now)
 }
 
 // linkDepth is how deep a link's bucket is: no sliding second passes the carrier's tps by more.
@@ -56,6 +84,17 @@ func (s *linkSession) credit() int {
 	return 2*s.window - s.out
 }
 
+// takes says whether a message of a class may go over the session now: credit and rate less what is kept for
+// higher classes, and no rest.
+func (c *carrier) takes(s *linkSession, class ledger.Class, now int64) bool {
+	free, k := s.credit(), s.link
+	if free <= 0 || now < k.restTil || k.held != 0 || free <= c.reserve.Keep(class, 2*s.window, now) {
+		return false
+	}
+	tokens := k.bucket.Whole(now)
+	return tokens > 0 && tokens > c.reserve.Keep(class, k.bucket.Depth(), now)
+}
+
 // pull is layer 7: each carrier's queues are served as far as its sessions have credit and rate.
 func (x *executor) pull(now int64) (n int) {
 	for _, c := range x.serving {
@@ -66,14 +105,11 @@ func (x *executor) pull(now int64) (n int) {
 
 func (x *executor) serve(c *carrier, now int64) (n int) {
 	for n < turnBudget {
-		s := c.session(now)
-		if s == nil {
-			return n
-		}
-		m, l := x.pick(c)
+		m, l := x.pick(c, now)
 		if m == nil {
 			return n
 		}
+		s := c.session(m.Class, now)
 		w, ok := x.senders.take(now)
 		if !ok {
 			l.putBack(c, m)
@@ -85,25 +121,33 @@ func (x *executor) serve(c *carrier, now int64) (n int) {
 	return n
 }
 
-// session finds the next session with credit and rate, in turn.
-func (c *carrier) session(now int64) *linkSession {
+// session finds the next session that takes a class, in turn; pick has found that there is one.
+func (c *carrier) session(class ledger.Class, now int64) *linkSession {
 	for range c.sessions {
 		if c.next++; c.next >= len(c.sessions) {
 			c.next = 0
 		}
-		s := c.sessions[c.next]
-		if s.credit() > 0 && now >= s.restTil && s.link.bucket.Next(now) <= now {
+		if s := c.sessions[c.next]; c.takes(s, class, now) {
 			return s
 		}
 	}
-	return nil
+	panic(fmt.Sprintf("dataplane: no session of carrier %d takes class %v, and one did a moment ago", c.n, class))
+}
+
+func (c *carrier) open(class ledger.Class, now int64) bool {
+	for _, s := range c.sessions {
+		if c.takes(s, class, now) {
+			return true
+		}
+	}
+	return false
 }
 
 // pick takes the next message for a carrier: the class by weight, the lane in turn.
-func (x *executor) pick(c *carrier) (*book.Msg, *lane) {
+func (x *executor) pick(c *carrier, now int64) (*book.Msg, *lane) {
 	var waits [ledger.Classes]bool
 	for i, n := range c.waiting {
-		waits[i] = n > 0
+		waits[i] = n > 0 && c.open(ledger.Class(i), now)
 	}
 	class, ok := c.turns.Next(waits)
 	if !ok {
@@ -134,6 +178,13 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 		l.expire(m, now)
 		return
 	}
+	if m.N > 1 && m.Routed < x.recent.Opened(s.carrier.n, router.Number(m.Number), now) {
+		if t, ok := x.nextUp(m, now); ok { // planned before it was known that this carrier fails for the number
+			l.move(m, t, now)
+			l.enqueue(m, now)
+			return
+		}
+	}
 	buy, ok := x.table.Buy(s.carrier.n, router.Number(m.Number), now)
 	if !ok { // its price ended since the plan was made
 		l.elsewhere(m, ledger.Next, 0, now)
@@ -149,6 +200,7 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 	if m.Policy != 0 {
 		flags = ledger.FlagResend // it was in doubt once: this may be the second copy
 	}
+	x.undoubt(m)
 	m.Phase, m.Link = phaseDispatching, s.id
 	l.begin()
 	l.open = ledger.AppendDispatch(l.open, worker, flags, m.ID, now, &ledger.Dispatch{Carrier: s.carrier.n, Target: m.Target,
@@ -163,7 +215,7 @@ func (l *lane) dispatched(m *book.Msg) {
 		panic(fmt.Sprintf("dataplane: DISPATCH of %v committed in phase %d", m.ID, m.Phase))
 	}
 	s := x.links[m.Link]
-	if s == nil || !s.up {
+	if s == nil || !s.up || s.link.held != 0 {
 		if s != nil {
 			s.out--
 		}

@@ -338,6 +338,7 @@ func (s *source) Links(context.Context) (ls []admin.LinkInfo, err error) {
 			if v := x.links[id]; v != nil {
 				ls[i].InFlight, ls[i].Sent, ls[i].Answered, ls[i].Refused = v.out, v.sent, v.answered, v.refused
 				ls[i].TPS = v.link.rate.perSecond() / float64(max(1, v.link.decl.Sessions))
+				ls[i].RoundTrip, ls[i].Bears, ls[i].Why = ms(v.trip), v.link.adapt.Limit(), v.why(x, x.now)
 			}
 		}
 		return nil

@@ -110,6 +110,9 @@ func (l *lane) refill(now int64) {
 		}
 		if len(q.runs) == 0 {
 			l.served(q, q.advance(l.book))
+			if c := l.x.carriers[q.carrier]; c != nil {
+				c.look = c.down != 0
+			}
 			return
 		}
 		if q.front.Len() < loadBelow || l.book.RunOf(q.runs[0]) != nil && l.book.RunOf(q.runs[0]).Expires <= now {
@@ -140,6 +143,9 @@ func (l *lane) loaded(r *ledger.Record, m *book.Msg) {
 	}
 	q := l.queueOf(head.Queue, head.Carrier, head.Class)
 	if m == nil {
+		if c := l.x.carriers[q.carrier]; c != nil {
+			c.look = c.down != 0
+		}
 		q.loading = 0
 		q.runs = slices.DeleteFunc(q.runs, func(v uint32) bool { return v == id })
 		q.spilled -= int(head.Count)

@@ -67,6 +67,12 @@ func (x *executor) trace(v *life) []admin.TraceLine {
 	for _, d := range v.deeds {
 		t.say(d.At, "operator", string(d.Author), d.Action.String(), "%s", d.Reason)
 	}
+	for _, o := range v.ordered {
+		t.say(o.At, "egress", "operator", "ordered", "%v, by %s", o.Verb, o.Author)
+	}
+	for _, r := range v.repeated {
+		t.say(r.At, "carrier", x.carrierName(e.Carrier), "receipt again", "%v, err %s; the first final receipt decided, this one changes nothing", pdu.State(r.State), r.Err)
+	}
 	for _, r := range v.returned {
 		if r.Session == 0 {
 			t.say(r.At, "entry", fmt.Sprintf("lane-%d", e.ID.Lane()), "receipt given up", "%s did not take it in time", t.x.clientName(e.Account))
@@ -111,6 +117,8 @@ func (t *storyteller) attempts(v *life) {
 		switch a.Outcome {
 		case 0:
 			t.say(a.Answered, "egress", worker("egress", a.Worker), "in doubt", "session %d ended or fell silent without an answer; policy %v", a.Link, a.Policy)
+		case ledger.Moved:
+			t.say(a.Answered, "egress", worker("egress", a.Worker), "moved", "%s cannot be sent to, or fails for this number; on to the next target", name)
 		case ledger.Unsent:
 			t.say(a.Answered, "egress", worker("egress", a.Worker), "not sent", "session %d ended before a byte was written", a.Link)
 		default:

@@ -11,9 +11,9 @@ import (
 func TestDecide(t *testing.T) {
 	for st, want := range map[pdu.Status]Action{
 		pdu.ROK: Take, pdu.RThrottled: Slow, pdu.RMsgQFul: Slow, pdu.RSysErr: Elsewhere, pdu.RSubmitFail: Elsewhere,
-		pdu.RInvSrcAdr: Elsewhere, pdu.RInvDstAdr: Reject, pdu.RInvMsgLen: Reject, pdu.RInvBndSts: Requeue, pdu.Status(0x450): Elsewhere,
+		pdu.RInvSrcAdr: Elsewhere, pdu.RInvDstAdr: Reject, pdu.RInvMsgLen: Reject, pdu.RInvBndSts: Pause, pdu.Status(0x450): Elsewhere,
 	} {
-		if got := Decide(st); got != want {
+		if got := Decide(nil, st); got != want {
 			t.Errorf("%v: action %d, want %d", st, got, want)
 		}
 	}

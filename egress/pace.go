@@ -57,5 +57,46 @@ func (b *Bucket) Next(now int64) int64 {
 	return now + b.every - b.credit
 }
 
+// NextAbove is when a token is due that leaves keep others in the bucket.
+func (b *Bucket) NextAbove(keep int, now int64) int64 {
+	if b.rate == 0 {
+		return now
+	}
+	b.fill(now)
+	return now + max(0, int64(keep+1)*b.every-b.credit)
+}
+
+// Whole is how many tokens are there; Depth how many there can be. A Bucket without a rate has no bound to either.
+func (b *Bucket) Whole(now int64) int {
+	if b.rate == 0 {
+		return 1 << 30
+	}
+	b.fill(now)
+	return int(b.credit / b.every)
+}
+
+// Depth is how many tokens the bucket holds when it is full.
+func (b *Bucket) Depth() int {
+	if b.rate == 0 {
+		return 1 << 30
+	}
+	return int(b.burst / b.every)
+}
+
+// SetRate changes the rate from now on, keeping the time that was saved up; a fraction of a token per second counts.
+func (b *Bucket) SetRate(rate float64, depth time.Duration, now int64) {
+	if rate <= 0 {
+		*b = Bucket{}
+		return
+	}
+	if b.rate == 0 {
+		b.credit, b.last = 0, now
+	}
+	b.fill(now)
+	b.rate, b.every = max(1, int64(rate)), int64(float64(time.Second)/rate)
+	b.burst = max(int64(depth), b.every)
+	b.credit = min(b.credit, b.burst)
+}
+
 // Rate is the tokens per second, 0 for unlimited.
 func (b *Bucket) Rate() int { return int(b.rate) }

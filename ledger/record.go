@@ -23,11 +23,12 @@ const (
 	KindLoad                     // the messages of a run are in memory again
 	KindReplace                  // the client gave a waiting message another text and other times
 	KindOperator                 // what an operator did to messages, by whom and why
+	KindOrder                    // an operator's word on a link or on a message in doubt
 	kindEnd
 )
 
 var kindNames = [kindEnd]string{"", "ACCEPT", "ROUTE", "DISPATCH", "ANSWER", "RECEIPT", "FINAL", "RETURN", "DOUBT", "ACCOUNT", "CATALOG", "ORPHAN", "MO", "MOVE", "LOAD",
-	"REPLACE", "OPERATOR"}
+	"REPLACE", "OPERATOR", "ORDER"}
 
 func (k Kind) String() string {
 	if k > 0 && k < kindEnd {
@@ -267,9 +268,10 @@ const (
 	Next                       // the plan's next target
 	Unsent                     // committed for a link that closed before any byte was written
 	Refused                    // no target is left; a FINAL follows in the same block
+	Moved                      // never sent to this target, whose links are all down; the next one gets it
 )
 
-var outcomeNames = [...]string{"", "taken", "retry", "next target", "unsent", "refused"}
+var outcomeNames = [...]string{"", "taken", "retry", "next target", "unsent", "refused", "moved"}
 
 func (o Outcome) String() string {
 	if int(o) < len(outcomeNames) {
@@ -280,7 +282,7 @@ func (o Outcome) String() string {
 
 // Answer is what a carrier said to a submit_sm.
 type Answer struct {
-	Status    uint32 // command_status as received
+	Status    uint32 // command_status as received; of Moved the carrier's number that it was taken from
 	Outcome   Outcome
 	Target    uint8 // that will be tried next
 	Due       int64 // not before, unix ns; 0 is at once
@@ -305,42 +307,7 @@ func (r *Record) Answer(p *Answer) bool {
 	d := reader{b: r.Body}
 	p.Status, p.Outcome, p.Target, p.Due, p.Cost = d.u32(), Outcome(d.u8()), d.u8(), d.i64(), Micro(d.i64())
 	p.CarrierID = d.bytes()
-	return !d.bad && p.Outcome > 0 && p.Outcome <= Refused
-}
-
-// Receipt is a carrier's word on one message.
-type Receipt struct {
-	State    uint8 // message_state, SMPP 3.4 §5.2.28
-	Inferred bool  // it resolved an in-doubt message without a known id
-	Done     int64 // done date, unix ns; 0 unknown
-	Cost     Micro // for carriers that charge on delivery
-	Err      []byte
-	ID       []byte // the carrier's id as the receipt wrote it
-}
-
-// AppendReceipt writes a RECEIPT record.
-func AppendReceipt(b []byte, worker uint8, id MsgID, at int64, p *Receipt) []byte {
-	start := len(b)
-	var flags uint8
-	if p.Inferred {
-		flags = 1
-	}
-	b = openRecord(b, KindReceipt, worker, flags, id, at)
-	b = append(b, p.State)
-	b = le.AppendUint64(b, uint64(p.Done))
-	b = le.AppendUint64(b, uint64(p.Cost))
-	b = appendBytes(b, p.Err)
-	b = appendBytes(b, p.ID)
-	return sealRecord(b, start)
-}
-
-// Receipt decodes a RECEIPT body.
-func (r *Record) Receipt(p *Receipt) bool {
-	d := reader{b: r.Body}
-	p.Inferred = r.Flags&1 != 0
-	p.State, p.Done, p.Cost = d.u8(), d.i64(), Micro(d.i64())
-	p.Err, p.ID = d.bytes(), d.bytes()
-	return !d.bad
+	return !d.bad && p.Outcome > 0 && p.Outcome <= Moved
 }
 
 // End is how a message ended. Each accepted message has exactly one.

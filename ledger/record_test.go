@@ -45,15 +45,19 @@ func samples() []sample {
 	add(sample{KindDispatch, FlagResend, dispatch, func(b []byte, w uint8, id MsgID, at int64) []byte {
 		return AppendDispatch(b, w, FlagResend, id, at, dispatch)
 	}, func(r *Record) (any, bool) { p := new(Dispatch); ok := r.Dispatch(p); return p, ok }})
-	for o := Taken; o <= Refused; o++ {
-		v := &Answer{Status: 0x58, Outcome: o, Target: 3, Due: -1, Cost: 12, CarrierID: long[:int(o)*50]}
+	for o := Taken; o <= Moved; o++ {
+		v := &Answer{Status: 0x58, Outcome: o, Target: 3, Due: -1, Cost: 12, CarrierID: long[:int(o)*40]}
 		add(sample{KindAnswer, 0, v, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAnswer(b, w, id, at, v) },
 			func(r *Record) (any, bool) { p := new(Answer); ok := r.Answer(p); return p, ok }})
 	}
-	for _, v := range []*Receipt{{Err: []byte{}, ID: []byte{}}, {State: 2, Inferred: true, Done: -3, Cost: 4, Err: []byte("000"), ID: long}} {
+	for _, v := range []*Receipt{{Err: []byte{}, ID: []byte{}}, {State: 2, Inferred: true, Done: -3, Cost: 4, Err: []byte("000"), ID: long},
+		{State: 5, Repeated: true, Err: []byte("1"), ID: []byte("z")}} {
 		var flags uint8
 		if v.Inferred {
 			flags = 1
+		}
+		if v.Repeated {
+			flags = FlagRepeated
 		}
 		add(sample{KindReceipt, flags, v, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendReceipt(b, w, id, at, v) },
 			func(r *Record) (any, bool) { p := new(Receipt); ok := r.Receipt(p); return p, ok }})
@@ -102,7 +106,30 @@ func samples() []sample {
 	deed := &Operator{Action: ActionReroute, Author: []byte("ops"), Reason: long, IDs: []MsgID{1, 1<<64 - 1, 7}}
 	add(sample{KindOperator, 0, deed, func(b []byte, _ uint8, _ MsgID, at int64) []byte { return AppendOperator(b, at, deed) },
 		func(r *Record) (any, bool) { p := new(Operator); ok := r.Operator(p); return p, ok }})
+	order := &Order{Verb: OrderDrop, Carrier: 65535, Link: 3, Author: long}
+	add(sample{KindOrder, 0, order, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendOrder(b, w, id, at, order) },
+		func(r *Record) (any, bool) { p := new(Order); ok := r.Order(p); return p, ok }})
 	return all
+}
+
+// An order is about a link or about a message, and its record says which.
+func TestOrdersFitWhatTheyAreAbout(t *testing.T) {
+	for v := OrderPause; v < orderEnd; v++ {
+		for _, id := range []MsgID{0, anyID} {
+			b := AppendOrder(nil, 0, id, 1, &Order{Verb: v, Author: []byte("me")})
+			r := Record{ID: id, Body: b[recordHeader:]}
+			var o Order
+			if ok := r.Order(&o); ok != (v.OfLink() == (id == 0)) {
+				t.Errorf("%v about message %v: read %v", v, id, ok)
+			}
+		}
+		if ParseVerb(v.String()) != v {
+			t.Errorf("%v does not come back from its name", v)
+		}
+	}
+	if ParseVerb("") != 0 || ParseVerb("kill") != 0 {
+		t.Error("a verb out of nothing")
+	}
 }
 
 // system kinds carry neither a worker nor a message id.
@@ -169,7 +196,7 @@ func TestShortBodiesAreRefused(t *testing.T) {
 
 func TestImpossibleValuesAreRefused(t *testing.T) {
 	body := func(b []byte) Record { return Record{Body: b[recordHeader:]} }
-	r := body(AppendAnswer(nil, 0, 1, 1, &Answer{Outcome: Refused + 1}))
+	r := body(AppendAnswer(nil, 0, 1, 1, &Answer{Outcome: Moved + 1}))
 	if r.Answer(new(Answer)) {
 		t.Error("an unknown outcome")
 	}

@@ -94,6 +94,13 @@ func (r *Record) describeSystem() (s string, ok bool) {
 		var run uint32
 		run, ok = r.Load()
 		s = fmt.Sprintf("run %d is in memory again", run)
+	case KindOrder:
+		var v Order
+		ok = r.Order(&v)
+		s = fmt.Sprintf("%v, by %s", v.Verb, v.Author)
+		if v.Verb.OfLink() {
+			s += fmt.Sprintf("; link %d of carrier %d", v.Link, v.Carrier)
+		}
 	case KindOperator:
 		var v Operator
 		ok = r.Operator(&v)

@@ -46,6 +46,7 @@ type recentEntry struct {
 type run struct {
 	count       uint32
 	since, last int64 // first and last of them, unix ns
+	opened      int64 // when they became a failure, 0: not yet
 }
 
 // bucket is ten seconds of outcomes.
@@ -151,6 +152,9 @@ func (e *recentEntry) bad(r *run, at int64) {
 	}
 	r.count++
 	r.last = at
+	if r.opened == 0 && e.failing(at) {
+		r.opened = at
+	}
 }
 
 func (e *recentEntry) failing(at int64) bool {
@@ -162,6 +166,15 @@ func (e *recentEntry) failing(at int64) bool {
 func (r *Recent) Failing(carrier uint16, n Number, at int64) bool {
 	e := r.find(carrier, n)
 	return e != nil && e.failing(at)
+}
+
+// Opened is since when the carrier only fails for the prefix of n; 0 when it does not.
+func (r *Recent) Opened(carrier uint16, n Number, at int64) int64 {
+	e := r.find(carrier, n)
+	if e == nil || !e.failing(at) {
+		return 0
+	}
+	return max(e.refused.opened, e.failed.opened)
 }
 
 // Usable is not Failing, or a probe: every two seconds it is true for one message, which tries again.

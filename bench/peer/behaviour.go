@@ -28,6 +28,8 @@ type Behaviour struct {
 	FailingPercent float64       `json:"failing_percent"`  // of receipts, UNDELIV in place of DELIVRD
 	ReceiptWindow  int           `json:"receipt_window"`   // unanswered deliver_sm per bind; 0 = 1000
 
+	Mischief Mischief `json:"mischief"`
+
 	form idForm // of IDForm
 }
 
@@ -78,6 +80,9 @@ func (b *Behaviour) Validate() error {
 	percent("failing percent", b.FailingPercent)
 	if b.TPS < 0 || b.Latency < 0 || b.ReceiptDelay < 0 {
 		bad = append(bad, "tps, latency and receipt delay cannot be negative")
+	}
+	if err := b.Mischief.validate(); err != nil {
+		bad = append(bad, err.Error())
 	}
 	if bad != nil {
 		return fmt.Errorf("carrier behaviour: %s", strings.Join(bad, "; "))

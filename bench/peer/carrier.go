@@ -36,6 +36,8 @@ type Carrier struct {
 	n         counters
 	runs      runs
 
+	admit sync.Mutex // one bind is judged at a time
+
 	mu    sync.Mutex
 	conns map[*carrierConn]struct{}
 	boxes map[string]*mailbox

@@ -35,6 +35,12 @@ type carrierConn struct {
 	waiting []delivery // by sequence number
 	used    []uint32   // sequence number in that place, 0 = free
 	unacked int
+
+	submits int64 // of this connection
+	mute    bool  // half-open: hears and says nothing
+	leaving bool  // unbinds at the end of the turn
+	parted  bool  // has unbound: takes and answers what was on its way, delivers nothing
+	spew    bool  // writes garbage at the end of the turn
 }
 
 // answer is a submit_sm_resp to be written at due.
@@ -111,20 +117,21 @@ func (cc *carrierConn) arm(due int64) {
 
 // turn writes what is due: answers first, unless receipts are to come early, then deliveries as far as the window allows.
 func (cc *carrierConn) turn(now int64) {
+	if cc.mute {
+		return
+	}
 	early := cc.c.behaviour.Load().ReceiptEarly
 	if early {
 		cc.deliveries(now)
 	}
-	for cc.answers.len() > 0 && cc.answers.first().due <= now {
-		cc.answer(cc.answers.first())
-		cc.answers.drop()
-	}
+	cc.due(now)
 	if cc.answers.len() > 0 {
 		cc.arm(cc.answers.first().due)
 	}
 	if !early {
 		cc.deliveries(now)
 	}
+	cc.part()
 }
 
 func (cc *carrierConn) deliveries(now int64) {
@@ -135,7 +142,7 @@ func (cc *carrierConn) deliveries(now int64) {
 			cc.box.poke(now)
 		}
 	}
-	if cc.used != nil {
+	if cc.used != nil && !cc.parted {
 		cc.deliver(now)
 	}
 }
@@ -152,12 +159,16 @@ func (cc *carrierConn) answer(a *answer) {
 // handle takes one PDU of the peer; false ends the connection.
 func (cc *carrierConn) handle(now int64, h pdu.Header, p []byte) bool {
 	switch {
+	case cc.mute:
 	case cc.command == 0:
 		return cc.bind(h, p)
 	case h.Command == pdu.SubmitSM && cc.command != pdu.BindReceiver:
 		cc.submit(now, h, p)
+		return !cc.ending
 	case h.Command == pdu.DeliverSMResp:
 		cc.delivered(now, h)
+	case h.Command == pdu.EnquireLink && cc.c.behaviour.Load().Mischief.CloseOnEnquire:
+		return false
 	case h.Command == pdu.EnquireLink:
 		cc.out = pdu.AppendPlain(cc.out, pdu.EnquireLinkResp, pdu.ROK, h.Sequence)
 	case h.Command == pdu.Unbind:
@@ -185,6 +196,8 @@ func (cc *carrierConn) bind(h pdu.Header, p []byte) bool {
 		return false
 	}
 	b, st := pdu.ParseBind(p)
+	cc.c.admit.Lock()
+	defer cc.c.admit.Unlock()
 	o := &cc.c.o
 	switch {
 	case st != pdu.ROK:
@@ -194,6 +207,8 @@ func (cc *carrierConn) bind(h pdu.Header, p []byte) bool {
 		st = pdu.RInvPaswd
 	case cc.c.box(b.SystemID) == nil:
 		st = pdu.RBindFail
+	default:
+		st = cc.refusal()
 	}
 	cc.out = pdu.AppendBindResp(cc.out, h.Command, st, h.Sequence, o.Name, 0x34)
 	if st != pdu.ROK {

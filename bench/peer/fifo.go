@@ -19,6 +19,9 @@ func (f *fifo[T]) push(v T) {
 // first is the oldest value; it is valid until the next call.
 func (f *fifo[T]) first() *T { return &f.q[f.head] }
 
+// at is the value behind i others.
+func (f *fifo[T]) at(i int) *T { return &f.q[f.head+i] }
+
 func (f *fifo[T]) drop() {
 	if f.head++; f.head == len(f.q) {
 		f.q, f.head = f.q[:0], 0

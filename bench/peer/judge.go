@@ -19,6 +19,12 @@ func (cc *carrierConn) submit(now int64, h pdu.Header, p []byte) {
 		cc.answer(&a)
 		return
 	}
+	cc.submits++
+	what := cc.plot(cc.submits)
+	if what == swallow || what == halfOpen {
+		cc.mute = what == halfOpen
+		return
+	}
 	if a.status = cc.judge(b); a.status == pdu.ROK {
 		a.id = cc.c.ids.Add(1)
 		cc.take(now)
@@ -26,7 +32,9 @@ func (cc *carrierConn) submit(now int64, h pdu.Header, p []byte) {
 	} else {
 		n.refuse(a.status)
 	}
-	cc.answers.push(a)
+	if cc.strike(what) {
+		cc.answers.push(a)
+	}
 }
 
 // judge is the status of a message that came in time.
@@ -78,5 +86,5 @@ func (cc *carrierConn) earn(now int64, a *answer, b *Behaviour) {
 	if d.failing {
 		cc.c.n.failing.Add(1)
 	}
-	cc.earned = append(cc.earned, d)
+	cc.earned = b.Mischief.again(append(cc.earned, d), d)
 }

@@ -74,6 +74,14 @@ func (a *answers) Doubt(_ context.Context, resent bool) ([]admin.DoubtInfo, erro
 	a.note("doubt resent %v", resent)
 	return nil, nil
 }
+func (a *answers) Link(_ context.Context, o admin.LinkOrder) (int, error) {
+	a.note("%s %s/%d, by %v", o.Verb, o.Carrier, o.Link, o.Author != "")
+	return 2, nil
+}
+func (a *answers) DoubtOrder(_ context.Context, o admin.DoubtOrder) error {
+	a.note("%s %s, by %v", o.Verb, o.ID, o.Author != "")
+	return nil
+}
 func (a *answers) Audit(context.Context) (admin.Report, error) {
 	return admin.Report{OK: a.proof, Lines: []string{"12 messages"}}, nil
 }

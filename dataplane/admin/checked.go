@@ -108,6 +108,29 @@ func (c checked) Layer(ctx context.Context, layer, action string) error {
 	return c.Source.Layer(ctx, layer, action)
 }
 
+// What can be ordered.
+var (
+	LinkVerbs  = []string{"pause", "resume", "drain", "bounce"}
+	DoubtVerbs = []string{"resend", "drop"}
+)
+
+func (c checked) Link(ctx context.Context, o LinkOrder) (int, error) {
+	if !slices.Contains(LinkVerbs, o.Verb) {
+		return 0, NotFound("%q is not done to a link; pause, resume, drain and bounce are", o.Verb)
+	}
+	if o.Carrier == "" {
+		return 0, BadRequest("an order about links needs their carrier")
+	}
+	return c.Source.Link(ctx, o)
+}
+
+func (c checked) DoubtOrder(ctx context.Context, o DoubtOrder) error {
+	if !slices.Contains(DoubtVerbs, o.Verb) {
+		return NotFound("%q is not done to a message in doubt; resend and drop are", o.Verb)
+	}
+	return c.Source.DoubtOrder(ctx, o)
+}
+
 func filled[T any](l []T) []T {
 	if l == nil {
 		return []T{}

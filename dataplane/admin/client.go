@@ -119,6 +119,24 @@ func (c *Client) Layer(ctx context.Context, layer, action string) error {
 	return err
 }
 
+func (c *Client) Link(ctx context.Context, o LinkOrder) (int, error) {
+	done, err := order[linksOrdered](ctx, c, "/api/v1/link", o)
+	return done.Links, err
+}
+
+func (c *Client) DoubtOrder(ctx context.Context, o DoubtOrder) error {
+	_, err := order[struct{}](ctx, c, "/api/v1/doubt/order", o)
+	return err
+}
+
+func order[T any](ctx context.Context, c *Client, path string, o any) (v T, err error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return v, err
+	}
+	return ask[T](ctx, c, http.MethodPost, path, nil, body)
+}
+
 // ask gets one JSON answer.
 func ask[T any](ctx context.Context, c *Client, method, path string, q url.Values, body []byte) (v T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, long+flush)

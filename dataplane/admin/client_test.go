@@ -76,6 +76,12 @@ func TestClientAndServerAgree(t *testing.T) {
 	if got, err := c.Check(ctx); err != nil || !got.OK {
 		t.Errorf("check: %+v, %v", got, err)
 	}
+	if n, err := c.Link(ctx, LinkOrder{"north", -1, "drain", "x"}); err != nil || n != 3 || f.link != (LinkOrder{"north", -1, "drain", "x"}) {
+		t.Errorf("link: %v, %d links; the node was asked %+v", err, n, f.link)
+	}
+	if err := c.DoubtOrder(ctx, DoubtOrder{"ff", "drop", "x"}); err != nil || f.doubt != (DoubtOrder{"ff", "drop", "x"}) {
+		t.Errorf("doubt: %v; the node was asked %+v", err, f.doubt)
+	}
 	if err := c.Layer(ctx, "egress", "resume"); err != nil || f.layer != "egress resume" {
 		t.Errorf("layer: %v; the node was asked %q", err, f.layer)
 	}

@@ -18,6 +18,8 @@ type fake struct {
 	apply  Application
 	layer  string
 	resent bool
+	link   LinkOrder
+	doubt  DoubtOrder
 }
 
 var epoch = time.Date(2026, 3, 4, 5, 6, 7, 8000, time.UTC)
@@ -62,6 +64,16 @@ func (f *fake) Queues(context.Context) ([]QueueInfo, error) { return nil, errors
 func (f *fake) Doubt(_ context.Context, resent bool) ([]DoubtInfo, error) {
 	f.resent = resent
 	return []DoubtInfo{{ID: "1", Since: epoch}}, nil
+}
+
+func (f *fake) Link(_ context.Context, o LinkOrder) (int, error) {
+	f.link = o
+	return 3, nil
+}
+
+func (f *fake) DoubtOrder(_ context.Context, o DoubtOrder) error {
+	f.doubt = o
+	return nil
 }
 
 func (f *fake) Audit(context.Context) (Report, error) {

@@ -100,10 +100,40 @@ func endpoints(s Source) []endpoint {
 		{get, "/api/v1/check", nil, long, answer(func(ctx context.Context, _ *http.Request) (Report, error) {
 			return s.Check(ctx)
 		})},
+		{post, "/api/v1/link", nil, quick, answer(func(ctx context.Context, r *http.Request) (linksOrdered, error) {
+			o, err := ordered[LinkOrder](r)
+			if err != nil {
+				return linksOrdered{}, err
+			}
+			n, err := s.Link(ctx, o)
+			return linksOrdered{n}, err
+		})},
+		{post, "/api/v1/doubt/order", nil, quick, answer(func(ctx context.Context, r *http.Request) (struct{}, error) {
+			o, err := ordered[DoubtOrder](r)
+			if err != nil {
+				return struct{}{}, err
+			}
+			return struct{}{}, s.DoubtOrder(ctx, o)
+		})},
 		{post, "/api/v1/layer/{layer}/{action}", nil, quick, answer(func(ctx context.Context, r *http.Request) (struct{}, error) {
 			return struct{}{}, s.Layer(ctx, r.PathValue("layer"), r.PathValue("action"))
 		})},
 	}...)
+}
+
+// linksOrdered tells how many links an order was about.
+type linksOrdered struct {
+	Links int `json:"links"`
+}
+
+// ordered reads an order.
+func ordered[T any](r *http.Request) (o T, err error) {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&o); err != nil {
+		return o, badBody(err)
+	}
+	return o, nil
 }
 
 // ServeHTTP checks what can be checked without knowing the endpoint, and bounds it.

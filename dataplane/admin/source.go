@@ -27,6 +27,10 @@ type Source interface {
 	Queues(ctx context.Context) ([]QueueInfo, error)
 	// Doubt lists what is in doubt now or, with resent, every message sent a second time out of doubt.
 	Doubt(ctx context.Context, resent bool) ([]DoubtInfo, error)
+	// Link gives an order about links and returns to how many.
+	Link(ctx context.Context, o LinkOrder) (int, error)
+	// DoubtOrder resends or drops a message in doubt.
+	DoubtOrder(ctx context.Context, o DoubtOrder) error
 	// Audit proves the books: counts add up, every message's entries sum to zero.
 	Audit(ctx context.Context) (Report, error)
 	// Check reads the whole store and verifies checksums and invariants.
@@ -229,7 +233,7 @@ type LinkInfo struct {
 	Link     int       `json:"link"`
 	Session  int       `json:"session"`
 	Address  string    `json:"address"`
-	State    string    `json:"state"` // LinkBound, dialling, waiting, refused, unbinding, closed
+	State    string    `json:"state"` // LinkBound, connecting, down, refused, paused, draining, drained
 	Since    time.Time `json:"since,omitzero"`
 	Reason   string    `json:"reason"` // why it is in this state, in words
 	Window   int       `json:"window"`
@@ -239,6 +243,25 @@ type LinkInfo struct {
 	Sent     uint64    `json:"sent"`
 	Answered uint64    `json:"answered"`
 	Refused  uint64    `json:"refused"`
+
+	RoundTrip float64 `json:"round_trip_ms"`            // of its last answers; 0 before the first
+	Bears     float64 `json:"bears_tps,omitempty"`      // what the carrier's answers cut the link to; 0 = they did not
+	Why       string  `json:"why_not_faster,omitempty"` // of a bound session
+}
+
+// LinkOrder is an operator's word on one link of a carrier, or on all of them (Link < 0). It is journaled.
+type LinkOrder struct {
+	Carrier string `json:"carrier"`
+	Link    int    `json:"link"`
+	Verb    string `json:"verb"` // one of LinkVerbs
+	Author  string `json:"author"`
+}
+
+// DoubtOrder is an operator's word on a message in doubt. It is journaled.
+type DoubtOrder struct {
+	ID     string `json:"id"`
+	Verb   string `json:"verb"` // one of DoubtVerbs
+	Author string `json:"author"`
 }
 
 // QueueInfo is one queue: "external" before the router, "internal" by carrier and class, "receipts", "backlog" (parked

@@ -51,7 +51,13 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 	if st != pdu.ROK {
 		return st, RefusedTimes
 	}
-	if !t.HasRoute(acc.Number, n, c.Class, now) {
+	class := c.Class
+	if len(c.Senders) > 0 {
+		if own, ok := c.Senders[string(m.SrcAddr())]; ok {
+			class = own
+		}
+	}
+	if !t.HasRoute(acc.Number, n, class, now) {
 		return c.Statuses.NoRoute, RefusedRoute
 	}
 	price, row, ok := t.Sell(acc.Number, n, now)
@@ -63,7 +69,7 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 	if !acc.Spend(hold) {
 		return c.Statuses.NoCredit, RefusedCredit
 	}
-	*a = ledger.Accept{Account: acc.Number, Row: row, Catalog: t.Version(), Class: c.Class, Parts: uint8(min(parts, 255)), Price: hold,
+	*a = ledger.Accept{Account: acc.Number, Row: row, Catalog: t.Version(), Class: class, Parts: uint8(min(parts, 255)), Price: hold,
 		Registered: m.RegisteredDelivery(), Replace: m.ReplaceIfPresent() == 1,
 		Number: uint64(n), ValidUntil: until, Due: due}
 	return pdu.ROK, Admitted

@@ -36,6 +36,7 @@ type Counts struct {
 	MOTaken   uint64
 	Orphans   uint64
 	Submitted uint64 // submit_sm dispatched
+	Repeated  uint64 // receipts behind the one that decided
 }
 
 // Book is the fold of one lane; see the package comment.
@@ -45,6 +46,9 @@ type Book struct {
 	Live   [States]int // messages of clients, by state
 	Parked int         // ended, and the client has not taken the receipt
 	System *System     // of lane 0, nil elsewhere
+
+	// Leads says that the owner decides for this lane: what follows from an answer or a doubt (target, due) is set by it.
+	Leads bool
 
 	// On is called after each record that Apply folded; m is nil for records about no message. A message that
 	// ended and owes no receipt (m.Return is false) is released when On returns. Not called in a replay.
@@ -249,6 +253,14 @@ func (b *Book) record(index uint64, r *ledger.Record) error {
 		return b.load(index, r)
 	case ledger.KindOperator:
 		return b.operator(index, r)
+	case ledger.KindOrder:
+		if r.ID == 0 {
+			return b.system(index, r)
+		}
+	case ledger.KindReceipt:
+		if r.Flags&ledger.FlagRepeated != 0 {
+			return b.repeated(r)
+		}
 	}
 	m := b.t.get(r.ID)
 	if m == nil {
@@ -383,6 +395,8 @@ func (b *Book) fold(r *ledger.Record, m *Msg) (gone bool, err error) {
 		return false, b.doubt(r, m)
 	case ledger.KindReceipt:
 		return false, b.receipt(r, m)
+	case ledger.KindOrder:
+		return false, b.order(r, m)
 	case ledger.KindFinal:
 		return b.final(r, m)
 	case ledger.KindReturn:
@@ -402,7 +416,10 @@ func (b *Book) route(r *ledger.Record, m *Msg) error {
 		return bad(r, m, "not waiting for a plan")
 	}
 	m.Committed, m.Routed, m.Verified, m.RouterWorker, m.VerifyWorker = p.CommittedAt, p.RoutedAt, r.At, p.Router, r.Worker
-	m.RouteCatalog, m.N, m.Targets, m.Target = p.Catalog, p.N, p.Targets, 0
+	m.RouteCatalog, m.N, m.Targets = p.Catalog, p.N, p.Targets
+	if !b.Leads { // a leader may have gone on to another target since
+		m.Target = 0
+	}
 	b.set(m, StateRouted)
 	return nil
 }
@@ -438,6 +455,9 @@ func (b *Book) answer(r *ledger.Record, m *Msg) error {
 	if m.State != StateDispatched && m.State != StateDoubt && m.State != StateRouted {
 		return bad(r, m, "not waiting for an answer")
 	}
+	if a.Outcome == ledger.Moved {
+		return b.moved(r, m, &a)
+	}
 	m.Answered, m.Status = r.At, a.Status
 	if a.Outcome == ledger.Taken {
 		b.SetCarrierID(m, m.Carrier, a.CarrierID)
@@ -453,30 +473,8 @@ func (b *Book) answer(r *ledger.Record, m *Msg) error {
 		b.pack.attempt(&Attempt{ID: m.ID, N: m.Attempts, Target: m.Target, Carrier: m.Carrier, Link: m.Link, Worker: m.EgressWorker,
 			Dispatched: m.Dispatched, Answered: r.At, Status: a.Status, Outcome: a.Outcome, Resend: m.Resends > 0})
 	}
-	if a.Target < m.N {
-		m.Target = a.Target
-	}
-	m.Due = a.Due
+	b.aim(m, a.Target, a.Due)
 	b.set(m, StateRouted)
-	return nil
-}
-
-func (b *Book) doubt(r *ledger.Record, m *Msg) error {
-	p, target, ok := r.Doubt()
-	if !ok || target >= m.N {
-		return bad(r, m, "cut short")
-	}
-	if m.State != StateDispatched {
-		return bad(r, m, "no link has it")
-	}
-	m.Policy = p
-	if !b.replay {
-		b.Counts.Doubts++
-		b.pack.attempt(&Attempt{ID: m.ID, N: m.Attempts, Target: m.Target, Carrier: m.Carrier, Link: m.Link, Worker: m.EgressWorker,
-			Dispatched: m.Dispatched, Answered: r.At, Policy: p, Resend: m.Resends > 0})
-	}
-	m.Target = target
-	b.set(m, StateDoubt)
 	return nil
 }
 
@@ -485,15 +483,18 @@ func (b *Book) receipt(r *ledger.Record, m *Msg) error {
 	if !r.Receipt(&v) {
 		return bad(r, m, "cut short")
 	}
-	m.ReceiptState, m.Receipted, m.ReceiptDone, m.Inferred = v.State, r.At, v.Done, v.Inferred
+	m.ReceiptState, m.Receipted, m.ReceiptDone = v.State, r.At, v.Done
 	m.errLen = uint8(copy(m.err[:], v.Err))
 	m.Cost += v.Cost
-	if m.cidLen == 0 {
-		m.cidLen = uint8(copy(m.cid[:], v.ID))
-	}
 	if v.Inferred {
-		m.WasTaken = true
+		if m.State != StateDoubt {
+			return bad(r, m, "inferred, and not in doubt")
+		}
+		b.SetCarrierID(m, m.Carrier, v.ID)
+		m.WasTaken, m.Inferred, m.Answered = true, true, r.At
 		b.set(m, StateTaken)
+	} else if m.cidLen == 0 {
+		m.cidLen = uint8(copy(m.cid[:], v.ID))
 	}
 	if !b.replay {
 		b.acc.owe(m.Carrier, v.Cost)

@@ -20,6 +20,8 @@ const (
 	entryAttempt
 	entryReturn
 	entryDeed
+	entryOrder
+	entryRepeated
 )
 
 // EDR is the life of one message that has ended, in integers and in the addresses as the client wrote them.

@@ -21,6 +21,8 @@ type Past struct {
 	Attempt  func(a *Attempt) error
 	Returned func(v *Returned) error
 	Deed     func(d *Deed) error
+	Ordered  func(v *Ordered) error
+	Repeated func(v *Repeated) error
 }
 
 // Hashes to search by; 0 searches everything.
@@ -101,6 +103,16 @@ func (p *Past) entry(k entryKind, v []byte) error {
 		var d Deed
 		if d, ok = readDeed(v); ok && p.Deed != nil {
 			err = p.Deed(&d)
+		}
+	case entryOrder:
+		var t Ordered
+		if t, ok = readOrdered(v); ok && p.Ordered != nil {
+			err = p.Ordered(&t)
+		}
+	case entryRepeated:
+		var t Repeated
+		if t, ok = readRepeated(v); ok && p.Repeated != nil {
+			err = p.Repeated(&t)
 		}
 	default:
 		ok = false

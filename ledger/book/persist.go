@@ -10,9 +10,9 @@ import (
 	"smsplane/ledger/journal"
 )
 
-// stateVersion 2 added the chain and what carriers' open messages cost; version 1 is read, and completed from
+// stateVersion 3 added links that operators hold and the count of repeated receipts; 2 added the chain and what carriers' open messages cost; version 1 is read, and completed from
 // the live messages.
-const stateVersion = 2
+const stateVersion = 3
 
 // Dirty says that something was applied since the last Flush; Pending is how many EDR entries wait for it.
 func (b *Book) Dirty() bool  { return b.applied != b.flushed || len(b.moves) > 0 }
@@ -104,7 +104,7 @@ func (b *Book) appendState(v []byte) []byte {
 	for _, n := range slices.Sorted(maps.Keys(b.acc.carriers)) {
 		v = le.AppendUint64(v, uint64(b.acc.carriers[n].Open))
 	}
-	return v
+	return le.AppendUint64(v, b.Counts.Repeated)
 }
 
 func (b *Book) readState(v []byte) error {
@@ -123,6 +123,9 @@ func (b *Book) readState(v []byte) error {
 	b.acc.read(&r)
 	if b.System != nil {
 		b.System.read(&r)
+		if version >= 3 {
+			b.System.readHeld(&r)
+		}
 	}
 	if version == 1 {
 		b.chainFrom, b.open = b.applied, true
@@ -132,6 +135,9 @@ func (b *Book) readState(v []byte) error {
 		for _, n := range slices.Sorted(maps.Keys(b.acc.carriers)) {
 			b.acc.carriers[n].Open = ledger.Micro(r.u64())
 		}
+	}
+	if version >= 3 {
+		c.Repeated = r.u64()
 	}
 	if r.bad || len(r.b) != 0 {
 		return fmt.Errorf("%w: damaged state of lane %d", ErrBooks, b.Lane)

@@ -31,6 +31,7 @@ type System struct {
 	AppliedAt int64
 	Files     []byte // archive of the catalog's files, see ledger.DecodeFiles
 	Orphans   map[uint64]*Orphan
+	Held      map[LinkName]Hold // links that an operator paused or drains
 
 	orphanN     uint64
 	newOrphans  []*Orphan
@@ -38,7 +39,7 @@ type System struct {
 	fileVersion uint32 // that is stored
 }
 
-func newSystem() *System { return &System{Orphans: map[uint64]*Orphan{}} }
+func newSystem() *System { return &System{Orphans: map[uint64]*Orphan{}, Held: map[LinkName]Hold{}} }
 
 // Number finds the account number of a party; ok is false for one the catalog never named.
 func (s *System) Number(p ledger.Party, name string) (AccountRow, bool) {
@@ -90,6 +91,12 @@ func (b *Book) system(index uint64, r *ledger.Record) error {
 		s.Orphans[o.N] = o
 		s.newOrphans = append(s.newOrphans, o)
 		b.Counts.Orphans++
+	case ledger.KindOrder:
+		var o ledger.Order
+		if !r.Order(&o) {
+			return bad(r, nil, "cut short")
+		}
+		s.order(r.At, &o)
 	}
 	return b.tell(r, nil)
 }
@@ -106,7 +113,7 @@ func (s *System) append(b []byte) []byte {
 		b = le.AppendUint16(b, a.Lane)
 		b = appendBytes(b, []byte(a.Name))
 	}
-	return b
+	return s.appendHeld(b)
 }
 
 func (s *System) read(r *reader) {

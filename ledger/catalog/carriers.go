@@ -37,6 +37,7 @@ func (p *parser) carrier(m *document.Map) Carrier {
 	m.Duration("receipt_wait", &c.ReceiptWait, time.Second, maxDuration)
 	m.Duration("validity_max", &c.ValidityMax, time.Minute, maxDuration)
 	inDoubt(m, &c.InDoubt)
+	c.Statuses = carrierStatuses(m)
 	c.Inbound = p.inbound(m.Map("inbound"))
 	for _, l := range m.Maps("links") {
 		l.Label(fmt.Sprintf("carrier %q link %d", c.ID, len(c.Links)+1))

@@ -75,9 +75,10 @@ type Client struct {
 	SystemID string
 	Plan     string // rows of routes.csv that apply
 
-	Class           ledger.Class // the highest it may ask for
-	Window          int          // unanswered requests per bind, from the client
-	DeliverWindow   int          // unanswered deliver_sm per bind, towards the client
+	Class           ledger.Class            // the highest it may ask for
+	Senders         map[string]ledger.Class // classes of single senders, none above Class; may be nil
+	Window          int                     // unanswered requests per bind, from the client
+	DeliverWindow   int                     // unanswered deliver_sm per bind, towards the client
 	MaxBinds        Binds
 	TPS             int // submit_sm per second over all its binds; 0 is unlimited
 	OverRate        OverRate
@@ -114,6 +115,7 @@ type Carrier struct {
 	ReceiptWait time.Duration                 // after it took a message, until the receipt counts as lost
 	ValidityMax time.Duration                 // longest validity it is asked for; 0 is the message's own
 	InDoubt     [ledger.Classes]ledger.Policy // by class
+	Statuses    map[pdu.Status]Action         // what its answers mean, where that differs from the usual; may be nil
 	Links       []Link                        // may be empty: the carrier is out of service
 	Inbound     *Inbound                      // its account with us; nil when it does not bind to us
 

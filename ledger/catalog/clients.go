@@ -36,6 +36,7 @@ func (p *parser) client(m *document.Map) Client {
 	c.password, c.hash = p.secret(m, true)
 	name(m, "plan", &c.Plan)
 	class(m, "class", &c.Class)
+	c.Senders = senders(m, c.Class)
 	m.Int("window", &c.Window, 1, maxWindow)
 	m.Int("deliver_window", &c.DeliverWindow, 1, maxWindow)
 	binds(m, &c.MaxBinds)

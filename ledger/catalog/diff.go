@@ -174,7 +174,7 @@ func (c *Client) thing() thing {
 	return thing{kind: "client", id: c.ID, fields: []field{
 		{name: "party", text: c.Party}, {name: "system_id", text: c.SystemID},
 		{name: "password", text: sum(c.password, c.hash), secret: true},
-		{name: "plan", text: c.Plan}, {name: "class", text: c.Class.String()},
+		{name: "plan", text: c.Plan}, {name: "class", text: c.Class.String()}, {name: "senders", text: sendersText(c.Senders)},
 		{name: "window", text: strconv.Itoa(c.Window)}, {name: "deliver_window", text: strconv.Itoa(c.DeliverWindow)},
 		{name: "max_binds", text: fmt.Sprintf("tx %d rx %d trx %d", c.MaxBinds.TX, c.MaxBinds.RX, c.MaxBinds.TRX)},
 		{name: "tps", text: tpsText(c.TPS)}, {name: "over_rate", text: c.OverRate.String()}, {name: "country", text: c.Country}, {name: "allow", text: strings.Join(allow, " ")},
@@ -194,6 +194,7 @@ func (c *Carrier) thing() thing {
 		{name: "party", text: c.Party}, {name: "currency", text: c.Currency}, {name: "cost", text: c.Cost.String()},
 		{name: "receipts", text: c.Receipts.String()}, {name: "receipt_wait", text: c.ReceiptWait.String()},
 		{name: "validity_max", text: c.ValidityMax.String()},
+		{name: "statuses", text: statusTable(c.Statuses)},
 	}}
 	for class, p := range c.InDoubt {
 		t.fields = append(t.fields, field{name: "in_doubt." + classWords[class], text: p.String()})

@@ -82,6 +82,11 @@ func (s *Session) response(now int64, h pdu.Header, p []byte) {
 		}
 		r := s.window.take(i)
 		s.counters.Responses++
+		if d := now - r.sentAt; s.trip == 0 {
+			s.trip = d
+		} else {
+			s.trip += (d - s.trip) / 8
+		}
 		s.handler.Response(s, now, r.tag, h, p)
 		return
 	}

@@ -49,6 +49,7 @@ type Session struct {
 	lates    lates
 	peer     int // requests of the peer that await Reply
 
+	trip      int64  // round trip of our requests, ns, smoothed over about eight
 	heard     int64  // when the peer's last octet came
 	ticked    int64  // last Tick
 	stalled   bool   // it came too late to act on
@@ -106,6 +107,9 @@ func (s *Session) Unanswered() int { return s.window.used }
 
 // Heard is when the last octet of the peer came, unix nanoseconds.
 func (s *Session) Heard() int64 { return s.heard }
+
+// RoundTrip is the time from sending a request to its answer, smoothed over about eight; 0 before the first.
+func (s *Session) RoundTrip() int64 { return s.trip }
 
 // Counters are what happened so far.
 func (s *Session) Counters() Counters { return s.counters }

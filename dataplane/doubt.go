@@ -1,0 +1,163 @@
+package dataplane
+
+import (
+	"slices"
+	"time"
+
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/pdu"
+	"smsplane/router"
+)
+
+// poisonAfter is how many sessions may end while they have one message unanswered; it is held then, for an operator:
+// a message that kills whoever carries it must not go round for ever.
+const poisonAfter = 3
+
+// doubts finds what is in doubt by whom a receipt would be about. A message is in it from the moment its answer is
+// lost until it is dispatched again, resolved or ended (noteDoubt).
+type doubts map[party][]ledger.MsgID
+
+// party is one number at one carrier.
+type party struct {
+	carrier uint16
+	number  uint64
+}
+
+func (x *executor) inDoubt(m *book.Msg) {
+	if m.Note&noteDoubt != 0 {
+		return
+	}
+	m.Note |= noteDoubt
+	k := party{m.Carrier, m.Number}
+	x.doubts[k] = append(x.doubts[k], m.ID)
+}
+
+func (x *executor) undoubt(m *book.Msg) {
+	if m.Note&noteDoubt == 0 {
+		return
+	}
+	m.Note &^= noteDoubt
+	k := party{m.Carrier, m.Number}
+	ids := slices.DeleteFunc(x.doubts[k], func(id ledger.MsgID) bool { return id == m.ID })
+	if x.doubts[k] = ids; len(ids) == 0 {
+		delete(x.doubts, k)
+	}
+}
+
+// lost is a message that was written to a session and never answered: whether the carrier has it, nobody knows. The
+// policy of its carrier and class decides about the doubt: resend goes once more to the same carrier, then once to
+// each further target of the plan; after that, or when it took poisonAfter sessions with it, the message is held.
+func (l *lane) lost(m *book.Msg, ended bool, now int64) {
+	policy := ledger.PolicyResend
+	if c := l.x.table.CarrierOf(m.Carrier); c != nil {
+		policy = c.InDoubt[m.Class]
+	}
+	target := m.Target
+	if m.Resends > 0 {
+		target = (m.Target + 1) % max(m.N, 1)
+	}
+	if policy == ledger.PolicyResend && (m.Resends >= max(m.N, 1) || ended && m.Resends >= poisonAfter-1) {
+		policy, target = ledger.PolicyHold, m.Target
+		l.x.counts.quarantined++
+	}
+	l.begin()
+	l.open = ledger.AppendDoubt(l.open, m.EgressWorker, m.ID, now, policy, target)
+	l.recorded(now)
+	m.Policy, m.Target, m.Due = policy, target, 0
+	l.x.inDoubt(m)
+	if l.x.revealed(l, m, now) {
+		return
+	}
+	l.doubt(m, now)
+}
+
+// doubt does what the policy says about a message in doubt.
+func (l *lane) doubt(m *book.Msg, now int64) {
+	switch m.Policy {
+	case ledger.PolicyHold:
+		m.Phase = phaseKept
+	case ledger.PolicyExpire:
+		l.final(m, ledger.Final{End: ledger.EndUnknown, Reason: ledger.ReasonUnresolved}, now)
+	default:
+		l.enqueue(m, now)
+	}
+}
+
+// open says that the doubt about the last dispatch of a message still stands: it is kept, or waits to be sent again.
+func open(m *book.Msg) bool {
+	return m.Note&noteDoubt != 0 && (m.Phase == phaseKept || m.Phase == phaseQueued || m.Phase == phaseOperator)
+}
+
+// late is an answer after its time: if the doubt about that very dispatch still stands, it is resolved.
+func (l *lane) late(m *book.Msg, e *event, now int64) {
+	if m == nil || m.Link != e.session || !open(m) {
+		l.x.counts.strayAnswers++
+		return
+	}
+	l.unlist(m)
+	l.x.undoubt(m)
+	l.x.counts.lateAnswers++
+	l.decide(m, nil, pdu.Status(e.status), e.data, now)
+}
+
+// infer finds the one message in doubt that a receipt with an id nobody knows must be about: of that carrier, to the
+// number and from the sender that the receipt names, and sent when it says. Two candidates are none.
+func (x *executor) infer(carrier uint16, now int64) (l *lane, m *book.Msg) {
+	if len(x.doubts) == 0 {
+		return nil, nil
+	}
+	n, ok := router.Normalize(x.view.SrcAddr(), x.view.SrcTON(), x.view.SrcNPI(), "")
+	if !ok {
+		return nil, nil
+	}
+	for _, id := range x.doubts[party{carrier, uint64(n)}] {
+		in := x.lanes[id.Lane()]
+		c := in.book.Get(id)
+		if c == nil || !open(c) || !in.sentBy(c, x.view.DstAddr()) || !sentAt(c.Dispatched, x.receipt.SubmitDate, now) {
+			continue
+		}
+		if m != nil {
+			return nil, nil
+		}
+		l, m = in, c
+	}
+	return l, m
+}
+
+// sentBy says whether a message has that sender.
+func (l *lane) sentBy(m *book.Msg, sender []byte) bool {
+	return l.read(m) && string(l.view.SrcAddr()) == string(sender)
+}
+
+// sentAt says whether a receipt of now can be about a message dispatched then. A submit date has whole minutes, of a
+// clock that may run a little off, in whatever zone the carrier lives: zones are whole quarters of an hour, at most
+// 14 hours away.
+func sentAt(dispatched, submit, now int64) bool {
+	const quarter, slack = int64(15 * time.Minute), int64(2 * time.Minute)
+	if dispatched > now {
+		return false
+	}
+	if submit == 0 {
+		return true
+	}
+	off := submit - dispatched
+	if off < -int64(14*time.Hour)-slack || off > int64(14*time.Hour)+slack {
+		return false
+	}
+	rest := ((off % quarter) + quarter) % quarter
+	return rest <= slack || rest >= quarter-slack
+}
+
+// inferred ends the doubt about a message with the receipt that can only be about it.
+func (l *lane) inferred(m *book.Msg, r *pdu.Receipt, reply *ack, now int64) {
+	l.unlist(m)
+	l.x.undoubt(m)
+	l.x.counts.inferred++
+	l.book.SetCarrierID(m, m.Carrier, r.ID)
+	m.Note |= noteTaken
+	m.Answered = now
+	l.leaveQueue(m)
+	m.Phase = phaseAwaiting
+	l.heard(m, r, true, reply, now)
+}

@@ -1,0 +1,241 @@
+package dataplane
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"smsplane/dataplane/admin"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/pdu"
+)
+
+// Orders of operators about links are journaled in lane 0 before they are obeyed: a link that was paused or drained
+// is so in the next process, too, until somebody resumes it.
+
+// order proposes an operator's word on a link.
+func (x *executor) order(o *ledger.Order, now int64) {
+	l := x.lanes[0]
+	l.begin()
+	l.open = ledger.AppendOrder(l.open, 0, 0, now, o)
+	l.recorded(now)
+}
+
+// ordered obeys an order that is committed.
+func (x *executor) ordered(r *ledger.Record) {
+	var o ledger.Order
+	r.Order(&o)
+	name := book.LinkName{Carrier: o.Carrier, Link: o.Link}
+	x.onOrder(name, o.Verb, string(o.Author), x.lanes[0].book.System.Held[name].Verb)
+}
+
+// ordered tells a link's keepers and sessions what holds now.
+func (k *links) ordered(name book.LinkName, verb ledger.Verb, author string, held ledger.Verb) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key, kept := range k.keep {
+		if kept.number != name.Carrier || key.index != int(name.Link) {
+			continue
+		}
+		kept.link.held = held
+		k.x.reckon(k.x.carrier(kept.number), k.x.now)
+		for _, kp := range kept.keepers {
+			kp.mu.Lock()
+			kp.held, kp.by = held, author
+			kp.bounce = kp.bounce || verb == ledger.OrderBounce
+			kp.mu.Unlock()
+			kp.wake()
+		}
+	}
+}
+
+func (kp *keeper) wake() {
+	select {
+	case kp.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// spoilt says that the carrier's answers make the session unfit. The executor calls it.
+func (kp *keeper) spoilt(st pdu.Status) {
+	kp.mu.Lock()
+	kp.unfit = st
+	kp.mu.Unlock()
+	kp.wake()
+}
+
+// orders says whether the session must end now, and tells its state if not.
+func (kp *keeper) orders(address string) (end ending) {
+	kp.mu.Lock()
+	held, bounce, unfit := kp.held, kp.bounce, kp.unfit
+	kp.bounce, kp.unfit = false, 0
+	kp.mu.Unlock()
+	if unfit != 0 || bounce || held == ledger.OrderDrain {
+		return ending{ordered: unfit == 0, unfit: unfit}
+	}
+	kp.bound(address)
+	return ending{}
+}
+
+// bound tells that the session is, and whether it may be used.
+func (kp *keeper) bound(address string) {
+	kp.mu.Lock()
+	held, by := kp.held, kp.by
+	kp.mu.Unlock()
+	if held != 0 {
+		kp.tell(linkPaused, "bound, and paused by "+by, address)
+		return
+	}
+	kp.tell(admin.LinkBound, "bound as "+kp.link.decl.SystemID, address)
+}
+
+// mayBind waits while the link is drained; false when ctx ended.
+func (kp *keeper) mayBind(ctx context.Context, address string) bool {
+	for {
+		kp.mu.Lock()
+		held, by := kp.held, kp.by
+		kp.mu.Unlock()
+		if held != ledger.OrderDrain {
+			return ctx.Err() == nil
+		}
+		kp.tell(linkDrained, "unbound, and kept so by "+by, address)
+		select {
+		case <-ctx.Done():
+			return false
+		case <-kp.nudge:
+		}
+	}
+}
+
+// rest waits before the next dial. A bounce or a resume ends it; a carrier that refused is left its rest.
+func (kp *keeper) rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			return
+		case <-kp.nudge:
+			kp.mu.Lock()
+			bounce := kp.bounce
+			kp.bounce = false
+			kp.mu.Unlock()
+			if bounce {
+				return
+			}
+		}
+	}
+}
+
+// Link implements admin.Source.
+func (s *source) Link(_ context.Context, o admin.LinkOrder) (n int, err error) {
+	if s.n.links == nil {
+		return 0, admin.Unavailable("the node does not run")
+	}
+	verb := ledger.ParseVerb(o.Verb)
+	if !verb.OfLink() {
+		return 0, admin.BadRequest("%q is not done to a link", o.Verb)
+	}
+	err = s.ask(func(x *executor) error {
+		row, ok := x.lanes[0].book.System.Number(ledger.PartyCarrier, o.Carrier)
+		c := x.table.CarrierOf(uint16(row.Number))
+		if !ok || c == nil {
+			return admin.NotFound("there is no carrier %q", o.Carrier)
+		}
+		if o.Link >= len(c.Links) {
+			return admin.NotFound("carrier %q has no link %d, its links are 0 to %d", o.Carrier, o.Link, len(c.Links)-1)
+		}
+		for i := range c.Links {
+			if o.Link < 0 || o.Link == i {
+				n++
+				x.order(&ledger.Order{Verb: verb, Carrier: uint16(row.Number), Link: uint16(i), Author: []byte(o.Author)}, x.now)
+			}
+		}
+		x.log.Info("an operator ordered links", "verb", o.Verb, "carrier", o.Carrier, "links", n, "author", o.Author)
+		return nil
+	})
+	return n, err
+}
+
+// DoubtOrder implements admin.Source.
+func (s *source) DoubtOrder(_ context.Context, o admin.DoubtOrder) error {
+	if s.n.links == nil {
+		return admin.Unavailable("the node does not run")
+	}
+	verb := ledger.ParseVerb(o.Verb)
+	if verb == 0 || verb.OfLink() {
+		return admin.BadRequest("%q is not done to a message in doubt", o.Verb)
+	}
+	id, err := ledger.ParseMsgID(o.ID)
+	if err != nil {
+		return admin.BadRequest("%q is not a message id of ours", o.ID)
+	}
+	return s.ask(func(x *executor) error {
+		if int(id.Lane()) >= len(x.lanes) {
+			return admin.NotFound("no message has the id %q", o.ID)
+		}
+		l := x.lanes[id.Lane()]
+		m := l.book.Get(id)
+		if m == nil || !open(m) {
+			return admin.NotFound("message %s is not in doubt", o.ID)
+		}
+		if verb == ledger.OrderResend && m.Phase == phaseQueued {
+			return admin.BadRequest("message %s waits to be sent again already", o.ID)
+		}
+		l.resolve(m, verb, o.Author, x.now)
+		x.log.Info("an operator decided about a message in doubt", "verb", o.Verb, "id", o.ID, "author", o.Author)
+		return nil
+	})
+}
+
+// resolve journals and does what an operator decided about a message in doubt.
+func (l *lane) resolve(m *book.Msg, verb ledger.Verb, author string, now int64) {
+	l.begin()
+	l.open = ledger.AppendOrder(l.open, 0, m.ID, now, &ledger.Order{Verb: verb, Author: []byte(author)})
+	l.recorded(now)
+	if verb == ledger.OrderResend {
+		m.Policy = ledger.PolicyResend
+		l.enqueue(m, now)
+		return
+	}
+	l.unlist(m)
+	l.final(m, ledger.Final{End: ledger.EndUnknown, Reason: ledger.ReasonOperator}, now)
+}
+
+// why says what keeps a session from sending faster, in words.
+func (s *linkSession) why(x *executor, now int64) string {
+	c, k := s.carrier, s.link
+	waiting := 0
+	for _, n := range c.waiting {
+		waiting += n
+	}
+	switch {
+	case s.window == 0:
+		return "a receiver: nothing is sent over it"
+	case k.held != 0:
+		return fmt.Sprintf("order: an operator said %v", k.held)
+	case !s.up:
+		return "draining"
+	case x.senders.paused:
+		return "order: the egress layer is paused"
+	case waiting == 0:
+		return "nothing to send"
+	case now < k.restTil:
+		return fmt.Sprintf("carrier's answers: it said that it is too fast, %d times", k.slowed)
+	case k.bucket.Whole(now) < 2 && k.adapt.Limit() > 0:
+		return fmt.Sprintf("carrier's answers: it bears %.0f messages a second just now", k.adapt.Limit())
+	case k.bucket.Whole(now) < 2:
+		return fmt.Sprintf("rate: tps %d", k.decl.TPS)
+	case s.credit() < s.window && s.trip > 0:
+		return fmt.Sprintf("window: %d unanswered at a round trip of %v carry at most %.0f a second", s.window,
+			time.Duration(s.trip).Round(100*time.Microsecond), float64(s.window)*1e9/float64(s.trip))
+	case s.credit() < s.window:
+		return fmt.Sprintf("window: the carrier answers none of %d", s.window)
+	case x.senders.wait(now) > now:
+		return "rate: the workers of the egress layer"
+	}
+	return "nothing: it goes as fast as messages come"
+}
