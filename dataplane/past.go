@@ -201,50 +201,22 @@ func (s *source) Find(ctx context.Context, q admin.FindQuery) ([]admin.Found, er
 		limit = admin.DefaultFind
 	}
 	limit = min(limit, admin.MaxFind)
-	account := uint32(0)
-	var match func(e *book.EDR) bool
-	var hash uint32
+	match, hash, err := s.matcher(&q)
+	if err != nil {
+		return nil, err
+	}
 	found := []admin.Found{}
 	seen := map[ledger.MsgID]bool{}
-	err := s.ask(func(x *executor) error {
-		if q.Client != "" {
-			row, ok := x.lanes[0].book.System.Number(ledger.PartyClient, q.Client)
-			if !ok {
-				return admin.NotFound("there is no client %q", q.Client)
-			}
-			account = row.Number
+	var view pdu.Message
+	err = s.live(ctx, func(x *executor, m *book.Msg, p []byte) bool {
+		if m.MO || m.State == book.StateEnded || seen[m.ID] || view.Parse(p) != pdu.ROK {
+			return true
 		}
-		match, hash = matcher(&q, account)
-		var view pdu.Message
-		look := func(m *book.Msg, p []byte) {
-			if view.Parse(p) != pdu.ROK {
-				return
-			}
-			e := m.Summary(view.SrcAddr(), view.DstAddr())
-			if match(&e) {
-				seen[m.ID] = true
-				found = append(found, x.found(&e, m.State))
-			}
+		if e := m.Summary(view.SrcAddr(), view.DstAddr()); match(&e) {
+			seen[m.ID] = true
+			found = append(found, x.found(&e, m.State))
 		}
-		for _, l := range x.lanes {
-			l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
-				if m.MO || len(found) >= limit || m.State == book.StateEnded {
-					return
-				}
-				if p, err := l.book.PDU(m); err == nil {
-					look(m, p)
-				}
-			})
-			if err := l.book.EachSpilled(0, func(m *book.Msg, p []byte) error {
-				if len(found) < limit {
-					look(m, p)
-				}
-				return nil
-			}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return len(found) < limit
 	})
 	if err != nil {
 		return nil, err
@@ -282,9 +254,20 @@ func (x *executor) found(e *book.EDR, st book.State) admin.Found {
 }
 
 // matcher makes the test of a query, and the hash of the packs that can hold a hit; 0 is all of them.
-// account is that of q.Client.
-func matcher(q *admin.FindQuery, account uint32) (func(e *book.EDR) bool, uint32) {
-	hash := uint32(0)
+func (s *source) matcher(q *admin.FindQuery) (match func(e *book.EDR) bool, hash uint32, err error) {
+	account := uint32(0)
+	if q.Client != "" {
+		if err := s.ask(func(x *executor) error {
+			row, ok := x.lanes[0].book.System.Number(ledger.PartyClient, q.Client)
+			if !ok {
+				return admin.NotFound("there is no client %q", q.Client)
+			}
+			account = row.Number
+			return nil
+		}); err != nil {
+			return nil, 0, err
+		}
+	}
 	to, prefix := strings.CutSuffix(q.To, "*")
 	number, isNumber := router.Normalize([]byte(to), 0, 0, "")
 	switch {
@@ -310,7 +293,7 @@ func matcher(q *admin.FindQuery, account uint32) (func(e *book.EDR) bool, uint32
 			return false
 		}
 		return q.Since.IsZero() || e.Accepted >= q.Since.UnixNano()
-	}, hash
+	}, hash, nil
 }
 
 func matchText(pattern, text string) bool {
@@ -322,27 +305,29 @@ func matchText(pattern, text string) bool {
 
 // Doubt implements admin.Source.
 func (s *source) Doubt(ctx context.Context, resent bool) ([]admin.DoubtInfo, error) {
-	if err := s.flushed(ctx); err != nil {
-		return nil, err
-	}
 	list := []admin.DoubtInfo{}
-	err := s.ask(func(x *executor) error {
-		for _, l := range x.lanes {
-			l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
-				if m.MO || m.State == book.StateEnded || resent && m.Resends == 0 || !resent && m.State != book.StateDoubt {
-					return
-				}
-				list = append(list, x.doubtInfo(m.ID, m.Carrier, m.Account, m.Number, m.Dispatched, m.Policy, m.State.String()))
-			})
+	seen := map[ledger.MsgID]bool{}
+	look := func(x *executor, m *book.Msg) bool {
+		if m.MO || m.State == book.StateEnded || seen[m.ID] || resent && m.Resends == 0 || !resent && m.State != book.StateDoubt {
+			return true
 		}
-		return nil
-	})
+		seen[m.ID] = true
+		list = append(list, x.doubtInfo(m.ID, m.Carrier, m.Account, m.Number, m.Dispatched, m.Policy, m.State.String()))
+		return true
+	}
+	err := s.inMemory(ctx, func(x *executor, _ *lane, m *book.Msg) bool { return look(x, m) })
+	if err == nil {
+		err = s.inRuns(ctx, func(x *executor, m *book.Msg, _ []byte) bool { return look(x, m) })
+	}
 	if err != nil || !resent {
 		return list, err
 	}
+	if err := s.flushed(ctx); err != nil {
+		return nil, err
+	}
 	var ended []book.EDR
 	if err := s.archive(book.HashResent(), book.Past{EDR: func(e *book.EDR) error {
-		if e.Resends > 0 {
+		if e.Resends > 0 && !seen[e.ID] {
 			ended = append(ended, *e)
 		}
 		return nil

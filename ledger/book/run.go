@@ -280,15 +280,23 @@ func (b *Book) EachSpilled(seq uint64, f func(m *Msg, p []byte) error) error {
 		if seq != 0 && (seq < r.MinSeq || seq > r.MaxSeq) {
 			continue
 		}
-		data, err := b.runData(r.ID)
-		if err != nil {
-			return err
-		}
-		if err := unpack(data, func(m *Msg, _ int, p []byte) error { return f(m, p) }); err != nil {
+		if err := b.EachOfRun(r.ID, f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// EachOfRun is EachSpilled of one run; one that is not on disk only, or no more, has nothing.
+func (b *Book) EachOfRun(id uint32, f func(m *Msg, p []byte) error) error {
+	if r := b.RunOf(id); r == nil || r.Loaded != 0 {
+		return nil
+	}
+	data, err := b.runData(id)
+	if err != nil {
+		return err
+	}
+	return unpack(data, func(m *Msg, _ int, p []byte) error { return f(m, p) })
 }
 
 const runsVersion = 1
