@@ -41,6 +41,7 @@ type play struct {
 	node, smpp string // keys of the node file and of its smpp section
 	client     string // keys of the client
 	clients    string // further clients
+	mo         string // mo.yaml
 	bindless   bool   // the carrier does not listen: everything accepted waits
 }
 
@@ -66,7 +67,10 @@ func (s *stage) start() {
 	drain, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	log := slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	go func() { ended <- dataplane.Serve(drain, context.Background(), s.config, log) }()
+	go func() {
+		ended <- dataplane.Serve(drain, context.Background(), s.config, log)
+		close(ended)
+	}()
 	stopped := false
 	s.stop = func() {
 		if stopped {
@@ -120,6 +124,9 @@ func (s *stage) catalog(p play) {
 `, s.carrier.address))
 	s.write("catalog/rates.csv", "kind,party,prefix,mcc,mnc,price,currency,effective_from,effective_to\n"+
 		"sell,esme,,,,0.01,EUR,2020-01-01,\nbuy,north,,,,0.005,EUR,2020-01-01,\n")
+	if p.mo != "" {
+		s.write("catalog/mo.yaml", p.mo)
+	}
 	s.write("catalog/routes.csv", "plan,prefix,mcc,mnc,class,tier,weight,carrier\nstandard,,,,,1,1,north\n")
 }
 
