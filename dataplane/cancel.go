@@ -10,7 +10,7 @@ import (
 // saying what became of it.
 func waits(m *book.Msg) bool {
 	switch m.Phase {
-	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld:
+	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseOperator:
 		return m.Policy == 0 && !m.MO
 	}
 	return false

@@ -50,6 +50,8 @@ type executor struct {
 
 	maxWindow   uint64 // entries of a lane's log above which stragglers are moved out of it
 	maxHot      int    // messages of all lanes kept in memory; more are spilled
+	retainAll   bool   // the log is never dropped
+	aged        int64  // ns after which no block may be needed any more
 	maxResident int64  // bytes of all lanes' blocks kept in memory
 
 	now     int64

@@ -26,6 +26,7 @@ type lane struct {
 	routing   queue
 	verifying book.List
 	kept      book.List                         // held by an operator
+	stripped  int                               // texts taken in this sweep
 	rework    map[uint32]*rework                // runs whose LOAD is on its way for an operator
 	queues    map[uint16]*[ledger.Classes]queue // by carrier
 	returns   map[uint32]*returns               // by account
@@ -222,7 +223,11 @@ func (l *lane) on(r *ledger.Record, m *book.Msg) error {
 			}
 		}
 	case ledger.KindReplace:
-		if l.leading {
+		switch {
+		case !l.leading:
+		case m.Held:
+			l.keep(m)
+		default:
 			l.toRouting(m)
 		}
 	case ledger.KindDispatch:
@@ -329,14 +334,16 @@ func (l *lane) flushNow(now int64) {
 	}
 	n := l.book.Flushes()
 	l.x.db.Write(w, func() { l.x.post(func() { l.book.Stored(n) }) })
-	l.log.DropBelow(l.book.LowWater())
+	if !l.x.retainAll {
+		l.log.DropBelow(l.book.LowWater())
+	}
 }
 
 // tidy keeps the log's window small: when it has outgrown its bound, the few messages that live in its
 // oldest blocks move to keys of their own; and blocks beyond the memory budget leave memory.
 func (l *lane) tidy() error {
 	low := l.book.LowWater()
-	if last := l.log.Last(); last-low > l.x.maxWindow {
+	if last := l.log.Last(); last-low > l.x.maxWindow && !l.x.retainAll {
 		for range 64 {
 			n, err := l.book.Move(moveBelow)
 			if err != nil {
@@ -364,6 +371,7 @@ func (l *lane) sweep(now int64) {
 	if len(l.tired) > 0 {
 		l.rouse()
 	}
+	l.stripped = 0
 	budget := max(1024, l.book.Slots()/40)
 	l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) })
 	l.spill(now)
@@ -378,6 +386,7 @@ func (l *lane) timeout(m *book.Msg, now int64) {
 			l.expire(m, now)
 		}
 	case phaseReturning, phaseBacklog, phaseReturnRest, phaseAside:
+		l.strip(m, now)
 		l.giveUp(m, now)
 	case phaseAwaiting:
 		wait := receiptWaitGone

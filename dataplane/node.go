@@ -45,12 +45,13 @@ type Node struct {
 
 	applying sync.Mutex // one operator's catalog after the other
 
-	plan   plan
-	guard  *guard
-	upkeep upkeep
-	ids    atomic.Uint32
-	ready  atomic.Bool
-	state  atomic.Value // string, see admin.Status
+	plan      plan
+	guard     *guard
+	upkeep    upkeep
+	retention retention
+	ids       atomic.Uint32
+	ready     atomic.Bool
+	state     atomic.Value // string, see admin.Status
 }
 
 // States of a node.
@@ -164,6 +165,7 @@ func (n *Node) executor() *executor {
 		verifiers: newLayer("verification", w.Verifier), senders: newLayer("delivery", w.Egress), billers: newLayer("billing", w.Billing),
 		early: newEarly(), doubts: doubts{}, ended: newEndedTable(), failed: make(chan error, 1), done: make(chan struct{}),
 		maxWindow: maxWindow, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare)}
+	x.retainAll, x.aged = n.cfg.Journal.RetainAll, int64(n.cfg.Retention.Bodies)/agedShare
 	x.now = n.clock()
 	x.grace = x.now + startGrace - downFor
 	x.table = router.Compile(&catalog.Catalog{}, 0, numbers{&book.System{}})

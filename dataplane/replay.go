@@ -97,25 +97,20 @@ func (l *lane) replay(es []book.EDR, q *admin.Replay, now int64) (n int) {
 
 // receiptOf writes the deliver_sm of a message that has ended and is not in the books any more.
 func (l *lane) receiptOf(e *book.EDR) []byte {
+	srcTON, srcNPI := addressType(e.Src)
+	dstTON, dstNPI := addressType(e.Dst)
+	was := pdu.Submit{SrcTON: srcTON, SrcNPI: srcNPI, Src: e.Src, DstTON: dstTON, DstNPI: dstNPI, Dst: e.Dst}
+	l.view.Parse(was.Append(nil, 0))
 	done := e.ReceiptDone
 	if done == 0 {
 		done = e.Ended
 	}
-	dlvrd := 0
+	m := book.Msg{ID: e.ID, Account: e.Account, End: e.End, Reason: e.Reason, ReceiptState: e.ReceiptState}
+	r := pdu.Receipt{State: stateOf(&m), Err: e.Err, SubmitDate: e.Accepted, DoneDate: done, Sub: int(e.Parts)}
 	if e.End == ledger.EndDelivered {
-		dlvrd = int(e.Parts)
+		r.Dlvrd = int(e.Parts)
 	}
-	l.idText = e.ID.Append(l.idText[:0])
-	state := stateOf(&book.Msg{End: e.End, Reason: e.Reason, ReceiptState: e.ReceiptState})
-	l.scratch = pdu.AppendReceiptText(l.scratch[:0], &pdu.Receipt{ID: l.idText, State: state, Err: e.Err, SubmitDate: e.Accepted, DoneDate: done,
-		Sub: int(e.Parts), Dlvrd: dlvrd})
-	l.tlvs = pdu.AppendTLV(l.tlvs[:0], pdu.TagReceiptedMessageID, append(l.idText, 0))
-	l.tlvs = pdu.AppendTLV(l.tlvs, pdu.TagMessageState, []byte{byte(state)})
-	srcTON, srcNPI := addressType(e.Dst)
-	dstTON, dstNPI := addressType(e.Src)
-	s := pdu.Submit{Command: pdu.DeliverSM, SrcTON: srcTON, SrcNPI: srcNPI, Src: e.Dst, DstTON: dstTON, DstNPI: dstNPI, Dst: e.Src,
-		ESMClass: pdu.ESMReceipt, Text: l.scratch, TLVs: l.tlvs}
-	return s.Append(nil, 0)
+	return l.receipt(&m, &r, pdu.ESMReceipt, false).Append(nil, 0)
 }
 
 // addressType tells type and plan of a number from its octets (3.4 §5.2.5, §5.2.6): digits are

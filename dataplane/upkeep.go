@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"context"
 	"path/filepath"
 	"sync"
 	"time"
@@ -9,8 +10,9 @@ import (
 // upkeep is what a node does beside messages: it watches the disk, and lets the past go when its time is
 // over. It runs on a goroutine of its own and ends before the store is closed.
 type upkeep struct {
-	stop chan struct{}
-	wg   sync.WaitGroup
+	stop   chan struct{}
+	cancel func() // of a long compaction
+	wg     sync.WaitGroup
 }
 
 // upkeepEvery is how often the disk is looked at.
@@ -30,7 +32,10 @@ func (n *Node) tellFull(full bool) {
 }
 
 func (n *Node) beginUpkeep() {
+	n.heedClock()
 	n.upkeep.stop = make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	n.upkeep.cancel = cancel
 	n.upkeep.wg.Go(func() {
 		t := time.NewTicker(upkeepEvery)
 		defer t.Stop()
@@ -41,6 +46,9 @@ func (n *Node) beginUpkeep() {
 			case <-t.C:
 			}
 			n.guard.look()
+			if err := n.retain(ctx, n.clock()); err != nil && ctx.Err() == nil {
+				n.x.fail(err)
+			}
 		}
 	})
 }
@@ -48,6 +56,7 @@ func (n *Node) beginUpkeep() {
 func (n *Node) endUpkeep() {
 	if n.upkeep.stop != nil {
 		close(n.upkeep.stop)
+		n.upkeep.cancel()
 		n.upkeep.wg.Wait()
 		n.upkeep.stop = nil
 	}

@@ -15,7 +15,9 @@ import (
 const stateVersion = 3
 
 // Dirty says that something was applied since the last Flush; Pending is how many EDR entries wait for it.
-func (b *Book) Dirty() bool  { return b.applied != b.flushed || len(b.moves) > 0 }
+func (b *Book) Dirty() bool {
+	return b.applied != b.flushed || len(b.moves) > 0 || b.System != nil && len(b.System.gone) > 0
+}
 func (b *Book) Pending() int { return b.pack.n }
 
 // Flush writes everything that changed since the last one into w: the state blob with the applied index in
@@ -183,6 +185,7 @@ func (b *Book) Load(s Store, first uint64, blocks func(from, to uint64, f func(i
 		if block == nil {
 			return nil
 		}
+		b.lastAt = ledger.BlockAt(block)
 		err := ledger.Walk(block, func(r *ledger.Record) error { return b.record(index, r) })
 		if err != nil {
 			return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)

@@ -26,6 +26,9 @@ const sealEvery = int64(time.Minute)
 // Chain is the head of a lane's hash chain.
 type Chain [sha256.Size]byte
 
+// LastAt is when the newest applied block was cut, by the clock of then.
+func (b *Book) LastAt() int64 { return max(b.lastAt, b.sealedAt) }
+
 // link adds a block.
 func (c *Chain) link(index uint64, block []byte) {
 	var in [sha256.Size + 8 + ledger.BlockHeader]byte

@@ -229,6 +229,9 @@ func (l *Log) DropBelow(i uint64) {
 	}
 }
 
+// DropNow lets the disk's copy of what was dropped go now, however little it is.
+func (l *Log) DropNow() { l.flushDrop() }
+
 // flushDrop removes from disk what was dropped; the window moves in the same batch.
 func (l *Log) flushDrop() {
 	if l.onDisk == l.win.first {
