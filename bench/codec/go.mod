@@ -8,6 +8,10 @@ require (
 	smsplane v0.0.0-00010101000000-000000000000
 )
 
-require golang.org/x/text v0.44.0 // indirect
+require (
+	github.com/orcaman/concurrent-map/v2 v2.0.1 // indirect
+	golang.org/x/exp v0.0.0-20240604190554-fc45aab8b7f8 // indirect
+	golang.org/x/text v0.44.0 // indirect
+)
 
 replace smsplane => ../..

@@ -20,12 +20,13 @@ type carrier struct {
 
 	mu      sync.Mutex
 	conns   map[net.Conn]bool
-	taken   map[string]int // destination → submit_sm answered with status 0
-	offered map[string]int // destination → submit_sm read
-	next    int            // message id
-	refuse  string         // prefix answered with status 8
-	mute    bool           // read submit_sm, never answer
-	firstNo chan struct{}  // closed at the first refusal
+	taken   map[string]int       // destination → submit_sm answered with status 0
+	offered map[string]int       // destination → submit_sm read
+	next    int                  // message id
+	refuse  string               // prefix answered with status 8
+	mute    bool                 // read submit_sm, never answer
+	kept    map[string][]message // by destination; nil: nothing is kept
+	firstNo chan struct{}        // closed at the first refusal
 }
 
 func startCarrier(t *testing.T) *carrier {
@@ -128,6 +129,9 @@ func (c *carrier) take(body []byte) (status uint32, resp, receipt []byte, silent
 		return rSysErr, nil, nil, false
 	}
 	c.taken[m.to]++
+	if c.kept != nil {
+		c.kept[m.to] = append(c.kept[m.to], m)
+	}
 	c.next++
 	id := fmt.Sprintf("%x-%d", c.port, c.next)
 	if m.registered&1 == 1 {

@@ -15,7 +15,7 @@ need node nodejs
 need npm npm
 need perl perl
 need openssl openssl
-need bearerbox kannel
+[ -x /usr/sbin/bearerbox ] || packages="$packages kannel"
 [ -e /usr/include/stdio.h ] || packages="$packages libc6-dev"
 perl -MNet::SMPP -e 1 >/dev/null 2>&1 || packages="$packages libnet-smpp-perl"
 

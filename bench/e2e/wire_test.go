@@ -25,6 +25,8 @@ const (
 	maxPDU       = 64 << 10
 	wantReceipt  = 1
 	receiptClass = 0x04
+
+	messagePayload = 0x0424 // a tag, 3.4 §5.3.2.32
 )
 
 // SMPP 3.4 §5.1.3: the statuses that are expected.
@@ -88,6 +90,7 @@ type message struct {
 	registered byte
 	coding     byte
 	text       []byte
+	payload    []byte // message_payload; read, not written
 }
 
 func (m message) body() []byte {
@@ -138,6 +141,13 @@ func parseMessage(b []byte) (m message, err error) {
 	f := take(5)
 	m.registered, m.coding = f[0], f[2]
 	m.text = take(int(f[4]))
+	for err == nil && len(b) > 0 {
+		tlv := take(4)
+		v := take(int(binary.BigEndian.Uint16(tlv[2:])))
+		if binary.BigEndian.Uint16(tlv) == messagePayload {
+			m.payload = v
+		}
+	}
 	return m, err
 }
 
