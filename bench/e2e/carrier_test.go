@@ -141,6 +141,19 @@ func (c *carrier) take(body []byte) (status uint32, resp, receipt []byte, silent
 	return rOK, cstring(nil, id), receipt, false
 }
 
+// phone delivers a message on one of the binds.
+func (c *carrier) phone(t *testing.T, m message) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.conns {
+		if _, err := conn.Write(pdu{command: deliverSM, seq: 0x7000, body: m.body()}.append(nil)); err == nil {
+			return
+		}
+	}
+	t.Fatal("no bind to deliver on")
+}
+
 // refusing makes the carrier answer status 8 for a prefix from now on.
 func (c *carrier) refusing(prefix string) {
 	c.mu.Lock()
