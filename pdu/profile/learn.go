@@ -27,7 +27,8 @@ type Learner struct {
 	firm   bool     // "as the answer" counts by itself
 	prefix []byte   // that receipts have before the id; learned
 	epoch  uint64
-	odd    int // receipts named as an answer and without its number, explained by no rule
+	open   bool // the last receipt fits something, and it is not decided what
+	odd    int  // receipts named as an answer and without its number, explained by no rule
 
 	seen     map[string]uint64 // while learning: receipt to message, as a repeated one must not find another
 	refs     []uint64          // scratch, by rule: message found with an equal number
@@ -98,8 +99,24 @@ func (l *Learner) Again(id []byte, calm bool, find Find) uint64 {
 	return ref
 }
 
+// Undecided reports whether the receipt last asked about fits some message, but not so that it may be said which.
+func (l *Learner) Undecided() bool { return l.open }
+
+// Answer is the id of the answer that a receipt's id stands for by the rule in use; the id itself while there is none.
+func (l *Learner) Answer(dst, id []byte) []byte {
+	id = l.bare(id)
+	dst = append(dst, l.set.AnswerPrefix...)
+	if len(l.alive) > 0 {
+		if a, ok := rules[l.alive[0]].Answer(dst, id); ok {
+			return a
+		}
+	}
+	return append(dst, id...)
+}
+
 func (l *Learner) resolve(id []byte, calm, learn bool, find Find) uint64 {
 	id = l.bare(id)
+	l.open = false
 	if l.firm {
 		if ref, _ := find(id); ref != 0 {
 			return ref
@@ -109,6 +126,7 @@ func (l *Learner) resolve(id []byte, calm, learn bool, find Find) uint64 {
 		return l.explore(id, calm, learn, find)
 	}
 	ref, sure := l.try(id, l.alive, find)
+	l.open = !sure
 	switch {
 	case !learn || !sure:
 	case ref != 0:
@@ -134,7 +152,7 @@ func (l *Learner) explore(id []byte, calm, learn bool, find Find) uint64 {
 		}
 	}
 	if ref == 0 {
-		if sure {
+		if l.open = !sure; sure {
 			ref = l.plain(id, calm, learn, find)
 		}
 		return l.once(id, ref)
@@ -150,6 +168,7 @@ func (l *Learner) explore(id []byte, calm, learn bool, find Find) uint64 {
 		}
 	}
 	if !calm && number(id[from:]) {
+		l.open = true
 		return 0
 	}
 	return l.once(id, ref)
@@ -192,6 +211,7 @@ func (l *Learner) plain(id []byte, calm, learn bool, find Find) uint64 {
 	if !number(id) || fit == Untold && calm || l.firm {
 		return ref
 	}
+	l.open = true
 	return 0
 }
 

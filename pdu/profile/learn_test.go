@@ -227,3 +227,92 @@ func TestQuirksOfIDs(t *testing.T) {
 	}
 	t.Logf("%d combinations, %d receipts", *combinations, total)
 }
+
+// Every rule's receipt has the answer among its keys.
+func TestLooseKeys(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	l := NewLearner(IDs{})
+	for range 5000 {
+		h := randomHabits(r)
+		h.prefix = ""
+		v := r.Uint64() >> r.IntN(60)
+		key := string(l.AnswerKey(nil, []byte(h.inAnswer(v))))
+		keys := l.ReceiptKeys([]byte(h.inReceipt(v)))
+		found := false
+		for _, k := range keys {
+			found = found || k == key
+		}
+		if !found {
+			t.Fatalf("%+v: answer %s has key %q, receipt %s has %q", h, h.inAnswer(v), key, h.inReceipt(v), keys)
+		}
+	}
+}
+
+// A carrier that names messages alike costs one look and no allocation, with or without numbers in its receipts.
+func TestPlainCarriersAreCheap(t *testing.T) {
+	for _, fit := range []Fit{Equal, Untold, Unequal} {
+		l := NewLearner(IDs{})
+		looks := 0
+		ids := make([][]byte, 100)
+		for i := range ids {
+			ids[i] = []byte(strconv.Itoa(100000 + i*31))
+		}
+		find := func(answer []byte) (uint64, Fit) {
+			looks++
+			for i := range ids {
+				if string(ids[i]) == string(answer) {
+					return uint64(i + 1), fit
+				}
+			}
+			return 0, Untold
+		}
+		for _, id := range ids[:50] {
+			l.Resolve(id, true, find)
+		}
+		looks = 0
+		if ref := l.Resolve(ids[77], false, find); ref != 78 || looks != 1 {
+			t.Errorf("fit %d: found %d after %d looks", fit, ref, looks)
+		}
+		if n := testing.AllocsPerRun(50, func() { l.Resolve(ids[77], false, find) }); n != 0 {
+			t.Errorf("fit %d: %v allocations", fit, n)
+		}
+	}
+}
+
+// A carrier that changes its habits is followed after a while, and its rule can be set by hand.
+func TestChangedHabits(t *testing.T) {
+	l := NewLearner(IDs{})
+	run := func(from, to Base, n int) (found int) {
+		for i := range n {
+			v := uint64(70000 + i*17)
+			answer := write(v, to, false, 0)
+			if ref := l.Resolve([]byte(write(v, from, false, 0)), true, func(a []byte) (uint64, Fit) {
+				if string(a) == answer {
+					return v, Equal
+				}
+				return 0, Untold
+			}); ref == v {
+				found++
+			}
+		}
+		return found
+	}
+	if n := run(Decimal, Decimal, 100); n != 100 {
+		t.Errorf("%d of 100 found", n)
+	}
+	run(Decimal, Hex, 40)
+	if n := run(Decimal, Hex, 100); n != 100 {
+		rule, by := l.Rule()
+		t.Errorf("after a change %d of 100 found; %s, %s", n, rule, by)
+	}
+	l = NewLearner(IDs{Set: true, Answer: Hex, Receipt: Decimal})
+	if n := run(Decimal, Hex, 5); n != 5 {
+		t.Errorf("%d of 5 found by a rule set by hand", n)
+	}
+	if n := run(Decimal, Decimal, 20); n != 0 {
+		t.Errorf("%d found otherwise than the rule set by hand says", n)
+	}
+	if rule, by := l.Rule(); by != "set" || rule == "" {
+		t.Error(rule, by)
+	}
+}
