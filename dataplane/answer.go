@@ -82,8 +82,8 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 		l.final(m, ledger.Final{End: ledger.EndSent, Reason: ledger.ReasonNoReceiptDue}, now)
 		return
 	}
-	if o := x.orphan(m.Carrier, id); o != nil {
-		x.adopt(l, m, o, now)
+	if len(x.strays.byID) > 0 {
+		x.awaited(m, id, now)
 	}
 }
 

@@ -104,7 +104,7 @@ func (x *executor) claim(carrier uint16, p []byte, r *pdu.Receipt) {
 func (x *executor) adopt(l *lane, m *book.Msg, p []byte, now int64) {
 	var v pdu.Message
 	var r pdu.Receipt
-	if v.Parse(p) != pdu.ROK || !pdu.ParseReceipt(&v, &r) {
+	if v.Parse(p) != pdu.ROK || !x.seek.link.decl.Profile.ParseReceipt(&v, &r) {
 		return
 	}
 	x.claim(m.Carrier, p, &r)

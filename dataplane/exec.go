@@ -62,7 +62,9 @@ type executor struct {
 	adapt   adapter
 	doubts  doubts
 	ended   *endedTable
-	forms   forms
+	seek    seeker
+	idText  []byte
+	strays  strays
 	counts  execCounts
 	second  int64
 	grace   int64 // until then a carrier that never bound is not taken for dead
@@ -167,6 +169,7 @@ func (x *executor) timers(now int64) {
 			}
 		}
 		x.sweepOrphans(now)
+		x.tryStrays(now)
 	}
 	if now >= x.second {
 		if x.second != 0 {

@@ -18,6 +18,7 @@ import (
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
 	"smsplane/pdu"
+	"smsplane/pdu/profile"
 	"smsplane/pdu/session"
 	"smsplane/router"
 )
@@ -132,7 +133,7 @@ func (k *links) start(car *catalog.Carrier, number uint16, index int, former *ke
 	d := car.Links[index]
 	held := k.x.lanes[0].book.System.Held[book.LinkName{Carrier: number, Link: uint16(index)}]
 	kept := &keptLink{number: number, link: &link{carrier: car.ID, index: index, decl: d, bucket: egress.NewBucket(d.TPS, linkDepth),
-		adapt: egress.NewAdapt(d.TPS), held: held.Verb}}
+		adapt: egress.NewAdapt(d.TPS), held: held.Verb, ids: newLearner(&d)}}
 	for slot := range d.Sessions {
 		ctx, cancel := context.WithCancel(context.Background())
 		kp := &keeper{links: k, link: kept.link, number: number, slot: slot, cancel: cancel, pick: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
@@ -339,4 +340,12 @@ func window(d *catalog.Link) int {
 		return 0
 	}
 	return d.Window
+}
+
+// newLearner begins with what the catalog says about a link's ids.
+func newLearner(d *catalog.Link) *profile.Learner {
+	if d.Profile != nil {
+		return profile.NewLearner(d.Profile.IDs)
+	}
+	return profile.NewLearner(profile.IDs{})
 }

@@ -1,8 +1,6 @@
 package dataplane
 
 import (
-	"bytes"
-
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
@@ -20,11 +18,13 @@ func (x *executor) fromCarrier(s *linkSession, e *event, now int64) {
 		x.reply(s.id, command, e.seq, st)
 		return
 	}
-	if !x.view.IsReceipt() && !x.view.IsIntermediate() && !x.view.LooksLikeReceipt() {
+	dialect := s.link.decl.Profile
+	if !dialect.IsReceipt(&x.view) {
 		x.fromMobile(s, e, reply, now)
 		return
 	}
-	if !pdu.ParseReceipt(&x.view, &x.receipt) {
+	x.seek.link = s.link
+	if !dialect.ParseReceipt(&x.view, &x.receipt) {
 		x.counts.malformed++
 		x.orphaned(s.carrier.n, e.data, &reply, now)
 		return
@@ -33,7 +33,14 @@ func (x *executor) fromCarrier(s *linkSession, e *event, now int64) {
 		l.received(m, &x.receipt, &reply, now)
 		return
 	}
-	if id, ok := x.ended.find(s.carrier.n, x.receipt.ID); ok {
+	ids := s.link.ids
+	if ids.Undecided() {
+		x.orphaned(s.carrier.n, e.data, &reply, now)
+		return
+	}
+	x.idText = ids.Answer(x.idText[:0], x.receipt.ID)
+	if id, ok := x.ended.find(s.carrier.n, x.idText); ok {
+		ids.Known()
 		x.lanes[id.Lane()].repeated(id, &x.receipt, &reply, now)
 		return
 	}
@@ -42,51 +49,6 @@ func (x *executor) fromCarrier(s *linkSession, e *event, now int64) {
 		return
 	}
 	x.orphaned(s.carrier.n, e.data, &reply, now)
-}
-
-// correlate finds the message that a carrier knows by an id. Carriers are known to write the id of the
-// answer in hex and that of the receipt in decimal, or the other way round, or to pad it: such a form counts
-// when it finds exactly one message of that carrier, sent to the receipt's number.
-func (x *executor) correlate(carrier uint16, id []byte) (*lane, *book.Msg) {
-	if l, m := x.byCarrierID(carrier, id); m != nil {
-		return l, m
-	}
-	var found *book.Msg
-	var in *lane
-	for _, form := range x.forms.of(id) {
-		l, m := x.byCarrierID(carrier, form)
-		if m == nil || m == found {
-			continue
-		}
-		if found != nil || !x.receiptFits(m) {
-			return nil, nil
-		}
-		in, found = l, m
-	}
-	return in, found
-}
-
-func (x *executor) byCarrierID(carrier uint16, id []byte) (*lane, *book.Msg) {
-	for _, l := range x.lanes {
-		if m := l.book.ByCarrierID(carrier, id); m != nil {
-			return l, m
-		}
-	}
-	return nil, nil
-}
-
-// receiptFits says that the receipt in the executor's view is about the number that m went to. A receipt's
-// source is the destination of its message (3.4 §4.6.1, Appendix B).
-func (x *executor) receiptFits(m *book.Msg) bool {
-	for _, a := range [...]struct {
-		addr     []byte
-		ton, npi uint8
-	}{{x.view.SrcAddr(), x.view.SrcTON(), x.view.SrcNPI()}, {x.view.DstAddr(), x.view.DstTON(), x.view.DstNPI()}} {
-		if n, ok := router.Normalize(a.addr, a.ton, a.npi, ""); ok && uint64(n) == m.Number {
-			return true
-		}
-	}
-	return false
 }
 
 // received journals a receipt for m, and the end of m if the receipt is final. reply, if any, goes out when
@@ -160,31 +122,4 @@ func (x *executor) orphaned(carrier uint16, p []byte, reply *ack, now int64) {
 	}
 	l.recorded(now)
 	x.early.add(carrier, &x.view, &x.receipt, p, now)
-}
-
-// forms are the other ways in which a carrier may have written an id.
-type forms struct{ out [][]byte }
-
-func (f *forms) of(id []byte) [][]byte {
-	f.out = f.out[:0]
-	if v, ok := parseUint(id, 10); ok {
-		f.add(formatUint(v, 16, false))
-		f.add(formatUint(v, 16, true))
-		f.add(formatUint(v, 10, false))
-	}
-	if v, ok := parseUint(id, 16); ok {
-		f.add(formatUint(v, 10, false))
-		f.add(formatUint(v, 16, false))
-		f.add(formatUint(v, 16, true))
-	}
-	return f.out
-}
-
-func (f *forms) add(b []byte) {
-	for _, o := range f.out {
-		if bytes.Equal(o, b) {
-			return
-		}
-	}
-	f.out = append(f.out, b)
 }

@@ -9,6 +9,7 @@ import (
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
 	"smsplane/pdu"
+	"smsplane/pdu/profile"
 	"smsplane/router"
 )
 
@@ -53,6 +54,8 @@ type link struct {
 	slowed  uint64      // how often it did
 	rate    meter
 	sent    uint64
+	ids     *profile.Learner // the executor's
+	epoch   uint64           // of ids, when strays were last tried
 }
 
 // slower cuts the link's rate: the carrier said that it goes too fast.

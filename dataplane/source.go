@@ -337,6 +337,8 @@ func (s *source) Links(context.Context) (ls []admin.LinkInfo, err error) {
 		for i, id := range ids {
 			if v := x.links[id]; v != nil {
 				ls[i].InFlight, ls[i].Sent, ls[i].Answered, ls[i].Refused = v.out, v.sent, v.answered, v.refused
+				ls[i].IDRule, ls[i].IDRuleBy = v.link.ids.Rule()
+				ls[i].Receipts, ls[i].MatchRate = v.link.ids.Matched+v.link.ids.Orphaned, v.link.ids.MatchRate()
 				ls[i].TPS = v.link.rate.perSecond() / float64(max(1, v.link.decl.Sessions))
 				ls[i].RoundTrip, ls[i].Bears, ls[i].Why = ms(v.trip), v.link.adapt.Limit(), v.why(x, x.now)
 			}

@@ -247,6 +247,12 @@ type LinkInfo struct {
 	RoundTrip float64 `json:"round_trip_ms"`            // of its last answers; 0 before the first
 	Bears     float64 `json:"bears_tps,omitempty"`      // what the carrier's answers cut the link to; 0 = they did not
 	Why       string  `json:"why_not_faster,omitempty"` // of a bound session
+
+	// How the receipts that came by the link name messages, and how many of them did.
+	IDRule    string  `json:"id_rule"`
+	IDRuleBy  string  `json:"id_rule_by"` // learning, learned, set
+	Receipts  uint64  `json:"receipts"`
+	MatchRate float64 `json:"match_rate"` // of the receipts; 1 when none came
 }
 
 // LinkOrder is an operator's word on one link of a carrier, or on all of them (Link < 0). It is journaled.

@@ -78,6 +78,14 @@ func (l *Learner) Rule() (rule, by string) {
 	return rule, by
 }
 
+// MatchRate is the share of receipts that found their message; 1 when none came.
+func (l *Learner) MatchRate() float64 {
+	if l.Matched+l.Orphaned == 0 {
+		return 1
+	}
+	return float64(l.Matched) / float64(l.Matched+l.Orphaned)
+}
+
 // Resolve finds the message of a receipt that just came; 0 is none. calm: no answer is awaited on the link.
 func (l *Learner) Resolve(id []byte, calm bool, find Find) uint64 {
 	ref := l.resolve(id, calm, true, find)
@@ -88,6 +96,9 @@ func (l *Learner) Resolve(id []byte, calm bool, find Find) uint64 {
 	}
 	return ref
 }
+
+// Known says that the receipt last resolved in vain is about a message that has ended: it is no orphan.
+func (l *Learner) Known() { l.Matched, l.Orphaned = l.Matched+1, l.Orphaned-1 }
 
 // Again is Resolve of an orphan: it teaches nothing, having done so when it came.
 func (l *Learner) Again(id []byte, calm bool, find Find) uint64 {

@@ -1,0 +1,85 @@
+package dataplane
+
+import (
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/pdu"
+	"smsplane/pdu/profile"
+)
+
+// seeker looks live messages up for a link's profile.Learner: of one carrier, for the receipt in view.
+type seeker struct {
+	x       *executor
+	carrier uint16
+	view    *pdu.Message
+	link    *link // that the receipt came by
+	find    profile.Find
+}
+
+// look implements profile.Find. A receipt's source is the destination of its message (3.4 §4.6.1, Appendix B); some
+// carriers leave the two as they were.
+func (s *seeker) look(answer []byte) (ref uint64, fit profile.Fit) {
+	_, m := s.x.byCarrierID(s.carrier, answer)
+	if m == nil {
+		return 0, profile.Untold
+	}
+	fit = profile.FitNumber(s.view.SrcAddr(), m.Number)
+	if fit != profile.Equal && profile.FitNumber(s.view.DstAddr(), m.Number) == profile.Equal {
+		fit = profile.Equal
+	}
+	return uint64(m.ID), fit
+}
+
+// for points the seeker at a receipt in v of a carrier.
+func (x *executor) seekFor(carrier uint16, v *pdu.Message) profile.Find {
+	s := &x.seek
+	if s.find == nil {
+		s.x, s.find = x, s.look
+	}
+	s.carrier, s.view = carrier, v
+	return s.find
+}
+
+// correlate finds the message that a receipt in the executor's view is about, by what is known of the link's ids.
+// What finds none now is remembered, and tried again when an answer or more knowledge comes.
+func (x *executor) correlate(carrier uint16, id []byte) (*lane, *book.Msg) {
+	k := x.seek.link
+	ref := k.ids.Resolve(id, x.calm(carrier), x.seekFor(carrier, &x.view))
+	if ref == 0 {
+		x.strays.add(carrier, k, id, x.now)
+	}
+	if e := k.ids.Epoch(); e != k.epoch {
+		k.epoch = e
+		x.strays.stirred = true
+	}
+	return x.message(ref)
+}
+
+func (x *executor) message(ref uint64) (*lane, *book.Msg) {
+	if ref == 0 {
+		return nil, nil
+	}
+	l := x.lanes[ledger.MsgID(ref).Lane()]
+	return l, l.book.Get(ledger.MsgID(ref))
+}
+
+// calm says that no answer of a carrier is awaited.
+func (x *executor) calm(carrier uint16) bool {
+	if c := x.carriers[carrier]; c != nil {
+		for _, s := range c.sessions {
+			if s.out > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (x *executor) byCarrierID(carrier uint16, id []byte) (*lane, *book.Msg) {
+	for _, l := range x.lanes {
+		if m := l.book.ByCarrierID(carrier, id); m != nil {
+			return l, m
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,152 @@
+package dataplane
+
+import (
+	"slices"
+	"time"
+
+	"smsplane/ledger/book"
+	"smsplane/pdu"
+)
+
+// strays are receipts that found no message when they came, by the ids of the answers that they may be about. The
+// receipts themselves are with the early ones.
+type strays struct {
+	byKey   map[strayKey][]*stray
+	byID    map[strayKey]*stray
+	young   []*stray // in order of arrival; not yet tried once more after patience
+	stirred bool     // some link's rule changed: all are tried again
+	loaded  bool
+	swept   int64
+}
+
+type strayKey struct {
+	carrier uint16
+	text    string
+}
+
+type stray struct {
+	id   strayKey // as the receipt wrote it
+	link *link    // nil: came before a restart
+	keys []string
+	at   int64
+}
+
+const (
+	// patience is how long a receipt that fits a message under rules still to be learned waits for an answer that it
+	// fits better.
+	patience   = time.Second
+	straySweep = time.Minute
+)
+
+// add remembers a receipt of a link.
+func (s *strays) add(carrier uint16, k *link, id []byte, now int64) {
+	key := strayKey{carrier, string(id)}
+	if s.byID == nil {
+		s.byID, s.byKey = map[strayKey]*stray{}, map[strayKey][]*stray{}
+	}
+	if s.byID[key] != nil || len(s.byID) >= maxEarly || len(id) == 0 || k == nil {
+		return
+	}
+	v := &stray{id: key, link: k, keys: k.ids.ReceiptKeys(id), at: now}
+	s.byID[key] = v
+	s.young = append(s.young, v)
+	for _, t := range v.keys {
+		t := strayKey{carrier, t}
+		s.byKey[t] = append(s.byKey[t], v)
+	}
+}
+
+func (s *strays) drop(v *stray) {
+	delete(s.byID, v.id)
+	for _, t := range v.keys {
+		key := strayKey{v.id.carrier, t}
+		list := s.byKey[key]
+		for i, o := range list {
+			if o == v {
+				list = append(list[:i], list[i+1:]...)
+				break
+			}
+		}
+		if s.byKey[key] = list; len(list) == 0 {
+			delete(s.byKey, key)
+		}
+	}
+}
+
+// awaited gives a message whose answer just named it the receipt that came before, if any.
+func (x *executor) awaited(m *book.Msg, id []byte, now int64) {
+	var key [128]byte
+	for _, s := range x.carrier(m.Carrier).sessions { // any of them may know of a prefix
+		for _, v := range slices.Clone(x.strays.byKey[strayKey{m.Carrier, string(s.link.ids.AnswerKey(key[:0], id))}]) {
+			if x.again(v, false, now) {
+				return
+			}
+		}
+	}
+}
+
+// again tries a stray once more and reports whether it found its message.
+func (x *executor) again(v *stray, calm bool, now int64) bool {
+	p := x.orphan(v.id.carrier, []byte(v.id.text))
+	var view pdu.Message
+	if p == nil || view.Parse(p) != pdu.ROK {
+		x.strays.drop(v)
+		return false
+	}
+	x.seek.link = v.link
+	l, m := x.message(v.link.ids.Again([]byte(v.id.text), calm, x.seekFor(v.id.carrier, &view)))
+	if m == nil {
+		return false
+	}
+	x.strays.drop(v)
+	x.adopt(l, m, p, now)
+	return true
+}
+
+// tryStrays tries those again that may have more luck now: all after a rule has changed, each after patience.
+func (x *executor) tryStrays(now int64) {
+	s := &x.strays
+	if s.stirred {
+		s.stirred = false
+		for _, v := range s.byID {
+			x.again(v, false, now)
+		}
+	}
+	for len(s.young) > 0 && now-s.young[0].at >= int64(patience) {
+		v := s.young[0]
+		s.young = s.young[1:]
+		if s.byID[v.id] == v {
+			x.again(v, true, now)
+		}
+	}
+	if now-s.swept >= int64(straySweep) {
+		s.swept = now
+		for _, v := range s.byID {
+			if x.orphan(v.id.carrier, []byte(v.id.text)) == nil {
+				s.drop(v)
+			}
+		}
+	}
+	if !s.loaded {
+		s.loaded = x.loadStrays(now)
+	}
+}
+
+// loadStrays remembers what was an orphan before the node started, once their carriers' links are known.
+func (x *executor) loadStrays(now int64) bool {
+	var v pdu.Message
+	var r pdu.Receipt
+	all := true
+	for _, o := range x.lanes[0].book.System.Orphans {
+		c := x.carriers[o.Carrier]
+		if c == nil || len(c.sessions) == 0 {
+			all = false
+			continue
+		}
+		k := c.sessions[0].link
+		if v.Parse(o.PDU) == pdu.ROK && k.decl.Profile.ParseReceipt(&v, &r) {
+			x.strays.add(o.Carrier, k, r.ID, now)
+		}
+	}
+	return all
+}
