@@ -67,7 +67,11 @@ func (b *binder) inbound(t *router.Table, remote netip.AddrPort, p *pdu.Bind, se
 // inboundSession is the executor's side of it. Its window is zero: messages for the carrier go over the links
 // that we dial.
 func (x *executor) inboundSession(id uint32, number uint16, c *catalog.Carrier, loop int) *linkSession {
-	return &linkSession{id: id, carrier: x.carrier(number), link: &link{carrier: c.ID, index: -1}, loop: loop}
+	car := x.carrier(number)
+	if car.inbound == nil { // one for all its binds: what is learned of its ids holds for each
+		car.inbound = &link{carrier: c.ID, index: -1, ids: newLearner(&catalog.Link{})}
+	}
+	return &linkSession{id: id, carrier: car, link: car.inbound, loop: loop}
 }
 
 func (b *binder) inboundConfig(c *catalog.Carrier, p *pdu.Bind) session.Config {

@@ -24,6 +24,7 @@ type carrier struct {
 	strand   []stranded
 	lane     int // that was served last
 	sessions []*linkSession
+	inbound  *link // by which it binds to us; nil before it did
 	next     int
 }
 
