@@ -30,7 +30,7 @@ func (s *seeker) look(answer []byte) (ref uint64, fit profile.Fit) {
 	return uint64(m.ID), fit
 }
 
-// for points the seeker at a receipt in v of a carrier.
+// seekFor points the seeker at a receipt in v of a carrier.
 func (x *executor) seekFor(carrier uint16, v *pdu.Message) profile.Find {
 	s := &x.seek
 	if s.find == nil {
@@ -46,11 +46,16 @@ func (x *executor) correlate(carrier uint16, id []byte) (*lane, *book.Msg) {
 	k := x.seek.link
 	ref := k.ids.Resolve(id, x.calm(carrier), x.seekFor(carrier, &x.view))
 	if ref == 0 {
-		x.strays.add(carrier, k, id, x.now)
+		x.strays.add(carrier, k, id, x.view.PDU(), x.now)
 	}
 	if e := k.ids.Epoch(); e != k.epoch {
 		k.epoch = e
 		x.strays.stirred = true
+	}
+	if ref != 0 && len(x.strays.byID) > 0 {
+		if v := x.strays.byID[strayKey{carrier, string(id)}]; v != nil { // what came first decides
+			x.again(v, true, x.now)
+		}
 	}
 	return x.message(ref)
 }

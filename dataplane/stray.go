@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
@@ -16,6 +18,7 @@ type strays struct {
 	young   []*stray // in order of arrival; not yet tried once more after patience
 	stirred bool     // some link's rule changed: all are tried again
 	loaded  bool
+	old     []*book.Orphan // from before the start, whose carriers are not bound yet
 	swept   int64
 }
 
@@ -26,6 +29,7 @@ type strayKey struct {
 
 type stray struct {
 	id   strayKey // as the receipt wrote it
+	more [][]byte // receipts with the same id that came behind it
 	link *link    // nil: came before a restart
 	keys []string
 	at   int64
@@ -38,13 +42,22 @@ const (
 	straySweep = time.Minute
 )
 
+// maxMore bounds the receipts of one id that wait: notifications, and the final one.
+const maxMore = 8
+
 // add remembers a receipt of a link.
-func (s *strays) add(carrier uint16, k *link, id []byte, now int64) {
+func (s *strays) add(carrier uint16, k *link, id, p []byte, now int64) {
 	key := strayKey{carrier, string(id)}
 	if s.byID == nil {
 		s.byID, s.byKey = map[strayKey]*stray{}, map[strayKey][]*stray{}
 	}
-	if s.byID[key] != nil || len(s.byID) >= maxEarly || len(id) == 0 || k == nil {
+	if v := s.byID[key]; v != nil {
+		if len(v.more) < maxMore {
+			v.more = append(v.more, bytes.Clone(p))
+		}
+		return
+	}
+	if len(s.byID) >= maxEarly || len(id) == 0 || k == nil {
 		return
 	}
 	v := &stray{id: key, link: k, keys: k.ids.ReceiptKeys(id), at: now}
@@ -100,6 +113,9 @@ func (x *executor) again(v *stray, calm bool, now int64) bool {
 	}
 	x.strays.drop(v)
 	x.adopt(l, m, p, now)
+	for _, p := range v.more {
+		x.adopt(l, m, p, now)
+	}
 	return true
 }
 
@@ -127,26 +143,32 @@ func (x *executor) tryStrays(now int64) {
 			}
 		}
 	}
-	if !s.loaded {
-		s.loaded = x.loadStrays(now)
+	if !s.loaded || len(s.old) > 0 {
+		x.loadStrays(now)
 	}
 }
 
 // loadStrays remembers what was an orphan before the node started, once their carriers' links are known.
-func (x *executor) loadStrays(now int64) bool {
+func (x *executor) loadStrays(now int64) {
+	s := &x.strays
+	if !s.loaded {
+		s.loaded = true
+		for _, o := range x.lanes[0].book.System.Orphans {
+			s.old = append(s.old, o)
+		}
+		slices.SortFunc(s.old, func(a, b *book.Orphan) int { return cmp.Compare(a.N, b.N) })
+	}
 	var v pdu.Message
 	var r pdu.Receipt
-	all := true
-	for _, o := range x.lanes[0].book.System.Orphans {
+	s.old = slices.DeleteFunc(s.old, func(o *book.Orphan) bool {
 		c := x.carriers[o.Carrier]
 		if c == nil || len(c.sessions) == 0 {
-			all = false
-			continue
+			return now-o.At > int64(orphanKeep)
 		}
 		k := c.sessions[0].link
 		if v.Parse(o.PDU) == pdu.ROK && k.decl.Profile.ParseReceipt(&v, &r) {
-			x.strays.add(o.Carrier, k, r.ID, now)
+			s.add(o.Carrier, k, r.ID, o.PDU, now)
 		}
-	}
-	return all
+		return true
+	})
 }
