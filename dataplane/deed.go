@@ -175,7 +175,7 @@ func (l *lane) selects(sel *selector, m *book.Msg) bool {
 			return false
 		}
 	case phaseOperator:
-		if sel.action == ledger.ActionHold {
+		if sel.action == ledger.ActionHold || m.State == book.StateEnded && sel.action != ledger.ActionRelease {
 			return false
 		}
 	case phaseKept:
@@ -243,6 +243,7 @@ func (l *lane) keep(m *book.Msg) {
 
 // unheld lets a message go on from where it was held.
 func (l *lane) unheld(m *book.Msg, now int64) {
+	m.Held = false
 	switch m.State {
 	case book.StateAccepted:
 		if m.N == 0 || m.Verified == 0 { // no ROUTE is on its way either
@@ -252,6 +253,8 @@ func (l *lane) unheld(m *book.Msg, now int64) {
 		l.enqueue(m, now)
 	case book.StateDoubt:
 		l.doubt(m, now)
+	case book.StateEnded:
+		l.toReturning(m, false)
 	default:
 		l.enqueue(m, now)
 	}
@@ -263,7 +266,13 @@ func (l *lane) operated(r *ledger.Record) {
 		return
 	}
 	var d ledger.Operator
-	if !r.Operator(&d) || d.Action != ledger.ActionReroute {
+	if !r.Operator(&d) {
+		return
+	}
+	if d.Action == ledger.ActionQuarantine {
+		l.x.quarantined.Store(true)
+	}
+	if d.Action != ledger.ActionReroute {
 		return
 	}
 	for _, id := range d.IDs {

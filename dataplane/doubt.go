@@ -74,6 +74,10 @@ func (l *lane) lost(m *book.Msg, ended bool, now int64) {
 
 // doubt does what the policy says about a message in doubt.
 func (l *lane) doubt(m *book.Msg, now int64) {
+	if m.Held {
+		l.keep(m)
+		return
+	}
 	switch m.Policy {
 	case ledger.PolicyHold:
 		m.Phase = phaseKept

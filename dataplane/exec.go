@@ -48,11 +48,17 @@ type executor struct {
 	external, routers, verifiers, senders, billers *layer
 	answers                                        entry.Histogram // submit_sm to its answer
 
-	maxWindow   uint64 // entries of a lane's log above which stragglers are moved out of it
-	maxHot      int    // messages of all lanes kept in memory; more are spilled
-	retainAll   bool   // the log is never dropped
-	aged        int64  // ns after which no block may be needed any more
-	maxResident int64  // bytes of all lanes' blocks kept in memory
+	maxWindow   uint64     // entries of a lane's log above which stragglers are moved out of it
+	maxHot      int        // messages of all lanes kept in memory; more are spilled
+	doing       step       // for the note about a crash
+	folding     *book.Book // the book that doing is about, while folding
+	crashFile   string
+	quarantined atomic.Bool // what had to be quarantined is, by committed records
+	die         func(panicked any)
+
+	retainAll   bool  // the log is never dropped
+	aged        int64 // ns after which no block may be needed any more
+	maxResident int64 // bytes of all lanes' blocks kept in memory
 
 	now     int64
 	plan    ledger.Route
@@ -107,6 +113,7 @@ const sweepEvery = int64(100 * time.Millisecond)
 
 func (x *executor) run() {
 	defer close(x.done)
+	defer x.crashed()
 	if x.began != nil {
 		x.began()
 	}
@@ -137,11 +144,14 @@ func (x *executor) turn(now int64) (n int) {
 		n += drain(p.up, ringSize, func(e *event) { x.handle(p, e, now) })
 	}
 	x.woken.Store(false)
+	x.doing = step{}
 	for _, l := range x.lanes {
 		n += l.work(now)
 	}
+	x.doing = step{}
 	n += x.strands(now)
 	n += x.pull(now)
+	x.doing = step{}
 	for _, l := range x.lanes {
 		if l.cut(now, false) {
 			n++
@@ -274,6 +284,7 @@ func (x *executor) fromLink(e *event, now int64) {
 	s := x.links[e.session] // nil for what was on its way to a session when that ended
 	l := x.lanes[e.id.Lane()]
 	m := l.book.Get(e.id)
+	x.doing = step{inAnswer, e.id}
 	if e.kind == evLate {
 		l.late(m, e, now)
 		return
@@ -419,7 +430,10 @@ func (l *lane) lead(now int64) (doubts int) {
 				a.Waiting.Add(1)
 			}
 		}
-		if m.Held && (m.State < book.StateDispatched || m.State == book.StateDoubt) {
+		if m.Held && m.State != book.StateDispatched && m.State != book.StateTaken {
+			if m.State == book.StateDoubt {
+				l.x.inDoubt(m)
+			}
 			l.keep(m)
 			return
 		}

@@ -179,9 +179,11 @@ func (l *lane) work(now int64) (n int) {
 
 // apply folds a committed block and does what waited for it.
 func (l *lane) apply(index uint64, block []byte) error {
+	l.x.doing, l.x.folding = step{layer: inFold}, l.book
 	if err := l.book.Apply(index, block); err != nil {
 		return err
 	}
+	l.x.doing = step{}
 	if block == nil || l.head == len(l.proposed) || &l.proposed[l.head].block[0] != &block[0] {
 		return nil
 	}
@@ -210,6 +212,13 @@ func (l *lane) apply(index uint64, block []byte) error {
 
 // on hears of every record that the book folded.
 func (l *lane) on(r *ledger.Record, m *book.Msg) error {
+	err := l.follow(r, m)
+	l.x.doing = step{layer: inFold} // what comes next of the block
+	return err
+}
+
+// follow does what a record that is committed now sets off.
+func (l *lane) follow(r *ledger.Record, m *book.Msg) error {
 	switch r.Kind {
 	case ledger.KindAccept:
 		m.Committed = l.x.now
@@ -381,7 +390,9 @@ func (l *lane) sweep(now int64) {
 func (l *lane) timeout(m *book.Msg, now int64) {
 	switch m.Phase {
 	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseKept, phaseOperator:
-		if now >= m.ValidUntil {
+		if m.State == book.StateEnded { // quarantined; only its receipt waits
+			l.giveUp(m, now)
+		} else if now >= m.ValidUntil {
 			l.unlist(m)
 			l.expire(m, now)
 		}

@@ -45,13 +45,14 @@ type Node struct {
 
 	applying sync.Mutex // one operator's catalog after the other
 
-	plan      plan
-	guard     *guard
-	upkeep    upkeep
-	retention retention
-	ids       atomic.Uint32
-	ready     atomic.Bool
-	state     atomic.Value // string, see admin.Status
+	plan        plan
+	guard       *guard
+	upkeep      upkeep
+	retention   retention
+	quarantined []crashNote
+	ids         atomic.Uint32
+	ready       atomic.Bool
+	state       atomic.Value // string, see admin.Status
 }
 
 // States of a node.
@@ -141,6 +142,10 @@ func (n *Node) open() error {
 		return err
 	}
 	n.x = n.executor()
+	if err := n.heedCrashes(); err != nil {
+		return err
+	}
+	defer n.x.crashed()
 	if err := n.recover(n.x.park); err != nil {
 		return err
 	}
@@ -165,6 +170,7 @@ func (n *Node) executor() *executor {
 		verifiers: newLayer("verification", w.Verifier), senders: newLayer("delivery", w.Egress), billers: newLayer("billing", w.Billing),
 		early: newEarly(), doubts: doubts{}, ended: newEndedTable(), failed: make(chan error, 1), done: make(chan struct{}),
 		maxWindow: maxWindow, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare)}
+	x.die = func(p any) { panic(p) }
 	x.retainAll, x.aged = n.cfg.Journal.RetainAll, int64(n.cfg.Retention.Bodies)/agedShare
 	x.now = n.clock()
 	x.grace = x.now + startGrace - downFor
@@ -230,9 +236,11 @@ func (n *Node) lane(i uint16) (*lane, error) {
 	l := &lane{n: i, x: x, log: log, routing: queue{kind: ledger.RunExternal}, queues: map[uint16]*[ledger.Classes]queue{}, returns: map[uint32]*returns{}, rework: map[uint32]*rework{}}
 	read := &blocks{log: log}
 	l.book = book.New(i, read, stragglers{n.db})
+	x.doing, x.folding = step{layer: inFold}, l.book
 	if err := l.book.Load(n.db, log.First(), read.scan); err != nil {
 		return nil, err
 	}
+	x.doing = step{}
 	l.book.On = l.on
 	l.rep, err = replica.Open(replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Voters: []uint64{1}, Applied: l.book.Applied(),
 		Wake: x.wake, Logger: n.log})
@@ -387,10 +395,12 @@ func (n *Node) lead() {
 			return
 		}
 	}
+	n.holdQuarantined()
 	doubts := 0
 	for _, l := range x.lanes {
 		doubts += l.lead(x.now)
 	}
+	n.journalQuarantined()
 	if doubts > 0 {
 		n.log.Warn("messages were with carriers when the process ended; their fate is in doubt", "messages", doubts)
 	}

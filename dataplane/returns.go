@@ -133,6 +133,7 @@ func (l *lane) give(r *returns) {
 			}
 			return
 		}
+		l.x.doing = step{inReturns, m.ID}
 		p, ok := l.deliver(m, s)
 		if !ok {
 			return // the store cannot be read: the node ends

@@ -37,6 +37,7 @@ func (l *lane) route(now int64) (n int) {
 
 func (l *lane) plan(m *book.Msg, worker uint8, now int64) {
 	x := l.x
+	x.doing = step{inRouter, m.ID}
 	p := &x.plan
 	x.undoubt(m)
 	x.routers.latency.Add(now - m.Committed)
@@ -65,6 +66,7 @@ func (l *lane) verify(now int64) (n int) {
 
 func (l *lane) check(m *book.Msg, worker uint8, now int64) {
 	x := l.x
+	x.doing = step{inVerifier, m.ID}
 	x.verifiers.latency.Add(now - m.Routed)
 	verdict, why := l.judge(m, now)
 	switch verdict {

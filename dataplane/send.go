@@ -178,6 +178,7 @@ func (l *lane) putBack(c *carrier, m *book.Msg) {
 // dispatch proposes that a message goes out over a session. The bytes follow when the record is committed.
 func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 	x := l.x
+	x.doing = step{inEgress, m.ID}
 	if now >= m.ValidUntil {
 		l.expire(m, now)
 		return
@@ -215,6 +216,7 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 // dispatched sends the bytes of a message whose DISPATCH is committed.
 func (l *lane) dispatched(m *book.Msg) {
 	x := l.x
+	x.doing = step{inEgress, m.ID}
 	if m.Phase != phaseDispatching {
 		panic(fmt.Sprintf("dataplane: DISPATCH of %v committed in phase %d", m.ID, m.Phase))
 	}

@@ -46,6 +46,9 @@ func (n *Node) beginUpkeep() {
 			case <-t.C:
 			}
 			n.guard.look()
+			if err := n.forgetCrashes(); err != nil {
+				n.log.Error("the notes about crashes cannot be written", "err", err)
+			}
 			if err := n.retain(ctx, n.clock()); err != nil && ctx.Err() == nil {
 				n.x.fail(err)
 			}

@@ -157,6 +157,9 @@ type Store interface {
 // Load brings an empty book to the applied index that was last flushed: state blob, stragglers, and the
 // live messages from the log's blocks [first, applied].
 func (b *Book) Load(s Store, first uint64, blocks func(from, to uint64, f func(index uint64, block []byte) error) error) error {
+	if err := b.loadSkips(s); err != nil {
+		return err
+	}
 	v, err := s.Get(journal.Key(journal.Fold, b.Lane))
 	if err != nil || v == nil {
 		return err

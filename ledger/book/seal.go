@@ -285,6 +285,9 @@ func Refold(s Archive, lane uint16, log Log, strag Straggler, entries func(from 
 	}
 	b := New(lane, log, strag)
 	b.chainFrom = now.chainFrom
+	if err := b.loadSkips(s); err != nil {
+		return 0, err
+	}
 	err = entries(0, func(e journal.Entry) error {
 		if b.applied == 0 && e.Index != 1 {
 			return fmt.Errorf("%w: lane %d: the log begins at index %d; to fold from empty needs journal: {retain: all} since the store was made", ErrProof, lane, e.Index)
