@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,11 +25,14 @@ type carrier struct {
 	also      string // more keys of the carrier, one a line
 	links     string // more keys of its link
 	several   int    // links; 0 is 1
+	plan      string // of the route to it; "standard" when empty. A plan with a client's name is that client's
+	prefix    string // of the numbers that go there; empty: any
 }
 
 // rig is a running appliance between carriers and whoever binds.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
+	clients  *observers
 	dir      string
 	smpp     string
 	config   string
@@ -61,9 +65,9 @@ func write(t testing.TB, file, text string) {
 }
 
 // start runs an appliance with these carriers and waits until it serves.
-func start(t *testing.T, cs ...carrier) *rig {
+func start(t testing.TB, cs ...carrier) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), smpp: free(t), carriers: map[string]*peer.Carrier{}}
+	r := &rig{t: t, clients: &observers{}, dir: t.TempDir(), smpp: free(t), carriers: map[string]*peer.Carrier{}}
 	r.config = filepath.Join(r.dir, "smsplane.yaml")
 	adminAddr := free(t)
 	write(t, r.config, fmt.Sprintf("node: a\ndata: ./data\nsmpp: {listen: [%q]}\nadmin: {listen: %q}\ncatalog: ./catalog\nlanes: 3\ndrain_seconds: 1\n",
@@ -72,9 +76,11 @@ func start(t *testing.T, cs ...carrier) *rig {
 	routes.WriteString("plan,prefix,mcc,mnc,class,tier,weight,carrier\n")
 	rates.WriteString("kind,party,prefix,mcc,mnc,price,currency,effective_from,effective_to\n")
 	carriers.WriteString("carriers:\n")
+	plans := map[string]bool{}
 	for i := range cs {
 		c := &cs[i]
-		p, err := peer.StartCarrier(peer.CarrierOptions{Listen: "127.0.0.1:0", Name: c.id, Seed: uint64(i), Behaviour: c.behaviour})
+		p, err := peer.StartCarrier(peer.CarrierOptions{Listen: "127.0.0.1:0", Name: c.id, Seed: uint64(i), Behaviour: c.behaviour,
+			Observe: r.clients.observe})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,13 +90,25 @@ func start(t *testing.T, cs ...carrier) *rig {
 		for range max(1, c.several) {
 			fmt.Fprintf(&carriers, "      - address: %q\n        system_id: us\n        password: x\n%s", p.Addr(), indent(linkKeys(c.links), 8))
 		}
-		fmt.Fprintf(&routes, "standard,,,,,%d,1,%s\n", max(1, c.tier), c.id)
+		plan := c.plan
+		if plan == "" {
+			plan = "standard"
+		}
+		plans[plan] = true
+		fmt.Fprintf(&routes, "%s,%s,,,,%d,1,%s\n", plan, c.prefix, max(1, c.tier), c.id)
 		fmt.Fprintf(&rates, "buy,%s,,,,0.01,EUR,2020-01-01,\n", c.id)
 	}
 	clients := "clients:\n"
 	for _, c := range classes {
-		clients += fmt.Sprintf("  - {id: %s, system_id: %s, password: x, plan: standard, class: %s, window: 5000, deliver_window: 1000, tps: unlimited, "+
-			"billing: {mode: postpaid, currency: EUR, credit_limit: 1000000, charge: sent}}\n", c, c, c)
+		plan := "standard"
+		if plans[c] {
+			plan = c
+		}
+		if !plans[plan] {
+			continue
+		}
+		clients += fmt.Sprintf("  - {id: %s, system_id: %s, password: x, plan: %s, class: %s, window: 5000, deliver_window: 1000, tps: unlimited, "+
+			"billing: {mode: postpaid, currency: EUR, credit_limit: 1000000, charge: sent}}\n", c, c, plan, c)
 		fmt.Fprintf(&rates, "sell,%s,,,,0.05,EUR,2020-01-01,\n", c)
 	}
 	for name, text := range map[string]string{"clients.yaml": clients, "carriers.yaml": carriers.String(), "routes.csv": routes.String(), "rates.csv": rates.String()} {
@@ -189,16 +207,45 @@ func (r *rig) books() admin.Books {
 	return st.Books
 }
 
+// observers tell clients in this process when a carrier takes one of their messages.
+type observers struct {
+	mu  sync.RWMutex
+	all []*peer.Client
+}
+
+func (o *observers) observe(run, index uint32, now int64) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	for _, c := range o.all {
+		c.Observe(run, index, now)
+	}
+}
+
+// dial binds as a client whose arrivals are timed.
+func (r *rig) dial(system string) *peer.Client {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := peer.NewClient(peer.ClientOptions{Address: r.smpp, SystemID: system, Password: "x", Window: 1000})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.clients.mu.Lock()
+	r.clients.all = append(r.clients.all, c)
+	r.clients.mu.Unlock()
+	r.t.Cleanup(c.Close)
+	if err := c.Dial(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	return c
+}
+
 // send sends count messages as a client and waits until each has its answer; the receipts come as they come.
 func (r *rig) send(system string, load peer.Load) *peer.Client {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	c, err := peer.Dial(ctx, peer.ClientOptions{Address: r.smpp, SystemID: system, Password: "x", Window: 1000})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(c.Close)
+	c := r.dial(system)
 	load.Receipts = true
 	if err := c.Run(ctx, load); err != nil {
 		r.t.Fatal(err)

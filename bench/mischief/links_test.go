@@ -1,0 +1,178 @@
+package mischief
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"smsplane/bench/peer"
+	"smsplane/dataplane/admin"
+	"smsplane/pdu"
+)
+
+// order gives an order about a carrier's links.
+func (r *rig) order(verb, id string) {
+	r.t.Helper()
+	if _, err := r.admin.Link(context.Background(), admin.LinkOrder{Carrier: id, Link: -1, Verb: verb, Author: "tester"}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// state waits until every session of a carrier is in that state.
+func (r *rig) state(id, want string) {
+	r.t.Helper()
+	await(r.t, 20*time.Second, id+" is "+want, func() bool {
+		links, err := r.admin.Links(context.Background())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return !slices.ContainsFunc(links, func(l admin.LinkInfo) bool { return l.Carrier == id && l.State != want })
+	})
+}
+
+// waits is how many messages stand in the queues before a carrier.
+func (r *rig) waits(id string) (n int) {
+	r.t.Helper()
+	queues, err := r.admin.Queues(context.Background())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, q := range queues {
+		if q.Carrier == id {
+			n += q.Depth
+		}
+	}
+	return n
+}
+
+// What waits for a carrier goes to the next target when the carrier dies, and nothing is lost or sent twice that was
+// not in doubt.
+func TestQueuedMessagesLeaveADeadCarrier(t *testing.T) {
+	t.Parallel()
+	r := start(t, carrier{id: "north", behaviour: peer.Behaviour{Receipts: "all", Latency: 10 * time.Second}, links: "window: 10"},
+		carrier{id: "south", tier: 2, behaviour: peer.Behaviour{Receipts: "all"}})
+	r.bound("north", 1)
+	r.bound("south", 1)
+	client := r.send("transactional", peer.Load{Count: n})
+	await(t, 10*time.Second, "messages wait for north", func() bool { return r.waits("north") >= n-30 })
+	r.carriers["north"].Close()
+	await(t, 20*time.Second, "all but those in doubt went on", func() bool { return r.taken("south") >= n-20 })
+	b := r.settled(20 * time.Second)
+	if b.Delivered != n || b.InDoubt != 0 {
+		t.Errorf("books %+v", b)
+	}
+	if a := client.Account(r.tallies()...); a.Lost != 0 || a.Duplicated > int64(b.Resent) {
+		t.Errorf("account %+v", a)
+	}
+}
+
+// A carrier that comes up takes over what waits in vain for another.
+func TestACarrierThatComesUpFetches(t *testing.T) {
+	t.Parallel()
+	r := start(t, carrier{id: "north", behaviour: peer.Behaviour{Receipts: "all"}},
+		carrier{id: "south", tier: 2, behaviour: peer.Behaviour{Receipts: "all", Mischief: peer.Mischief{RefuseBinds: 1 << 30, RefuseStatus: pdu.RSysErr}}})
+	r.bound("north", 1)
+	r.order("drain", "north")
+	r.state("north", "drained")
+	r.send("transactional", peer.Load{Count: n})
+	if r.waits("north") != n {
+		t.Fatalf("%d messages wait for north, want all", r.waits("north"))
+	}
+	if err := r.carriers["south"].Set(peer.Behaviour{Receipts: "all"}); err != nil {
+		t.Fatal(err)
+	}
+	r.want(r.settled(40*time.Second), admin.Books{Accepted: n, Delivered: n, ReceiptsReturned: n})
+	if r.taken("south") != n {
+		t.Errorf("south took %d", r.taken("south"))
+	}
+}
+
+// A pause keeps the sessions, sends nothing, and stands over a restart until it is ended.
+func TestPauseSurvivesARestart(t *testing.T) {
+	t.Parallel()
+	r := start(t, carrier{id: "north", behaviour: peer.Behaviour{Receipts: "all"}})
+	r.bound("north", 1)
+	r.order("pause", "north")
+	r.state("north", "paused")
+	r.send("transactional", peer.Load{Count: 50})
+	await(t, 10*time.Second, "all wait", func() bool { return r.waits("north") == 50 })
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.serve()
+	await(t, 20*time.Second, "it serves again", func() bool { return r.admin.Ready() })
+	r.state("north", "paused")
+	if r.waits("north") != 50 || r.taken("north") != 0 {
+		t.Fatalf("%d wait, %d were taken", r.waits("north"), r.taken("north"))
+	}
+	r.order("resume", "north")
+	r.state("north", "bound")
+	await(t, 10*time.Second, "all are delivered", func() bool { return r.books().Delivered == 50 })
+	r.prove()
+}
+
+// A drain ends the sessions in order: what they have is answered, nothing is in doubt.
+func TestDrainAndResume(t *testing.T) {
+	t.Parallel()
+	r := start(t, carrier{id: "north", behaviour: peer.Behaviour{Receipts: "all", Latency: 300 * time.Millisecond}, links: "window: 5"})
+	r.bound("north", 1)
+	r.send("transactional", peer.Load{Count: 60})
+	r.order("drain", "north")
+	r.state("north", "drained")
+	if b := r.books(); b.InDoubt != 0 || b.Resent != 0 || r.carriers["north"].Binds() != 0 {
+		t.Errorf("books %+v, %d binds", b, r.carriers["north"].Binds())
+	}
+	r.order("resume", "north")
+	r.want(r.settled(30*time.Second), admin.Books{Accepted: 60, Delivered: 60, ReceiptsReturned: 60})
+}
+
+// Messages planned before it was known that a carrier only fails for their prefix leave its queue without trying it.
+func TestFailingRangeIsLeft(t *testing.T) {
+	t.Parallel()
+	r := start(t, carrier{id: "north", behaviour: peer.Behaviour{Latency: 100 * time.Millisecond, Refuse: []peer.Refusal{{Prefix: "4915", Status: pdu.RSysErr}}}, links: "window: 4"},
+		carrier{id: "south", tier: 2, behaviour: peer.Behaviour{Receipts: "all"}})
+	r.bound("north", 1)
+	r.bound("south", 1)
+	r.send("transactional", peer.Load{Count: n})
+	r.want(r.settled(20*time.Second), admin.Books{Accepted: n, Delivered: n, ReceiptsReturned: n})
+	if tried := r.carriers["north"].Tally().Submits; tried > n/4 {
+		t.Errorf("north was tried %d times for a range where it only fails", tried)
+	}
+}
+
+// A message whose receipt never comes ends as unknown after receipt_wait; a receipt behind that moves nothing.
+func TestReceiptWait(t *testing.T) {
+	t.Parallel()
+	r := start(t, carrier{id: "north", also: "receipt_wait: 1s", behaviour: peer.Behaviour{Receipts: "all", ReceiptDelay: 8 * time.Second}})
+	client := r.send("transactional", peer.Load{Count: 30})
+	r.want(r.settled(20*time.Second), admin.Books{Accepted: 30, Unknown: 30, ReceiptsReturned: 30})
+	await(t, 20*time.Second, "the carrier's receipts were answered", func() bool { return r.carriers["north"].Tally().ReceiptsAnswered == 30 })
+	r.want(r.settled(20*time.Second), admin.Books{Accepted: 30, Unknown: 30, ReceiptsReturned: 30})
+	if rep := client.Report(); rep.Receipts.Matched != 30 {
+		t.Errorf("client: %+v", rep.Receipts)
+	}
+}
+
+// The line that says why a link is not faster names what is in the way.
+func TestWhyNotFaster(t *testing.T) {
+	t.Parallel()
+	r := start(t, carrier{id: "north", prefix: "4915", behaviour: peer.Behaviour{Latency: 200 * time.Millisecond}, links: "window: 2"},
+		carrier{id: "south", prefix: "4916", links: "tps: 10"}, carrier{id: "west", prefix: "4917"})
+	for _, id := range []string{"north", "south", "west"} {
+		r.bound(id, 1)
+	}
+	r.send("otp", peer.Load{Count: 200, To: "491510"})
+	r.send("otp", peer.Load{Count: 200, To: "491610"})
+	for id, want := range map[string]string{"north": "window", "south": "rate: tps 10", "west": "nothing to send"} {
+		await(t, 10*time.Second, id+" says "+want, func() bool {
+			links, err := r.admin.Links(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return slices.ContainsFunc(links, func(l admin.LinkInfo) bool {
+				return l.Carrier == id && len(l.Why) >= len(want) && l.Why[:len(want)] == want
+			})
+		})
+	}
+}
