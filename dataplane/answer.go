@@ -17,6 +17,8 @@ func (l *lane) answered(m *book.Msg, s *linkSession, e *event, now int64) {
 	if st != pdu.ROK {
 		s.refused++
 		l.x.counts.refusedByCarriers++
+	} else {
+		s.link.taken++
 	}
 	if e.at > 0 {
 		s.trip = e.at

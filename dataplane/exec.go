@@ -195,6 +195,7 @@ func (x *executor) timers(now int64) {
 			if !seen[s.link] {
 				seen[s.link] = true
 				s.link.rate.sample(s.link.sent)
+				s.link.accepts.sample(s.link.taken)
 				if s.link.adapt.Tick(now) {
 					s.link.adapted(now)
 				}

@@ -55,6 +55,8 @@ type link struct {
 	slowed  uint64      // how often it did
 	rate    meter
 	sent    uint64
+	accepts meter
+	taken   uint64
 	ids     *profile.Learner // the executor's
 	epoch   uint64           // of ids, when strays were last tried
 }
@@ -62,7 +64,7 @@ type link struct {
 // slower cuts the link's rate: the carrier said that it goes too fast.
 func (k *link) slower(now int64) {
 	k.slowed++
-	if k.adapt.Slower(now, k.rate.last(k.sent)) {
+	if k.adapt.Slower(now, k.rate.last(k.sent), k.accepts.last(k.taken)) {
 		k.restTil = now + int64(egress.SlowDelay)
 		k.adapted(now)
 	}

@@ -5,6 +5,8 @@ import "time"
 // Adapt finds the rate that a carrier bears on one link: additive increase, multiplicative decrease. A carrier that says
 // ESME_RTHROTTLED, ESME_RMSGQFUL or a high congestion_state cuts the rate by 30 %, at most once in cutEvery, since the
 // answers to one window all say the same; each second without such a word gives back 5 % of where the trouble began.
+// A carrier that took nearly all of the last second is not told to be slower than it is: some refuse a share of
+// everything whatever the rate, and would be throttled to nothing.
 //
 //	free ──slow──▶ limited ──slow──▶ limited at 0.7 of it
 //	  ◀── back at the ceiling, or at twice the rate where the trouble began when there is no ceiling ──┘
@@ -20,6 +22,7 @@ type Adapt struct {
 
 const (
 	cutShare   = 0.70
+	takenShare = 0.85 // of what was sent; if more was taken the rate is not the trouble
 	raiseShare = 0.05
 	cutEvery   = int64(500 * time.Millisecond)
 	raiseEvery = int64(time.Second)
@@ -32,10 +35,13 @@ const (
 // NewAdapt makes a free one below a rate, 0 for none.
 func NewAdapt(ceiling int) Adapt { return Adapt{ceiling: float64(ceiling)} }
 
-// Slower is the carrier's word that the link is too fast; rate is what was sent in the last second. It reports
-// whether the limit changed.
-func (a *Adapt) Slower(now int64, rate float64) bool {
+// Slower is the carrier's word that the link is too fast; rate is what was sent in the last second, taken what the
+// carrier took of it. It reports whether the limit changed.
+func (a *Adapt) Slower(now int64, rate, taken float64) bool {
 	if a.cut != 0 && now-a.cut < cutEvery {
+		return false
+	}
+	if taken > 0 && taken >= rate*takenShare {
 		return false
 	}
 	if a.limit == 0 {
@@ -45,7 +51,11 @@ func (a *Adapt) Slower(now int64, rate float64) bool {
 		}
 		a.limit = a.origin
 	}
-	a.limit = max(1, a.limit*cutShare)
+	a.limit *= cutShare
+	if taken > 0 {
+		a.limit = min(a.limit, taken) // what it bears is known
+	}
+	a.limit = max(1, a.limit)
 	a.cut, a.raised = now, now
 	return true
 }
@@ -54,7 +64,7 @@ func (a *Adapt) Slower(now int64, rate float64) bool {
 func (a *Adapt) Congestion(now int64, state uint8, rate float64) bool {
 	switch {
 	case state >= congestionHigh:
-		return a.Slower(now, rate)
+		return a.Slower(now, rate, 0)
 	case state >= congestionBest:
 		a.raised = now
 	}

@@ -16,15 +16,15 @@ func TestAdaptCutsAndComesBack(t *testing.T) {
 	if a.Tick(now) || a.Limit() != 0 {
 		t.Fatal("limited without a word of the carrier")
 	}
-	if !a.Slower(now, 100) || a.Limit() != 70 {
+	if !a.Slower(now, 100, 0) || a.Limit() != 70 {
 		t.Fatalf("first cut to %v, want 70", a.Limit())
 	}
 	for range 50 { // the answers to one window all say the same
-		if a.Slower(now+int64(time.Millisecond), 100) {
+		if a.Slower(now+int64(time.Millisecond), 100, 0) {
 			t.Fatal("cut twice for one window")
 		}
 	}
-	if !a.Slower(now+second/2, 70) || a.Limit() != 49 {
+	if !a.Slower(now+second/2, 70, 0) || a.Limit() != 49 {
 		t.Fatalf("second cut to %v, want 49", a.Limit())
 	}
 	now += second / 2
@@ -44,7 +44,7 @@ func TestAdaptCutsAndComesBack(t *testing.T) {
 func TestAdaptWithoutCeilingStartsFromWhatWasSent(t *testing.T) {
 	var a Adapt
 	now := int64(1e18)
-	a.Slower(now, 200)
+	a.Slower(now, 200, 0)
 	if a.Limit() != 140 {
 		t.Fatalf("limit %v, want 140", a.Limit())
 	}
@@ -52,9 +52,9 @@ func TestAdaptWithoutCeilingStartsFromWhatWasSent(t *testing.T) {
 	if a.Limit() != 0 {
 		t.Fatalf("limit %v at twice the rate where the trouble began", a.Limit())
 	}
-	a.Slower(now+30*second, 0)
+	a.Slower(now+30*second, 0, 0)
 	for i := range 60 {
-		a.Slower(now+30*second+int64(i)*second, 0)
+		a.Slower(now+30*second+int64(i)*second, 0, 0)
 	}
 	if a.Limit() < 1 {
 		t.Fatalf("limit %v stops the link for good", a.Limit())
@@ -150,5 +150,34 @@ func TestSlowRestGrowsToABound(t *testing.T) {
 	}
 	if SlowRest(1) != SlowDelay || last != slowMax {
 		t.Errorf("from %v to %v", SlowRest(1), last)
+	}
+}
+
+// A carrier that refuses every tenth message, however slowly they come, keeps most of its traffic; one that takes a
+// hundred a second and no more is found, and asked for a twentieth of the old rate more once a second.
+func TestAdaptNeverStarvesACarrierThatTakes(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes    func(rate float64) float64
+		low, top float64
+	}{
+		"every tenth is refused": {func(r float64) float64 { return .9 * r }, 10_000, 10_000},
+		"a hundred a second":     {func(r float64) float64 { return min(r, 100) }, 50, 700},
+	} {
+		a, now, rate := NewAdapt(0), int64(1e18), 10_000.
+		for range 120 {
+			for range 2 {
+				now += second / 2
+				if taken := c.takes(rate); taken < rate {
+					a.Slower(now, rate, taken)
+				}
+				a.Tick(now)
+				if rate = a.Limit(); rate == 0 {
+					rate = 10_000
+				}
+			}
+		}
+		if rate < c.low || rate > c.top {
+			t.Errorf("%s: settles at %.0f a second, want %.0f to %.0f", name, rate, c.low, c.top)
+		}
 	}
 }
