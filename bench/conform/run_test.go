@@ -2,8 +2,12 @@ package conform
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
 	"io"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +25,10 @@ func serve(t *testing.T, f server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, l, f)
+}
+
+func serveOn(t *testing.T, l net.Listener, f server) string {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -135,6 +143,28 @@ func TestSilence(t *testing.T) {
 	}
 	if l := s.line(t, "0xF0 class 0"); l.Verdict != OK {
 		t.Errorf("%+v", l)
+	}
+}
+
+// TestTLS: the sheet tells the certificate and its pin.
+func TestTLS(t *testing.T) {
+	lender := httptest.NewTLSServer(nil) // has a certificate
+	defer lender.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := serveOn(t, tls.NewListener(l, &tls.Config{Certificates: lender.TLS.Certificates}), yes)
+	s, err := Run(context.Background(), Options{Address: address, SystemID: "esme", Secure: true, Timeout: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(lender.Certificate().RawSubjectPublicKeyInfo)
+	if got := s.line(t, "connection").Seen; !strings.Contains(got, "TLS 1.3") || !strings.Contains(got, "pin "+base64.StdEncoding.EncodeToString(sum[:])) {
+		t.Errorf("%s", got)
+	}
+	if s.Messages != 0 {
+		t.Errorf("%d messages sent without a number to send to", s.Messages)
 	}
 }
 

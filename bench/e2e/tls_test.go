@@ -121,6 +121,10 @@ func TestTLS(t *testing.T) {
 	n.edit("smsplane.yaml", "  listen: [", fmt.Sprintf("  tls_listen: [%q]\n  tls: {cert: keys/cert.pem, key: keys/key.pem, client_ca: keys/clients.pem}\n  listen: [", secure))
 	n.edit("catalog/carriers.yaml", "        system_id: smsplane\n", "        system_id: smsplane\n        tls: {ca: tls/ca.pem, cert: tls/own.pem, key: tls/own.key}\n")
 	cert, key := ours.issue(t, "first")
+	n.place("catalog/tls/ca.pem", "not a certificate")
+	if code, out, _ := n.command("check"); code != 1 || !strings.Contains(out, "keys/cert.pem") || !strings.Contains(out, "ca: holds no certificate") {
+		t.Errorf("check without the files: exit %d\n%s", code, out)
+	}
 	own, ownKey := ours.issue(t, "smsplane")
 	for name, text := range map[string]string{
 		"keys/cert.pem": cert, "keys/key.pem": key, "keys/clients.pem": clients.pem,
