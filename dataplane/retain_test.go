@@ -190,8 +190,10 @@ func TestOrphansAreDropped(t *testing.T) {
 	text := pdu.AppendReceiptText(nil, &pdu.Receipt{ID: []byte("nobody"), State: pdu.StateDelivered})
 	s := pdu.Submit{Command: pdu.DeliverSM, Src: []byte("491511234567"), Dst: []byte("shop"), ESMClass: pdu.ESMReceipt, Text: text}
 	n.x.call(func() {
-		n.x.receipt.ID = []byte("nobody")
-		n.x.orphaned(1, s.Append(nil, 1), nil, n.x.now)
+		p := s.Append(nil, 1)
+		n.x.view.Parse(p)
+		pdu.ParseReceipt(&n.x.view, &n.x.receipt)
+		n.x.orphaned(1, p, nil, n.x.now)
 	})
 	count := func() (k int) { n.x.call(func() { k = len(n.x.lanes[0].book.System.Orphans) }); return k }
 	if !n.await(func() bool { return len(n.x.lanes[0].book.System.Orphans) == 1 }) {
