@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"smsplane/dataplane/entry"
+	"smsplane/egress"
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
@@ -57,6 +58,7 @@ type executor struct {
 	die         func(panicked any)
 
 	retainAll   bool  // the log is never dropped
+	spareUntil  int64 // the clock may have leapt: until then nothing is given up for its age
 	aged        int64 // ns after which no block may be needed any more
 	maxResident int64 // bytes of all lanes' blocks kept in memory
 
@@ -445,6 +447,9 @@ func (l *lane) lead(now int64) (doubts int) {
 			}
 			l.toRouting(m)
 		case book.StateRouted:
+			if m.Attempts > 0 { // a clock that was set back must not stretch the rest before a retry
+				m.Due = min(m.Due, now+int64(egress.Delay(egress.MaxAttempts)))
+			}
 			l.enqueue(m, now)
 		case book.StateDispatched:
 			doubts++

@@ -194,7 +194,7 @@ func (n *Node) recover(wait func()) error {
 	for i := range n.cfg.Lanes {
 		l, err := n.lane(uint16(i))
 		if err != nil {
-			return fmt.Errorf("lane %d: %w", i, err)
+			return n.rotten(uint16(i), fmt.Errorf("lane %d: %w", i, err))
 		}
 		x.lanes = append(x.lanes, l)
 	}
@@ -203,7 +203,7 @@ func (n *Node) recover(wait func()) error {
 			x.now = n.clock()
 			k, err := l.rep.DoWork(x.now, l.apply)
 			if err != nil {
-				return fmt.Errorf("lane %d: %w", l.n, err)
+				return n.rotten(l.n, fmt.Errorf("lane %d: %w", l.n, err))
 			}
 			if k == 0 {
 				wait()

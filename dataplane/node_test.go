@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"smsplane/dataplane/config"
 	"smsplane/ledger/catalog"
@@ -42,11 +43,18 @@ func testNodeFile(t *testing.T) string {
 
 func startTestNode(t *testing.T, file string) (n *Node, stop func()) {
 	t.Helper()
+	return startTestNodeAt(t, file, 0)
+}
+
+// startTestNodeAt starts it with a clock that is off.
+func startTestNodeAt(t *testing.T, file string, off time.Duration) (n *Node, stop func()) {
+	t.Helper()
 	cfg, err := config.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n = &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: monotonic()}
+	clock := monotonic()
+	n = &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: func() int64 { return clock() + int64(off) }}
 	n.state.Store(stateStarting)
 	if err := n.open(); err != nil {
 		t.Fatal(err)

@@ -52,11 +52,15 @@ func OpenOffline(cfgPath string) (admin.Source, io.Closer, error) {
 		n.x = n.executor()
 		err = n.replay()
 	}
+	s := &source{n: n, do: func(f func()) bool { f(); return true }}
+	if errors.Is(err, journal.ErrCorrupt) {
+		s.broken, err = err, nil
+	}
 	if err != nil {
 		n.db.Close()
 		return nil, nil, err
 	}
-	return &source{n: n, do: func(f func()) bool { f(); return true }}, n.db, nil
+	return s, n.db, nil
 }
 
 // replay folds every lane up to the end of its log. On a single host what is on disk is committed.

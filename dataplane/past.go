@@ -379,13 +379,21 @@ func (s *source) Audit(ctx context.Context) (r admin.Report, err error) {
 // Check implements admin.Source: the audit, and a walk over everything stored.
 func (s *source) Check(ctx context.Context) (admin.Report, error) {
 	r, err := s.Audit(ctx)
-	if err != nil {
+	if err != nil && s.broken == nil {
 		return r, err
 	}
-	r.Books = nil
+	if r.Books = nil; err != nil {
+		r.OK = false
+		r.Lines = append(r.Lines, err.Error())
+	}
 	if err := s.n.db.Check(); err != nil {
 		r.OK = false
 		r.Lines = append(r.Lines, strings.Split(err.Error(), "\n")...)
+		for i := range s.n.cfg.Lanes {
+			if err := s.n.keepRot(uint16(i)); err != nil {
+				r.Lines = append(r.Lines, strings.Split(err.Error(), "\n")...)
+			}
+		}
 	} else {
 		r.Lines = append(r.Lines, "journal: every entry is there, in order, with its checksum")
 	}

@@ -40,7 +40,8 @@ type retention struct {
 const retentionEvery = time.Minute
 
 // heedClock compares the clock with the newest block. Ids, timers and receipts do not care how it stands; but
-// a clock that leapt ahead must not cost the past, so nothing of it is dropped for a day of running.
+// a clock that leapt ahead must not cost the past, so nothing of it is dropped, and no receipt given up, for a
+// day of running. Validities pass by the clock all the same.
 func (n *Node) heedClock() {
 	last := int64(0)
 	for _, l := range n.x.lanes {
@@ -53,6 +54,7 @@ func (n *Node) heedClock() {
 		n.log.Warn("the clock stands behind the newest record", "by", -gap)
 	case gap > leapGap:
 		n.retention.from = now + int64(leapWait)
+		n.x.spareUntil = n.retention.from
 		n.log.Warn("the clock stands far ahead of the newest record: it was set, or the node was down; nothing of the past is dropped for a day", "by", gap)
 	}
 }

@@ -330,7 +330,7 @@ func (l *lane) giveUp(m *book.Msg, now int64) {
 	if c := l.x.table.ClientOf(m.Account); c != nil {
 		keep = c.ReceiptKeep
 	}
-	if now < max(m.Ended, m.Accepted)+int64(keep) {
+	if now < max(m.Ended, m.Accepted)+int64(keep) || now < l.x.spareUntil {
 		return
 	}
 	l.unlist(m)

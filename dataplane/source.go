@@ -20,8 +20,9 @@ import (
 // source answers operators: from a running node, or from the store of one that does not run. do runs a
 // question where the books may be read; it is false when the node is not there yet, or gone.
 type source struct {
-	n  *Node // its loops, links and lobby are nil when the node does not run
-	do func(f func()) bool
+	n      *Node // its loops, links and lobby are nil when the node does not run
+	do     func(f func()) bool
+	broken error // the store is damaged: nothing can be folded, and only what needs no fold is answered
 }
 
 func (n *Node) source() *source {
@@ -32,6 +33,9 @@ var errNotNow = admin.Unavailable("the node is starting or stopping; ask again")
 
 // ask runs f where the books may be read.
 func (s *source) ask(f func(x *executor) error) (err error) {
+	if s.broken != nil {
+		return s.broken
+	}
 	if !s.do(func() { err = f(s.n.x) }) {
 		return errNotNow
 	}
