@@ -3,7 +3,7 @@
 FUZZTIME ?= 10s
 RACE = ./ring/... ./pdu/session/... ./ledger/journal/... ./ledger/replica/... ./dataplane/... ./egress/...
 
-.PHONY: help build run test race lint fuzz e2e codec bench profile check deps
+.PHONY: help build run test race lint fuzz e2e codec bench profile rings check deps
 help:  ## print this
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-6s %s\n", $$1, $$2}'
 
@@ -36,6 +36,9 @@ codec: deps ## our encoder against tshark, npm smpp and two Go libraries, PDU by
 
 bench: ## every micro benchmark
 	go test -run '^$$' -bench . -benchmem ./...
+
+rings: ## the ring beside a channel, another library's and Boost's, in one run
+	cd bench/ring && go test -run '^$$' -bench . -count 5
 
 profile: build ## CPU, allocation, mutex and off-core profiles of a loaded appliance, in ./profiles
 	bin/smsbench profile --out profiles
