@@ -156,10 +156,10 @@ func (c *capacity) inbound(ctx context.Context) error {
 	}
 	held := between(all, from, to.Add(-warm/2)) // the last repeats come late
 	c.rated(phase, "entry accepts", held, in, messages("entry"))
-	c.rated(phase, "journal commits", held, in, messages("external"))
+	c.rated(phase, "journal commits", held, in, messages("external"), follows)
 	c.rated(phase, "routing", held, c.o.Scale*routedTPS, messages("router"))
 	c.rated(phase, "verification", held, c.o.Scale*routedTPS, messages("verifier"))
-	c.rated(phase, "delivery keeps up", held, c.o.Scale*routedTPS, messages("egress"))
+	c.rated(phase, "delivery keeps up", held, c.o.Scale*routedTPS, messages("egress"), follows)
 	c.grows(phase, held)
 	c.rated(phase, "routing, while it drains", between(all, to, to.Add(24*time.Hour)), c.o.Scale*routedTPS, messages("router"), untilIdle)
 	return c.settle(ctx, r)
@@ -234,7 +234,7 @@ func (c *capacity) outbound(ctx context.Context) error {
 		return err
 	}
 	c.rated(phase, fmt.Sprintf("delivery of %s verified, in every second", number(int64(want))), between(all, up, gone), out, messages("egress"), everySecond)
-	c.rated(phase, "delivery, when they are gone", between(all, gone.Add(warm), after), c.o.Scale*routedTPS, messages("egress"))
+	c.rated(phase, "delivery, when they are gone", between(all, gone.Add(warm), after), c.o.Scale*routedTPS, messages("egress"), follows)
 	c.rated(phase, "entry accepts meanwhile", between(all, up, after), in, messages("entry"))
 	return c.settle(ctx, r)
 }
@@ -287,6 +287,7 @@ const (
 	plain       strictness = iota
 	everySecond            // no second below either
 	untilIdle              // the stretch ends where the layer does
+	follows                // the layer has no such rating itself: only the mean of what comes to it counts
 )
 
 // rated judges a stretch: its mean, and no second beyond rating and burst.
@@ -313,7 +314,7 @@ func (c *capacity) rated(phase, what string, in []sample, rating float64, count 
 		row.Why = fmt.Sprintf("the mean is %.1f %% above the rating", row.Off)
 	case row.Mean < rating*(1-belowMost):
 		row.Why = fmt.Sprintf("the mean is %.1f %% below the rating", -row.Off)
-	case row.Over > deep+1:
+	case strict != follows && row.Over > deep+1:
 		row.Why = fmt.Sprintf("a second passed the rating by %.0f messages; its burst is %.0f", row.Over, deep)
 	case strict == everySecond && row.Under > deep+belowMost*rating:
 		row.Why = fmt.Sprintf("a second missed the rating by %.0f messages", row.Under)
