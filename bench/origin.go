@@ -100,6 +100,6 @@ func save[T any](dir string, o Origin, result T) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	file := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.json", o.Suite, o.When.Format("20060102T150405Z"), o.Commit))
+	file := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.json", o.Suite, o.When.Format("20060102T150405Z"), strings.TrimSuffix(o.Commit, "?")))
 	return file, os.WriteFile(file, append(b, '\n'), 0o644)
 }
