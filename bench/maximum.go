@@ -12,7 +12,7 @@ import (
 // MaximumOptions are those of the unrated run.
 type MaximumOptions struct {
 	Stand    StandOptions  `json:"stand"`
-	Messages int64         `json:"messages"` // that wait before each layer in turn
+	Messages int64         `json:"messages"` // that wait before each layer in turn; what a layer may have in hand is bounded, so not beyond 131,072
 	For      time.Duration `json:"for_ns"`   // the whole path is loaded
 	Binds    int           `json:"binds"`
 	Window   int           `json:"window"` // of each bind
@@ -21,7 +21,7 @@ type MaximumOptions struct {
 
 func (o *MaximumOptions) fill() {
 	if o.Messages == 0 {
-		o.Messages = 200_000
+		o.Messages = 100_000
 	}
 	if o.For == 0 {
 		o.For = 20 * time.Second

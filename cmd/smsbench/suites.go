@@ -100,7 +100,7 @@ func (c *cli) capacityCommand() *cobra.Command {
 			f.DurationVar(&o.Hold, "hold", 0, "each stretch; 0 = 30 s")
 			f.IntVar(&o.Backlog, "backlog", 0, "verified messages before links come up; 0 = 100,000")
 			loadFlags(f, &o.Binds, &m.Window)
-			f.Int64Var(&m.Messages, "count", 200_000, "with --unrated: messages before each layer")
+			f.Int64Var(&m.Messages, "count", 100_000, "with --unrated: messages before each layer")
 			f.DurationVar(&m.For, "for", 20*time.Second, "with --unrated: the whole path")
 			outFlag(f, &o.Out)
 		}, func(ctx context.Context) (bench.Suite, error) {
