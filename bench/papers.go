@@ -113,7 +113,11 @@ func (s *stand) ratesFile() string {
 	return b.String()
 }
 
-// routesFile routes every message over all carriers with equal weight. The rows besides are for prefixes of seven digits
+// maxShared is how many carriers a plan may name for one prefix.
+const maxShared = 64
+
+// routesFile routes every message over all carriers with equal weight, or over as many as a plan may name; those beyond
+// are bound and have a prefix of their own. The rows besides are for prefixes of seven digits
 // and more below 1 to 9 but 4, so that a lookup has them as neighbours and never as its answer.
 func (s *stand) routesFile(name string) error {
 	f, err := os.Create(name)
@@ -124,7 +128,11 @@ func (s *stand) routesFile(name string) error {
 	w := bufio.NewWriter(f)
 	fmt.Fprintln(w, "plan,prefix,mcc,mnc,class,tier,weight,carrier")
 	for i := range s.o.Carriers {
-		fmt.Fprintf(w, "standard,%s,,,,1,1,%s\n", livePrefix, carrierName(i))
+		prefix := livePrefix
+		if i >= maxShared {
+			prefix = fmt.Sprintf("4917%04d", i)
+		}
+		fmt.Fprintf(w, "standard,%s,,,,1,1,%s\n", prefix, carrierName(i))
 	}
 	if s.o.Parked {
 		fmt.Fprintf(w, "standard,%s,,,,1,1,%s\n", parkedPrefix, parkedName)
