@@ -172,6 +172,9 @@ const (
 	countMayGrow = 0.10
 )
 
+// longEnough is how long a soak must last before growing memory is called a leak: until then caches fill.
+const longEnough = 20 * time.Minute
+
 // leastLooks are enough to tell quarters apart.
 const leastLooks = 16
 
@@ -202,7 +205,7 @@ func (r *SoakResult) drift() {
 			d.Grew = 100 * (d.After/d.Before - 1)
 		}
 		// A few descriptors or goroutines come and go with connections.
-		if d.Leak = x.may > 0 && d.After > d.Before*(1+x.may)+8; d.Leak {
+		if d.Leak = x.may > 0 && r.Options.For >= longEnough && d.After > d.Before*(1+x.may)+8; d.Leak {
 			r.Problems = append(r.Problems, fmt.Sprintf("%s grew by %.0f %%: a leak", x.what, d.Grew))
 		}
 		r.Drift = append(r.Drift, d)

@@ -150,7 +150,7 @@ func TestSoak(t *testing.T) {
 
 // A process that grows is found; one that was only warming up is not.
 func TestSoakFindsLeaks(t *testing.T) {
-	r := &SoakResult{}
+	r := &SoakResult{Options: SoakOptions{For: longEnough}}
 	for i := range 40 {
 		r.Looks = append(r.Looks, SoakLook{RSS: int64(1000 + 100*i), FDs: 50, Goroutines: 20 + min(i, 9)*50})
 	}
