@@ -28,7 +28,7 @@ var levels = [][]string{
 	{"pdu/profile"},
 	{"pdu/session", "ledger/catalog", "ledger/replica", "ledger/book"},
 	{"router"},
-	{"router/verifier", "egress", "dataplane/gate", "dataplane/config", "dataplane/admin"},
+	{"router/verifier", "egress", "dataplane/gate", "dataplane/config", "dataplane/admin", "dataplane/cluster"},
 	{"dataplane/transport"},
 	{"dataplane/entry"},
 	{"dataplane"},

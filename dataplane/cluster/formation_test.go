@@ -1,0 +1,156 @@
+package cluster
+
+import (
+	"strings"
+	"testing"
+)
+
+// world is some hosts that hear one another as the test says.
+type world map[string]*Formation
+
+var seats = []Seat{{"w", true}, {"a", false}, {"b", false}}
+
+func newWorld() world {
+	w := world{}
+	for i, s := range seats {
+		w[s.Name] = empty(s, byte(i+1))
+	}
+	return w
+}
+
+func empty(s Seat, store byte) *Formation {
+	h := Hello{Name: s.Name, Store: ID{store}, Witness: s.Witness}
+	if !s.Witness {
+		h.Lanes = 8
+	}
+	return NewFormation(h, seats, nil)
+}
+
+// meet lets two say hello to each other, as over the wire.
+func (w world) meet(t *testing.T, a, b string) (errs [2]error) {
+	t.Helper()
+	for i, pair := range [...][2]string{{a, b}, {b, a}} {
+		h, err := ParseHello(w[pair[0]].Hello().Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, errs[i] = w[pair[1]].Heard(h)
+	}
+	return errs
+}
+
+func (w world) all(t *testing.T) {
+	t.Helper()
+	for _, p := range [...][2]string{{"a", "b"}, {"a", "w"}, {"b", "w"}, {"a", "b"}, {"a", "w"}} {
+		w.meet(t, p[0], p[1])
+	}
+}
+
+func TestAClusterIsFormedWhenAllWereHeard(t *testing.T) {
+	w := newWorld()
+	w.meet(t, "a", "b")
+	if w["a"].Table() != nil || !strings.Contains(w["a"].Waits(), "missing: w") {
+		t.Fatalf("formed without the witness: %+v, %q", w["a"].Table(), w["a"].Waits())
+	}
+	w.all(t)
+	for _, f := range w {
+		table := f.Table()
+		if table == nil || table.Cluster != w["a"].Table().Cluster || table.Lanes != 8 || len(table.Members) != 3 {
+			t.Fatalf("%s: %+v", f.Self.Name, table)
+		}
+		if me := f.Me(); me.Store != f.Self.Store || me.Raft() != uint64(me.Number)|1<<16 {
+			t.Errorf("%+v", me)
+		}
+	}
+	if n := w["w"].Me().Number; n != 1 {
+		t.Errorf("numbers do not follow the file: w has %d", n)
+	}
+}
+
+func TestAWipedStoreIsRefusedUntilReplaced(t *testing.T) {
+	for _, name := range []string{"a", "b", "w"} {
+		w := newWorld()
+		w.all(t)
+		i := map[string]int{"w": 0, "a": 1, "b": 2}[name]
+		w[name] = empty(seats[i], 99)
+		for _, other := range seats {
+			if other.Name == name {
+				continue
+			}
+			errs := w.meet(t, name, other.Name)
+			if errs[0] == nil || !strings.Contains(errs[0].Error(), "cluster replace "+name) {
+				t.Errorf("%s wiped, at %s: %v", name, other.Name, errs[0])
+			}
+		}
+		if w[name].Table() != nil || !strings.Contains(w[name].Waits(), "cluster replace "+name) {
+			t.Fatalf("%s wiped: %+v, waits: %s", name, w[name].Table(), w[name].Waits())
+		}
+		keeper := w[map[bool]string{true: "b", false: "a"}[name == "a"]]
+		next := keeper.Table().Clone()
+		next.Epoch++
+		m := next.Find(name)
+		m.Store, m.Incarnation = ID{99}, 2
+		keeper.Change(next)
+		if errs := w.meet(t, name, keeper.Self.Name); errs != [2]error{} || w[name].Table() == nil || w[name].Me().Raft() != uint64(m.Number)|2<<16 {
+			t.Errorf("%s was replaced and is not let in: %v", name, errs)
+		}
+	}
+}
+
+func TestTheReplacedStoreIsTold(t *testing.T) {
+	w := newWorld()
+	w.all(t)
+	next := w["a"].Table().Clone()
+	next.Epoch++
+	next.Find("b").Store, next.Find("b").Incarnation = ID{77}, 2
+	w["a"].Change(next)
+	errs := w.meet(t, "a", "b")
+	if errs[0] == nil || errs[1] == nil || !strings.Contains(w["b"].Gone(), "replaced this store") {
+		t.Errorf("%v, gone: %q", errs, w["b"].Gone())
+	}
+}
+
+func TestWhoDoesNotFit(t *testing.T) {
+	tests := []struct {
+		name string
+		h    Hello
+		want string
+	}{
+		{"stranger", Hello{Name: "x", Lanes: 8}, "not a member"},
+		{"ourselves", Hello{Name: "a", Lanes: 8}, "our own name"},
+		{"other lanes", Hello{Name: "b", Lanes: 4}, "lanes: 4"},
+		{"a witness here, none there", Hello{Name: "w", Lanes: 8}, "witness"},
+	}
+	for _, tt := range tests {
+		f := empty(seats[1], 2)
+		tt.h.Store = ID{9}
+		if _, err := f.Heard(&tt.h); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+	w, other := newWorld(), newWorld()
+	w.all(t)
+	other.all(t)
+	if _, err := w["a"].Heard(other["b"].Hello()); err == nil || !strings.Contains(err.Error(), "another cluster") {
+		t.Errorf("of another cluster: %v", err)
+	}
+}
+
+func TestNobodyIsMetOnTheWireOfTheFuture(t *testing.T) {
+	h := Hello{Oldest: NewestVersion + 1, Newest: NewestVersion + 2, Name: "a", Store: ID{1}}
+	if _, err := ParseHello(h.Encode()); err == nil {
+		t.Error("a hello of a later version is taken")
+	}
+}
+
+func TestTableSurvivesItsStore(t *testing.T) {
+	w := newWorld()
+	w.all(t)
+	got, err := ParseTable(w["b"].Table().Encode())
+	if err != nil || got.Cluster != w["a"].Table().Cluster || got.ByRaft(w["a"].Me().Raft()).Name != "a" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := ParseTable([]byte("{}")); err == nil {
+		t.Error("an empty table loads")
+	}
+}

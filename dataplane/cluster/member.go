@@ -1,0 +1,99 @@
+package cluster
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// ID is a random name of 16 octets: of a store, or of a cluster. The zero ID is none.
+type ID [16]byte
+
+func (i ID) String() string { return hex.EncodeToString(i[:]) }
+
+// MarshalText and UnmarshalText write it as 32 hex digits.
+func (i ID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, i[:]), nil }
+
+func (i *ID) UnmarshalText(b []byte) error {
+	if hex.DecodedLen(len(b)) != len(i) {
+		return fmt.Errorf("%q is not an id of 32 hex digits", b)
+	}
+	_, err := hex.Decode(i[:], b)
+	return err
+}
+
+// Member is one host as the cluster knows it.
+type Member struct {
+	Name        string `json:"name"`
+	Number      uint16 `json:"number"`      // 1.., given once, never to another name
+	Incarnation uint16 `json:"incarnation"` // grows by one with every store that bears the name
+	Store       ID     `json:"store"`
+	Witness     bool   `json:"witness,omitempty"`
+}
+
+// Raft is the member's id in raft groups: another store is another voter.
+func (m *Member) Raft() uint64 { return RaftID(m.Number, m.Incarnation) }
+
+// RaftID is the id in raft groups of a member's store.
+func RaftID(number, incarnation uint16) uint64 { return uint64(number) | uint64(incarnation)<<16 }
+
+// Table is who belongs to a cluster. The newest epoch holds.
+type Table struct {
+	Cluster ID       `json:"cluster"`
+	Epoch   uint64   `json:"epoch"`
+	Lanes   int      `json:"lanes"`
+	Members []Member `json:"members"`
+}
+
+// Find is the member of that name, nil when there is none.
+func (t *Table) Find(name string) *Member {
+	if t == nil {
+		return nil
+	}
+	i := slices.IndexFunc(t.Members, func(m Member) bool { return m.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &t.Members[i]
+}
+
+// ByRaft is the member with that id in raft groups, nil for none, or for a former store of one.
+func (t *Table) ByRaft(id uint64) *Member {
+	if t == nil {
+		return nil
+	}
+	i := slices.IndexFunc(t.Members, func(m Member) bool { return m.Raft() == id })
+	if i < 0 {
+		return nil
+	}
+	return &t.Members[i]
+}
+
+// Clone is a copy that shares nothing.
+func (t *Table) Clone() *Table {
+	c := *t
+	c.Members = slices.Clone(t.Members)
+	return &c
+}
+
+// Encode and ParseTable are how a table is stored.
+func (t *Table) Encode() []byte {
+	b, err := json.Marshal(t)
+	if err != nil {
+		panic("cluster: a table that JSON cannot hold: " + err.Error())
+	}
+	return b
+}
+
+// ParseTable reads what Encode wrote.
+func ParseTable(b []byte) (*Table, error) {
+	var t Table
+	if err := json.Unmarshal(b, &t); err != nil {
+		return nil, fmt.Errorf("the table of members does not load: %w", err)
+	}
+	if t.Cluster == (ID{}) || t.Epoch == 0 || len(t.Members) == 0 {
+		return nil, fmt.Errorf("the table of members is incomplete: %s", b)
+	}
+	return &t, nil
+}
