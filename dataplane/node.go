@@ -242,7 +242,7 @@ func (n *Node) lane(i uint16) (*lane, error) {
 	}
 	x.doing = step{}
 	l.book.On = l.on
-	l.rep, err = replica.Open(replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Voters: []uint64{1}, Applied: l.book.Applied(),
+	l.rep, err = replica.Open(replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(),
 		Wake: x.wake, Logger: n.log})
 	return l, err
 }

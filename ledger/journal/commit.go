@@ -70,6 +70,9 @@ func (w *writer) add(r *request) {
 		}
 		return
 	}
+	if r.Restore != nil {
+		w.restore(r.Lane, r.Restore)
+	}
 	if len(r.Entries) > 0 {
 		w.addEntries(r.Lane, r.Entries)
 	}
@@ -82,6 +85,15 @@ func (w *writer) add(r *request) {
 		w.synced = append(w.synced, r.Done)
 	}
 	w.d.stats.appends.Add(1)
+}
+
+// restore drops all entries of the lane; a drop that is queued before or behind it finds nothing.
+func (w *writer) restore(lane uint16, to *Restore) {
+	lo, hi := LaneRange(EntryKind, lane)
+	w.must(w.b.DeleteRange(lo, hi, nil))
+	w.must(w.b.Set(Key(LaneMeta, lane, metaWindow), encodeWindow(window{to.Index + 1, to.Term}), nil))
+	w.must(w.b.Set(Key(LaneMeta, lane, metaGroup), to.Group, nil))
+	w.d.last[lane] = to.Index
 }
 
 func (w *writer) addEntries(lane uint16, entries []Entry) {

@@ -15,6 +15,8 @@ type Log struct {
 	lane uint16
 	vote Vote
 
+	group []byte
+
 	win    window // in memory; the one on disk follows at flushDrop
 	last   uint64
 	stable uint64
@@ -49,6 +51,9 @@ func (d *DB) Log(lane uint16) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{d: d, lane: lane, vote: vote, win: win, last: win.first - 1, onDisk: win.first}
+	if l.group, err = d.Get(Key(LaneMeta, lane, metaGroup)); err != nil {
+		return nil, err
+	}
 	l.table.base = win.first / chunkLen
 	w := walk{d: d, lane: lane, next: win.first, term: win.prevTerm}
 	err = w.run(func(e *Entry, _ error) error {

@@ -2,12 +2,36 @@ package journal
 
 import "fmt"
 
-// A lane's meta is two keys, because two goroutines write them: the vote travels with the appends, the
-// window with the drops.
+// A lane's meta is several keys, because they are written on different occasions: the vote travels with the
+// appends, the window with the drops, the group when its members change.
 const (
 	metaVote   = 0 // term u64, voted for u64, commit u64
 	metaWindow = 1 // first index u64, term of the entry before it u64
+	metaGroup  = 2 // who belongs to the lane's raft group; only ledger/replica reads it
 )
+
+// SetGroup writes a lane's group into b.
+func SetGroup(b *Batch, lane uint16, group []byte) { b.Set(Key(LaneMeta, lane, metaGroup), group) }
+
+// Group is the lane's group as it was when the Log was made, or as Restore brought it; nil when none was ever written.
+func (l *Log) Group() []byte { return l.group }
+
+// Restore is a log that begins anew behind Index: all that it held is dropped, in the same batch. Group is
+// what SetGroup writes.
+type Restore struct {
+	Index, Term uint64
+	Group       []byte
+}
+
+// Restore is the memory side of an Append with a Restore.
+func (l *Log) Restore(r *Restore) {
+	for i := l.win.first; i <= l.last; i++ {
+		l.table.forget(i)
+	}
+	l.table = table{base: (r.Index + 1) / chunkLen}
+	l.win = window{first: r.Index + 1, prevTerm: r.Term}
+	l.last, l.stable, l.onDisk, l.group, l.dropped = r.Index, r.Index, r.Index+1, r.Group, dropped{}
+}
 
 // window is where a lane's log begins.
 type window struct{ first, prevTerm uint64 }

@@ -7,7 +7,8 @@ type Append struct {
 	Lane    uint16
 	Entries []Entry // consecutive; the slice and Vote are the journal's until Done
 	Vote    *Vote
-	Done    func() // on the syncer goroutine, once all of it is DURABLE; nil when nobody needs to know
+	Restore *Restore // first: the log begins anew behind it
+	Done    func()   // on the syncer goroutine, once all of it is DURABLE; nil when nobody needs to know
 }
 
 // request is an Append, or a Batch with its done.

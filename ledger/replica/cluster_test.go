@@ -68,7 +68,7 @@ func (m *member) start() {
 		m.s.t.Fatal(err)
 	}
 	m.applied = nil
-	m.r, err = Open(Config{DB: m.db, Log: m.log, ID: uint64(m.n + 1), Voters: []uint64{1, 2, 3}, Send: m.send, Logger: quiet()})
+	m.r, err = Open(Config{DB: m.db, Log: m.log, ID: uint64(m.n + 1), Group: Group{Voters: []uint64{1, 2, 3}}, Send: m.send, Logger: quiet()})
 	if err != nil {
 		m.s.t.Fatal(err)
 	}

@@ -17,9 +17,19 @@
 //     acknowledged has been applied before the first own decision.
 //
 // All methods belong to the lane's owner goroutine; only the Done list is shared. There is no clock: DoWork is
-// given the time. A group of one campaigns at once, is never ticked and does nothing while idle.
+// given the time, and Config.Clock is asked for leases. A group of one campaigns at once, is never ticked, sends
+// nothing and does nothing while idle.
 //
-// Snapshots are not made: a voter can be brought up to date only from the log. In a group of several voters
-// nothing may be dropped from the log that some voter has not yet taken (Needed tells); a voter that falls
-// behind the first entry of all others stays behind.
+// What the owner does with it, after each DoWork:
+//
+//	Role      leads from now on: serve the lane; leads no more, or in another term: forget what was decided
+//	          and not applied, and load the books anew
+//	Lease     and SendFrom: when messages may be handed to carriers (lease.go)
+//	Needed    what the others still need of the log (snapshot.go)
+//	Stalled   the disk does not keep up: Transfer
+//	SingleCopy  acknowledgments rest on one data host (witness.go)
+//
+// Who is in the group is part of the log: ProposeConf changes it, the journal keeps it (conf.go). Who is a
+// witness is part of the member's id (member.go). A data host that the log cannot bring up to date is sent the
+// lane by its host, outside raft (snapshot.go).
 package replica

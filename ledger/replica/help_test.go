@@ -63,7 +63,7 @@ func openSingle(t testing.TB, fs vfs.FS, dir string, applied uint64) *host {
 	if h.log, err = h.db.Log(3); err != nil {
 		t.Fatal(err)
 	}
-	h.r, err = Open(Config{DB: h.db, Log: h.log, Lane: 3, ID: 1, Voters: []uint64{1}, Applied: applied, Wake: h.bell.ring, Logger: quiet()})
+	h.r, err = Open(Config{DB: h.db, Log: h.log, Lane: 3, ID: 1, Group: Group{Voters: []uint64{1}}, Applied: applied, Wake: h.bell.ring, Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}

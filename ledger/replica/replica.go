@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
 	"smsplane/ledger/journal"
 )
@@ -19,13 +17,29 @@ type Config struct {
 	DB      *journal.DB
 	Log     *journal.Log // of the same lane and DB
 	Lane    uint16
-	ID      uint64   // this member, not 0
-	Voters  []uint64 // all members, ID among them
-	Applied uint64   // what the folds recovered; entries up to here are not handed to apply again
+	ID      uint64 // this member, see MakeID
+	Group   Group  // used only while the journal holds no newer one: the group that was formed, or that was told to one that joins
+	Applied uint64 // what the folds recovered; entries up to here are not handed to apply again. A witness has no folds
 	Tick    time.Duration
-	Wake    func()                      // any goroutine: DoWork has something to do; nil: nobody needs to know
-	Send    func(to uint64, msg []byte) // owner goroutine; msg is valid during the call; may be lost. nil on one host
-	Logger  *slog.Logger
+	Clock   func() int64  // ns, for leases: must not stop or jump, also not in suspend (CLOCK_BOOTTIME). nil: DoWork's time
+	Lease   time.Duration // T of the sending lease; the same on all hosts. Default 400 ms
+	Hold    int64         // bytes of log kept at most for a member that is away. Default 256 MiB
+
+	Wake     func()                      // any goroutine: DoWork has something to do; nil: nobody needs to know
+	Send     func(to uint64, msg []byte) // owner goroutine; msg is valid during the call; may be lost. nil on one host
+	Snapshot func(to uint64)             // owner goroutine: begin to stream the lane to that host; ReportSnapshot ends it. nil: cannot
+	Logger   *slog.Logger
+
+	faults faults
+}
+
+// faults are the mutants of the simulation: each breaks one promise, and each must be caught.
+type faults struct {
+	skipSync   bool // answer before the disk has it
+	forgetVote bool // the vote is not written
+	eager      bool // the witness is fed always
+	dropSnap   bool // snapshots vanish and nobody is told
+	ownLease   bool // the lease does not wait for echoes
 }
 
 // Timers, in ticks: on a LAN of 20 ms ticks a lost leader is replaced within about 200 ms.
@@ -51,6 +65,23 @@ type Replica struct {
 	store *storage
 	prop  *pb.Message // reused: raft copies the (empty) entry
 	err   error       // the member is dead, for good
+
+	group      Group
+	alone      bool // there is no other member: no ticks, no messages
+	witness    bool
+	confAt     uint64 // the newest membership entry in the log
+	peers      []peer
+	ticks      int64
+	now        int64 // DoWork's
+	lease      int64
+	leaseFloor int64
+	sendFrom   int64
+	feed       feeder
+	single     bool
+	told       uint64 // the leader's Needed
+	hold       hold
+	stall      stall
+	todo       []func()
 
 	soft        raft.SoftState
 	vote        journal.Vote // raft's newest hard state
@@ -78,34 +109,78 @@ func Open(c Config) (r *Replica, err error) {
 	if c.Wake == nil {
 		c.Wake = func() {}
 	}
-	if err := check(&c); err != nil {
-		return nil, err
+	if c.Lease <= 0 {
+		c.Lease = defaultLease
 	}
-	r = &Replica{c: c, store: newStorage(&c), applied: c.Applied, vote: c.Log.Vote(), written: c.Log.Vote()}
-	r.appliedTerm, _ = c.Log.Term(c.Applied)
+	if c.Hold <= 0 {
+		c.Hold = defaultHold
+	}
+	r = &Replica{c: c, witness: IsWitness(c.ID), vote: c.Log.Vote(), written: c.Log.Vote()}
+	if err := r.recover(); err != nil {
+		return nil, fmt.Errorf("lane %d: %w", c.Lane, err)
+	}
 	r.prop = &pb.Message{Type: pb.MsgProp.Enum(), From: &r.c.ID, Entries: []*pb.Entry{{}}}
 	r.writes.wake = c.Wake
 	if r.rn, err = raft.NewRawNode(r.raftConfig()); err != nil {
 		return nil, fmt.Errorf("lane %d: raft: %w", c.Lane, err)
 	}
-	if len(c.Voters) == 1 {
+	if r.alone {
 		r.campaign()
 	}
 	return r, r.err
 }
 
+// recover takes the group from the journal, or the first one from the Config, and finds where a witness
+// stands: it has no folds, so what is known to be committed counts as applied.
+func (r *Replica) recover() error {
+	c := &r.c
+	g := c.Group
+	if b := c.Log.Group(); b != nil {
+		var err error
+		if g, err = DecodeGroup(b); err != nil {
+			return fmt.Errorf("%w: of %d octets in the journal", err, len(b))
+		}
+	}
+	if err := g.check(); err != nil {
+		return err
+	}
+	if r.witness {
+		c.Applied = max(c.Log.First()-1, min(c.Log.Vote().Commit, c.Log.Last()))
+	}
+	r.group, r.alone = g, g.alone(c.ID)
+	if err := check(c, r.alone); err != nil {
+		return err
+	}
+	r.applied = c.Applied
+	r.appliedTerm, _ = c.Log.Term(c.Applied)
+	r.hold.next, r.hold.from = c.Log.First(), 1
+	r.store = newStorage(r)
+	r.setGroup(g)
+	return r.scanConf()
+}
+
+// scanConf finds the newest membership entry that is not applied yet.
+func (r *Replica) scanConf() error {
+	return r.c.Log.Scan(r.applied+1, r.c.Log.Last(), func(e journal.Entry) error {
+		if e.Kind != journal.KindBlock {
+			r.confAt = e.Index
+		}
+		return nil
+	})
+}
+
 // check refuses what raft would panic over.
-func check(c *Config) error {
+func check(c *Config, alone bool) error {
 	first, last := c.Log.First(), c.Log.Last()
 	switch {
-	case c.ID == 0 || !slices.Contains(c.Voters, c.ID):
-		return fmt.Errorf("lane %d: member %d is not among the voters %v", c.Lane, c.ID, c.Voters)
+	case Number(c.ID) == 0:
+		return fmt.Errorf("%x is no member's id", c.ID)
 	case c.Applied > last:
-		return fmt.Errorf("lane %d: the folds stand at index %d, the log ends at %d", c.Lane, c.Applied, last)
+		return fmt.Errorf("the folds stand at index %d, the log ends at %d", c.Applied, last)
 	case c.Applied+1 < first:
-		return fmt.Errorf("lane %d: the folds stand at index %d, the log begins at %d", c.Lane, c.Applied, first)
-	case len(c.Voters) > 1 && c.Send == nil:
-		return fmt.Errorf("lane %d: %d voters and no way to send", c.Lane, len(c.Voters))
+		return fmt.Errorf("the folds stand at index %d, the log begins at %d", c.Applied, first)
+	case !alone && c.Send == nil:
+		return errors.New("several members and no way to send")
 	}
 	return nil
 }
@@ -114,9 +189,17 @@ func (r *Replica) raftConfig() *raft.Config {
 	return &raft.Config{
 		ID: r.c.ID, Storage: r.store, Applied: r.c.Applied, Logger: raftLogger{r.c.Logger.With("lane", r.c.Lane)},
 		ElectionTick: electionTicks, HeartbeatTick: heartbeatTicks, PreVote: true, CheckQuorum: true,
-		AsyncStorageWrites: true, DisableProposalForwarding: true,
+		AsyncStorageWrites: true, DisableProposalForwarding: true, StepDownOnRemoval: true,
 		MaxSizePerMsg: maxSizePerMsg, MaxCommittedSizePerReady: maxApplying, MaxUncommittedEntriesSize: maxUncommitted,
 		MaxInflightMsgs: maxInflightMsgs, MaxInflightBytes: maxInflight,
+	}
+}
+
+// Campaign asks to be elected now instead of when a leader has been silent for long enough. The others refuse
+// while they hear one. Formation uses it, so that nobody waits for a timeout.
+func (r *Replica) Campaign() {
+	if r.err == nil && !r.witness {
+		r.campaign()
 	}
 }
 
@@ -149,8 +232,9 @@ func (r *Replica) Propose(block []byte) (taken bool) {
 	return true
 }
 
-// Step takes a message that another voter's Send gave out. An error says why it was dropped, which raft
-// survives as it survives a loss. DoWork does what follows from it.
+// Step takes a message that another member's Send gave out. An error says why it was dropped, which raft
+// survives as it survives a loss. DoWork does what follows from it. Whether the sender is who it says is the
+// transport's to know.
 func (r *Replica) Step(msg []byte) error {
 	if r.err != nil {
 		return r.err
@@ -160,11 +244,32 @@ func (r *Replica) Step(msg []byte) error {
 		return fmt.Errorf("lane %d: message: %w", r.c.Lane, err)
 	}
 	defer r.guard()
+	return r.hear(m)
+}
+
+// hear does what this package needs to know of a message before raft gets it.
+func (r *Replica) hear(m *pb.Message) error {
+	p := r.peer(m.GetFrom())
+	if p != nil {
+		p.heard = max(r.ticks, 1)
+	}
+	switch m.GetType() {
+	case pb.MsgHeartbeat:
+		if ctx := m.GetContext(); len(ctx) == stampBytes && m.GetTerm() >= r.vote.Term {
+			r.told = le.Uint64(ctx[8:])
+		}
+	case pb.MsgHeartbeatResp:
+		r.echoed(m, p)
+		if p != nil && p.witness && r.withheld() {
+			r.store.deny = true
+			defer func() { r.store.deny = false }()
+		}
+	}
 	return r.rn.Step(m)
 }
 
 // DoWork does all that is due: ticks (in groups of several), what became durable, what arrived, and apply for
-// every newly committed entry; block is nil for a leader's empty entry. apply may call Propose. An error of
+// every newly committed entry; block is nil for a leader's empty entry, for a membership change, and always on a witness. apply may call Propose. An error of
 // apply, or of reading the log back, is final. n counts entries applied and writes completed.
 func (r *Replica) DoWork(now int64, apply func(index uint64, block []byte) error) (n int, err error) {
 	if r.err != nil {
@@ -172,6 +277,7 @@ func (r *Replica) DoWork(now int64, apply func(index uint64, block []byte) error
 	}
 	defer func() { err = r.err }()
 	defer r.guard()
+	r.now = now
 	r.tick(now)
 	for _, w := range r.writes.take() {
 		r.finish(w)
@@ -181,17 +287,23 @@ func (r *Replica) DoWork(now int64, apply func(index uint64, block []byte) error
 		n += r.applyAll(apply)
 	}
 	r.writeCommit()
+	if r.witness {
+		r.cutWitness()
+	}
 	return n, nil
 }
 
 // tick tells raft of the time. An owner that was held up ticks once, not for all it missed: it has not
 // listened in that time either, so it must not conclude that the others were silent.
 func (r *Replica) tick(now int64) {
-	if len(r.c.Voters) == 1 || now < r.nextTick {
+	if r.alone || now < r.nextTick {
 		return
 	}
 	if r.nextTick != 0 {
+		r.ticks++
 		r.rn.Tick()
+		r.tickWitness()
+		r.tickStall()
 	}
 	r.nextTick += int64(r.c.Tick)
 	if r.nextTick <= now {
@@ -201,7 +313,7 @@ func (r *Replica) tick(now int64) {
 
 // Next is when DoWork must be called even if nothing wakes it, unix ns; 0: only when woken.
 func (r *Replica) Next() int64 {
-	if len(r.c.Voters) == 1 {
+	if r.alone {
 		return 0
 	}
 	return r.nextTick
@@ -211,6 +323,7 @@ func (r *Replica) Next() int64 {
 func (r *Replica) settle() {
 	for r.err == nil && r.rn.HasReady() {
 		r.ready(nil)
+		r.doLater()
 	}
 }
 
@@ -226,15 +339,18 @@ func (r *Replica) ready(own []byte) {
 		}
 		e.Data = own
 	}
+	changed := rd.SoftState != nil && rd.RaftState != r.soft.RaftState
 	if rd.SoftState != nil {
-		if rd.RaftState != r.soft.RaftState {
-			r.uncommitted = 0 // what an earlier leadership left open is not counted, as in raft
-		}
 		r.soft = *rd.SoftState
 	}
 	if !raft.IsEmptyHardState(rd.HardState) {
 		r.vote = journal.Vote{Term: rd.HardState.GetTerm(), Voted: rd.HardState.GetVote(), Commit: rd.HardState.GetCommit()}
 		r.c.Log.SetVote(r.vote)
+	}
+	if changed {
+		r.uncommitted = 0 // what an earlier leadership left open is not counted, as in raft
+		r.newLease()
+		r.newFeeder()
 	}
 	for _, m := range rd.Messages {
 		switch m.GetTo() {
@@ -269,10 +385,19 @@ func (r *Replica) applyAll(apply func(index uint64, block []byte) error) (n int)
 }
 
 func (r *Replica) applyOne(e *pb.Entry, apply func(index uint64, block []byte) error) error {
-	if e.GetIndex() != r.applied+1 || e.GetType() != pb.EntryNormal {
+	if r.witness && e.GetIndex() <= r.applied {
+		return nil // a snapshot came meanwhile
+	}
+	if e.GetIndex() != r.applied+1 {
 		panic(fmt.Sprintf("replica: lane %d: entry %d of type %s after %d", r.c.Lane, e.GetIndex(), e.GetType(), r.applied))
 	}
 	data := e.GetData()
+	if e.GetType() != pb.EntryNormal {
+		if err := r.applyConf(e); err != nil {
+			return fmt.Errorf("lane %d: %w", r.c.Lane, err)
+		}
+		data = nil
+	}
 	r.uncommitted = max(0, r.uncommitted-len(data))
 	r.applied, r.appliedTerm = e.GetIndex(), e.GetTerm()
 	if len(data) == 0 {
@@ -297,8 +422,15 @@ func (r *Replica) deliver(answers []*pb.Message) {
 	}
 }
 
+// send passes a message through the filter for witnesses and gives it out.
 func (r *Replica) send(m *pb.Message) {
-	b, err := proto.MarshalOptions{}.MarshalAppend(r.wireBytes[:0], m)
+	if m = r.passes(m); m == nil {
+		return
+	}
+	if m.GetType() == pb.MsgHeartbeat {
+		r.stamp(m)
+	}
+	b, err := encode(r.wireBytes[:0], m)
 	if err != nil {
 		panic(fmt.Sprintf("replica: lane %d: encode %s: %v", r.c.Lane, m.GetType(), err))
 	}

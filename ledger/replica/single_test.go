@@ -134,16 +134,19 @@ func TestOpenRefuses(t *testing.T) {
 	h.r.Propose(testBlock(3, 1, 1))
 	h.until(func() bool { return h.r.Applied() == 2 })
 	h.log.DropBelow(2)
-	ok := Config{DB: h.db, Log: h.log, Lane: 3, ID: 1, Voters: []uint64{1}, Applied: 1}
+	ok := Config{DB: h.db, Log: h.log, Lane: 3, ID: 1, Group: Group{Voters: []uint64{1}}, Applied: 1}
 	for _, c := range []struct {
 		text string
 		edit func(*Config)
 	}{
-		{"not among the voters", func(c *Config) { c.ID = 2 }},
-		{"not among the voters", func(c *Config) { c.ID = 0; c.Voters = []uint64{0} }},
+		{"no way to send", func(c *Config) { c.ID = 2 }},
+		{"is no member's id", func(c *Config) { c.ID = 0 }},
+		{"a member without an id", func(c *Config) { c.Group = Group{Voters: []uint64{0}} }},
+		{"it has no voters", func(c *Config) { c.Group = Group{} }},
+		{"all witnesses", func(c *Config) { c.Group = Group{Voters: []uint64{MakeID(1, 1, true)}} }},
 		{"the log ends at", func(c *Config) { c.Applied = 3 }},
 		{"the log begins at", func(c *Config) { c.Applied = 0 }},
-		{"no way to send", func(c *Config) { c.Voters = []uint64{1, 2} }},
+		{"no way to send", func(c *Config) { c.Group = Group{Voters: []uint64{1, 2}} }},
 	} {
 		bad := ok
 		c.edit(&bad)
@@ -243,7 +246,7 @@ func TestDamagedEntryEndsMember(t *testing.T) {
 		t.Fatal(err)
 	}
 	bell := newBell()
-	r, err := Open(Config{DB: d, Log: l, Lane: 3, ID: 1, Voters: []uint64{1}, Wake: bell.ring, Logger: quiet()})
+	r, err := Open(Config{DB: d, Log: l, Lane: 3, ID: 1, Group: Group{Voters: []uint64{1}}, Wake: bell.ring, Logger: quiet()})
 	for err == nil {
 		_, err = r.DoWork(1, func(uint64, []byte) error { return nil })
 		if err == nil {

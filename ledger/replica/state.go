@@ -1,13 +1,24 @@
 package replica
 
 import (
+	"errors"
+	"fmt"
+
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/tracker"
 )
 
+// leads says that raft leads, whatever is applied.
+func (r *Replica) leads() bool { return r.soft.RaftState == raft.StateLeader }
+
 // Leader says that this member leads and has applied everything its predecessors committed.
-func (r *Replica) Leader() bool {
-	return r.soft.RaftState == raft.StateLeader && r.appliedTerm == r.vote.Term
+func (r *Replica) Leader() bool { return r.leads() && r.appliedTerm == r.vote.Term }
+
+// Role is what the owner looks at after each DoWork. A leader that finds leader false, or another term than
+// the one it began to lead in, was deposed in between: its proposals may be lost, and it gives up what it
+// decided on but did not see applied.
+func (r *Replica) Role() (leader bool, term, lead uint64) {
+	return r.Leader(), r.vote.Term, r.soft.Lead
 }
 
 // LeaderID is the leader this member knows of, 0 when none.
@@ -21,22 +32,80 @@ func (r *Replica) Committed() uint64 { return max(r.vote.Commit, r.applied) }
 func (r *Replica) Applied() uint64   { return r.applied }
 
 // InFlight is the number of entries in the log that are not applied yet.
-func (r *Replica) InFlight() int { return int(r.c.Log.Last() - r.applied) }
+func (r *Replica) InFlight() int { return int(r.c.Log.Last() - min(r.applied, r.c.Log.Last())) }
 
-// Needed is the lowest index that some voter may still have to be sent: the log may be dropped below it and
-// below what the folds need. Only the leader of a group of several knows more than that all is needed.
-func (r *Replica) Needed() uint64 {
-	if len(r.c.Voters) == 1 {
-		return r.applied + 1
+// Member is how far another member is, as its leader knows.
+type Member struct {
+	ID       uint64
+	Match    uint64 // has all entries up to here durable; of a withheld witness: had, when it was last asked
+	Active   bool   // was heard of within an election timeout
+	Learner  bool
+	Snapshot bool // waits for one
+}
+
+// Progress tells of each other member; only a leader knows.
+func (r *Replica) Progress(f func(Member)) {
+	if !r.leads() {
+		return
 	}
-	if r.soft.RaftState != raft.StateLeader {
-		return r.c.Log.First()
+	r.rn.WithProgress(func(id uint64, t raft.ProgressType, p tracker.Progress) {
+		if id == r.c.ID {
+			return
+		}
+		peer := r.peer(id)
+		f(Member{ID: id, Match: p.Match, Learner: t == raft.ProgressTypeLearner, Snapshot: p.State == tracker.StateSnapshot,
+			Active: peer != nil && peer.heard > 0 && r.ticks-peer.heard < electionTicks})
+	})
+}
+
+// ErrNoSuccessor says that leadership cannot go to a member: it is no voter with data, or not there.
+var ErrNoSuccessor = errors.New("cannot lead this lane")
+
+// Transfer hands leadership to a member, as soon as it has all of the log. Meanwhile, for an election timeout
+// at most, proposals are not taken. Role tells whether it happened. to 0 chooses: the active data voter that has most.
+func (r *Replica) Transfer(to uint64) error {
+	if r.err != nil {
+		return r.err
 	}
-	low := r.applied
-	r.rn.WithProgress(func(id uint64, _ raft.ProgressType, p tracker.Progress) {
-		if id != r.c.ID {
-			low = min(low, p.Match)
+	if !r.leads() {
+		return ErrNotLeader
+	}
+	if to == 0 {
+		to = r.successor()
+	}
+	if to == r.c.ID || IsWitness(to) || !r.group.Votes(to) {
+		return fmt.Errorf("%x: %w", to, ErrNoSuccessor)
+	}
+	defer r.guard()
+	r.rn.TransferLeader(to)
+	r.settle()
+	return r.err
+}
+
+func (r *Replica) successor() (best uint64) {
+	var match uint64
+	r.Progress(func(m Member) {
+		if m.Active && !m.Learner && !IsWitness(m.ID) && (best == 0 || m.Match > match) {
+			best, match = m.ID, m.Match
 		}
 	})
-	return low + 1
+	return best
+}
+
+// stall watches the disk: mark is a write, at the tick when it was the newest.
+type stall struct {
+	mark uint64
+	tick int64
+}
+
+func (r *Replica) tickStall() {
+	if s := &r.stall; r.writes.open == 0 || r.writes.done >= s.mark {
+		s.mark, s.tick = r.writes.seq, r.ticks
+	}
+}
+
+// Stalled says that a write of this member has not become durable for two election timeouts. A leader that can
+// should hand over: Transfer.
+func (r *Replica) Stalled() bool {
+	return !r.alone && r.writes.open > 0 && r.ticks-r.stall.tick > 2*electionTicks
 }

@@ -9,9 +9,10 @@ import (
 
 // storage shows raft the lane's Log.
 type storage struct {
-	log    *journal.Log
-	hard   *pb.HardState
-	voters *pb.ConfState
+	r    *Replica
+	log  *journal.Log
+	hard *pb.HardState
+	deny bool // say that entries are gone: raft then stops reading them for a witness that must not get them
 }
 
 // readError carries a failed read through raft, which panics with it.
@@ -21,16 +22,18 @@ func (e *readError) Error() string { return e.err.Error() }
 
 // newStorage takes the recovered vote. The folds may stand behind its commit index, or before it: what was
 // applied was committed, even if the note of it was lost.
-func newStorage(c *Config) *storage {
+func newStorage(r *Replica) *storage {
+	c := &r.c
 	v := c.Log.Vote()
 	commit := max(v.Commit, c.Applied)
-	return &storage{log: c.Log, voters: &pb.ConfState{Voters: c.Voters},
-		hard: &pb.HardState{Term: &v.Term, Vote: &v.Voted, Commit: &commit}}
+	return &storage{r: r, log: c.Log, hard: &pb.HardState{Term: &v.Term, Vote: &v.Voted, Commit: &commit}}
 }
 
-func (s *storage) InitialState() (*pb.HardState, *pb.ConfState, error) { return s.hard, s.voters, nil }
-func (s *storage) FirstIndex() (uint64, error)                         { return s.log.First(), nil }
-func (s *storage) LastIndex() (uint64, error)                          { return s.log.Last(), nil }
+func (s *storage) InitialState() (*pb.HardState, *pb.ConfState, error) {
+	return s.hard, s.r.group.confState(), nil
+}
+func (s *storage) FirstIndex() (uint64, error) { return s.log.First(), nil }
+func (s *storage) LastIndex() (uint64, error)  { return s.log.Last(), nil }
 
 func (s *storage) Term(i uint64) (uint64, error) {
 	if t, ok := s.log.Term(i); ok {
@@ -42,9 +45,15 @@ func (s *storage) Term(i uint64) (uint64, error) {
 	return 0, raft.ErrUnavailable
 }
 
-// Snapshot says "later" for ever; see the package comment.
+// Snapshot says where the folds stand and who the members are there; what goes with it is streamed by the
+// owner. Just after a start the stored group may be newer than what is applied again; then it is "later".
 func (s *storage) Snapshot() (*pb.Snapshot, error) {
-	return nil, raft.ErrSnapshotTemporarilyUnavailable
+	r := s.r
+	if r.applied == 0 || r.group.Index > r.applied {
+		return nil, raft.ErrSnapshotTemporarilyUnavailable
+	}
+	index, term := r.applied, r.appliedTerm
+	return &pb.Snapshot{Metadata: &pb.SnapshotMetadata{Index: &index, Term: &term, ConfState: r.group.confState()}}, nil
 }
 
 // entryOverhead is what an entry's header may add to its data in raft's count of bytes.
@@ -52,7 +61,7 @@ const entryOverhead = 32
 
 // Entries returns [lo, hi) up to maxSize bytes, at least one. Resident blocks are aliased.
 func (s *storage) Entries(lo, hi, maxSize uint64) ([]*pb.Entry, error) {
-	if lo < s.log.First() {
+	if lo < s.log.First() || s.deny {
 		return nil, raft.ErrCompacted
 	}
 	if hi > s.log.Last()+1 {

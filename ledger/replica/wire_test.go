@@ -6,15 +6,14 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	pb "go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
 	"smsplane/ledger"
 	"smsplane/ledger/journal"
 )
 
-func encode(t testing.TB, m *pb.Message) []byte {
+func mustEncode(t testing.TB, m *pb.Message) []byte {
 	t.Helper()
-	b, err := proto.Marshal(m)
+	b, err := encode(nil, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +28,7 @@ func follower(t testing.TB) (*Replica, *journal.DB, bell) {
 		t.Fatal(err)
 	}
 	wake := newBell()
-	r, err := Open(Config{DB: d, Log: l, ID: 1, Voters: []uint64{1, 2, 3}, Send: func(uint64, []byte) {}, Wake: wake.ring, Logger: quiet()})
+	r, err := Open(Config{DB: d, Log: l, ID: 1, Group: Group{Voters: []uint64{1, 2, 3}}, Send: func(uint64, []byte) {}, Wake: wake.ring, Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,16 +53,19 @@ func TestStepRefuses(t *testing.T) {
 		msg  []byte
 		want error
 	}{
-		"damaged block":   {encode(t, appendMessage(2, 1, pb.EntryNormal, bad)), ledger.ErrBlock},
-		"stranger":        {encode(t, appendMessage(4, 1, pb.EntryNormal, good)), errStranger},
-		"for another":     {encode(t, appendMessage(2, 3, pb.EntryNormal, good)), errStranger},
-		"from ourselves":  {encode(t, appendMessage(1, 1, pb.EntryNormal, good)), errStranger},
-		"membership":      {encode(t, appendMessage(2, 1, pb.EntryConfChange, nil)), errLocal},
-		"local kind":      {encode(t, local), errLocal},
-		"snapshot":        {encode(t, snap), errLocal},
-		"not a message":   {[]byte("nonsense"), nil},
-		"truncated":       {encode(t, appendMessage(2, 1, pb.EntryNormal, good))[:30], nil},
-		"empty is no one": {nil, errStranger},
+		"damaged block":  {mustEncode(t, appendMessage(2, 1, pb.EntryNormal, bad)), ledger.ErrBlock},
+		"from nobody":    {mustEncode(t, appendMessage(0, 1, pb.EntryNormal, good)), errStranger},
+		"from a witness": {mustEncode(t, appendMessage(MakeID(3, 1, true), 1, pb.EntryNormal, good)), errLocal},
+		"for another":    {mustEncode(t, appendMessage(2, 3, pb.EntryNormal, good)), errStranger},
+		"from ourselves": {mustEncode(t, appendMessage(1, 1, pb.EntryNormal, good)), errStranger},
+		"old membership": {mustEncode(t, appendMessage(2, 1, pb.EntryConfChange, nil)), errLocal},
+		"local kind":     {mustEncode(t, local), errLocal},
+		"snapshot":       {mustEncode(t, snap), errLocal},
+		"not a message":  {[]byte("nonsense"), nil},
+		"truncated":      {mustEncode(t, appendMessage(2, 1, pb.EntryNormal, good))[:30], nil},
+		"empty":          {nil, errVersion},
+		"newer wire":     {append([]byte{WireNewest + 1}, mustEncode(t, appendMessage(2, 1, pb.EntryNormal, good))[1:]...), errVersion},
+		"only a version": {[]byte{WireNewest}, errStranger},
 	} {
 		r, d, _ := follower(t)
 		err := r.Step(c.msg)
@@ -83,7 +85,7 @@ func TestFollowerAppliesAfterDurable(t *testing.T) {
 	r, d, wake := follower(t)
 	defer d.Close()
 	block := testBlock(0, 3, 1)
-	if err := r.Step(encode(t, appendMessage(2, 1, pb.EntryNormal, block))); err != nil {
+	if err := r.Step(mustEncode(t, appendMessage(2, 1, pb.EntryNormal, block))); err != nil {
 		t.Fatal(err)
 	}
 	var applied []byte
@@ -111,8 +113,8 @@ func TestFollowerAppliesAfterDurable(t *testing.T) {
 }
 
 func FuzzStep(f *testing.F) {
-	f.Add(encode(f, appendMessage(2, 1, pb.EntryNormal, testBlock(0, 2, 1))))
-	f.Add(encode(f, appendMessage(3, 1, pb.EntryNormal, nil)))
+	f.Add(mustEncode(f, appendMessage(2, 1, pb.EntryNormal, testBlock(0, 2, 1))))
+	f.Add(mustEncode(f, appendMessage(3, 1, pb.EntryNormal, nil)))
 	f.Add([]byte{0x08, 0x03, 0x10, 0x01, 0x18, 0x02})
 	r, d, _ := follower(f)
 	f.Cleanup(func() { _ = d.Close() })

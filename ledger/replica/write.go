@@ -14,7 +14,7 @@ type write struct {
 	vote    journal.Vote
 	answers []*pb.Message // owed once it is durable
 	seq     uint64
-	done    func() // bound once
+	durable func() // bound once
 }
 
 // writes is the list that carries finished writes from the syncer to the owner.
@@ -27,6 +27,7 @@ type writes struct {
 	// the owner's
 	taken []*write
 	free  []*write
+	done  uint64 // the newest that is durable
 	open  int    // handed to the journal and not taken back
 	seq   uint64 // of the newest
 	cut   uint64 // of the newest that overwrote entries
@@ -42,7 +43,7 @@ func (s *writes) get() *write {
 		return w
 	}
 	w := &write{seq: s.seq}
-	w.done = func() { s.finish(w) }
+	w.durable = func() { s.finish(w) }
 	return w
 }
 
@@ -73,7 +74,8 @@ func (s *writes) put(w *write) {
 // from there only after they are durable, and until then holds them itself.
 func (r *Replica) write(m *pb.Message) {
 	hard := r.vote.Term != r.written.Term || r.vote.Voted != r.written.Voted
-	if len(m.GetEntries()) == 0 && !hard {
+	snap := m.GetSnapshot()
+	if len(m.GetEntries()) == 0 && !hard && snap == nil {
 		if len(m.GetResponses()) == 0 {
 			return // only the commit index moved: it rides with the next write
 		}
@@ -85,12 +87,19 @@ func (r *Replica) write(m *pb.Message) {
 	w := r.writes.get()
 	for _, e := range m.GetEntries() {
 		w.entries = append(w.entries, journal.Entry{Index: e.GetIndex(), Term: e.GetTerm(), Kind: uint8(e.GetType()), Data: e.GetData()})
+		if e.GetType() != pb.EntryNormal {
+			r.confAt = e.GetIndex()
+		}
 	}
 	w.answers = m.GetResponses()
-	a := journal.Append{Lane: r.c.Lane, Entries: w.entries, Done: w.done}
+	a := journal.Append{Lane: r.c.Lane, Entries: w.entries, Done: w.durable}
 	if r.vote != r.written {
 		w.vote, r.written = r.vote, r.vote
 		a.Vote = &w.vote
+	}
+	if snap != nil {
+		a.Restore = r.restore(snap)
+		r.writes.cut = w.seq
 	}
 	if len(w.entries) > 0 {
 		if w.entries[0].Index <= r.c.Log.Last() {
@@ -98,7 +107,14 @@ func (r *Replica) write(m *pb.Message) {
 		}
 		r.c.Log.Extend(w.entries)
 	}
+	if r.c.faults.forgetVote {
+		a.Vote = nil
+	}
 	r.c.DB.Append(a)
+	if r.c.faults.skipSync {
+		r.deliver(w.answers)
+		w.answers = nil
+	}
 }
 
 // finish tells the Log and raft that w is durable. Entries written before the newest overwriting are not
@@ -107,6 +123,7 @@ func (r *Replica) finish(w *write) {
 	if n := len(w.entries); n > 0 && w.seq >= r.writes.cut {
 		r.c.Log.Stable(w.entries[n-1].Index, w.entries[n-1].Term)
 	}
+	r.writes.done = w.seq
 	r.deliver(w.answers)
 	r.writes.put(w)
 }
