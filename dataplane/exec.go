@@ -239,10 +239,10 @@ func (c *carrier) dueFor(class ledger.Class, now int64) int64 {
 	at := int64(never)
 	for _, s := range c.sessions {
 		k := s.link
-		if free := s.credit(); k.held != 0 || free <= 0 || free <= c.reserve.Keep(class, 2*s.window, now) {
+		if k.held != 0 || s.credit() <= c.keep(class, 2*s.window, now) {
 			continue
 		}
-		at = min(at, max(k.restTil, k.bucket.NextAbove(c.reserve.Keep(class, k.bucket.Depth(), now), now)))
+		at = min(at, max(k.restTil, k.bucket.NextAbove(c.keep(class, k.bucket.Depth(), now), now)))
 	}
 	return at
 }

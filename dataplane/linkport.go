@@ -19,6 +19,7 @@ type linkPort struct {
 	noTLVs   bool
 	profiled bool                    // the executor made its messages as its profile wants them
 	wait     [ledger.Classes]backlog // dispatched and committed, waiting for the window; at most one window in all
+	turns    egress.Turns
 	reserve  egress.Reserve
 	closed   func(err error)
 	opened   func()
@@ -64,31 +65,46 @@ func (k *linkPort) unbind(now int64) {
 	k.touch()
 }
 
-// send writes a message, or lets it wait for the window, in which higher classes go first.
+// send writes a message, or lets it wait for the window.
 func (k *linkPort) send(e *event, now int64) {
 	class := ledger.Class(e.seq)
 	k.reserve.Saw(class, now)
-	if w := &k.wait[class]; w.empty() && k.write(e, now) {
-		return
-	} else {
+	if w := &k.wait[class]; !w.empty() || !k.open(class, now) || !k.write(e, now) {
 		w.push(e)
 	}
 }
 
-// pump writes what waited for the window, the highest class first.
+// pump writes what waited for the window, classes in turn by their weights.
 func (k *linkPort) pump(now int64) {
-	for c := ledger.Classes - 1; c >= 0; c-- {
-		for w := &k.wait[c]; !w.empty() && k.write(w.front(), now); {
-			w.pop()
+	for {
+		var waits [ledger.Classes]bool
+		for c := range k.wait {
+			waits[c] = !k.wait[c].empty() && k.open(ledger.Class(c), now)
 		}
+		c, ok := k.turns.Next(waits)
+		if !ok || !k.write(k.wait[c].front(), now) {
+			return
+		}
+		k.wait[c].pop()
 	}
 }
 
-// write sends one message if the window has room, less what is kept for higher classes.
-func (k *linkPort) write(e *event, now int64) bool {
-	if room := k.sess.Room(); room == 0 || room <= k.reserve.Keep(ledger.Class(e.seq), k.config.Window, now) || k.conn.Congested() {
+// open says whether the window has room for a class: less what is kept for higher ones, unless one waits as well.
+func (k *linkPort) open(class ledger.Class, now int64) bool {
+	room := k.sess.Room()
+	if room <= 0 || k.conn.Congested() {
 		return false
 	}
+	for h := int(class) + 1; h < ledger.Classes; h++ {
+		if !k.wait[h].empty() {
+			return true
+		}
+	}
+	return room > k.reserve.Keep(class, k.config.Window, now)
+}
+
+// write sends one message.
+func (k *linkPort) write(e *event, now int64) bool {
 	l := k.loop
 	if st := l.view.Parse(e.data); st != pdu.ROK {
 		panic("dataplane: an accepted message no longer parses: " + st.String())

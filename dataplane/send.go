@@ -94,11 +94,21 @@ func (s *linkSession) credit() int {
 // higher classes, and no rest.
 func (c *carrier) takes(s *linkSession, class ledger.Class, now int64) bool {
 	free, k := s.credit(), s.link
-	if free <= 0 || now < k.restTil || k.held != 0 || free <= c.reserve.Keep(class, 2*s.window, now) {
+	if now < k.restTil || k.held != 0 || free <= c.keep(class, 2*s.window, now) {
 		return false
 	}
-	tokens := k.bucket.Whole(now)
-	return tokens > 0 && tokens > c.reserve.Keep(class, k.bucket.Depth(), now)
+	return k.bucket.Whole(now) > c.keep(class, k.bucket.Depth(), now)
+}
+
+// keep is how many of n places a class leaves free for higher ones that may come. Of those that wait already it takes
+// its turns by weight instead: a higher class that never ends must not shut out a lower one.
+func (c *carrier) keep(class ledger.Class, n int, now int64) int {
+	for _, waiting := range c.waiting[class+1:] {
+		if waiting > 0 {
+			return 0
+		}
+	}
+	return c.reserve.Keep(class, n, now)
 }
 
 // pull is layer 7: each carrier's queues are served as far as its sessions have credit and rate.

@@ -87,6 +87,9 @@ func TestTurnsServeEveryWaitingClass(t *testing.T) {
 	var turns Turns
 	var n [ledger.Classes]int
 	for range 21 * 100 {
+		if _, ok := turns.Next([ledger.Classes]bool{}); ok {
+			t.Fatal("served nobody")
+		}
 		c, ok := turns.Next([ledger.Classes]bool{true, true, true})
 		if !ok {
 			t.Fatal("nothing to serve")

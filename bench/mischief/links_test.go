@@ -176,3 +176,31 @@ func TestWhyNotFaster(t *testing.T) {
 		})
 	}
 }
+
+// A class that never ends takes its turns before lower ones, and no more: neither the rate nor the window of a link
+// starves bulk beside otp without end.
+func TestNoClassStarves(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]carrier{
+		"rate":   {links: "tps: 100"},
+		"window": {links: "window: 4", behaviour: peer.Behaviour{Latency: 40 * time.Millisecond}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			c.id = "north"
+			r := start(t, c)
+			r.bound("north", 1)
+			r.order("pause", "north")
+			r.state("north", "paused")
+			r.send("otp", peer.Load{Count: 2000, To: "491610"})
+			bulk := r.send("bulk", peer.Load{Count: n, To: "491510"})
+			await(t, 20*time.Second, "all wait", func() bool { return r.waits("north") == 2000+n })
+			r.order("resume", "north")
+			await(t, 20*time.Second, "some were taken", func() bool { return r.taken("north") >= 300 })
+			taken, low := r.taken("north"), int64(bulk.Report().Arrival.Count)
+			if low < taken/40 || low > taken/10 { // its weight is 1 of 17 beside otp alone
+				t.Errorf("of %d taken %d were bulk", taken, low)
+			}
+		})
+	}
+}
