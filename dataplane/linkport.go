@@ -18,7 +18,10 @@ type linkPort struct {
 	config   session.Config
 	noTLVs   bool
 	profiled bool                    // the executor made its messages as its profile wants them
-	wait     [ledger.Classes]backlog // dispatched and committed, waiting for the window; at most one window in all
+	wait     [ledger.Classes]backlog // dispatched and committed, waiting for window or rate; at most one window in all
+	waiting  int                     // in all of them
+	pace     *egress.Second          // of the link, whose sessions are all on this loop; nil: no rate
+	paced    bool                    // among loop.paced
 	turns    egress.Turns
 	reserve  egress.Reserve
 	closed   func(err error)
@@ -54,6 +57,7 @@ func (k *linkPort) Closed(_ *transport.Conn, now int64, err error) {
 		}
 		k.wait[c] = backlog{}
 	}
+	k.waiting = 0
 	k.loop.up.push(event{kind: evLinkDown, session: k.id})
 	k.closed(err)
 }
@@ -69,14 +73,17 @@ func (k *linkPort) unbind(now int64) {
 func (k *linkPort) send(e *event, now int64) {
 	class := ledger.Class(e.seq)
 	k.reserve.Saw(class, now)
-	if w := &k.wait[class]; !w.empty() || !k.open(class, now) || !k.write(e, now) {
-		w.push(e)
+	if k.waiting == 0 && k.open(class, now) && k.write(e, now) {
+		return
 	}
+	k.wait[class].push(e)
+	k.waiting++
+	k.pump(now) // it may be its turn, or that of one below it
 }
 
 // pump writes what waited for the window, classes in turn by their weights.
 func (k *linkPort) pump(now int64) {
-	for {
+	for k.waiting > 0 {
 		var waits [ledger.Classes]bool
 		for c := range k.wait {
 			waits[c] = !k.wait[c].empty() && k.open(ledger.Class(c), now)
@@ -86,13 +93,22 @@ func (k *linkPort) pump(now int64) {
 			return
 		}
 		k.wait[c].pop()
+		k.waiting--
 	}
 }
 
-// open says whether the window has room for a class: less what is kept for higher ones, unless one waits as well.
+// open says whether the rate allows one more and the window has room for a class: less what is kept for higher ones,
+// unless one waits as well.
 func (k *linkPort) open(class ledger.Class, now int64) bool {
 	room := k.sess.Room()
 	if room <= 0 || k.conn.Congested() {
+		return false
+	}
+	if k.pace != nil && !k.pace.Open(now) { // commits come in bunches; what the carrier counts leaves from here
+		if !k.paced {
+			k.paced = true
+			k.loop.paced = append(k.loop.paced, k)
+		}
 		return false
 	}
 	for h := int(class) + 1; h < ledger.Classes; h++ {
@@ -117,6 +133,9 @@ func (k *linkPort) write(e *event, now int64) bool {
 	}
 	if !k.sess.SendForward(now, &l.view, &hop, uint64(e.id)) {
 		return false
+	}
+	if k.pace != nil {
+		k.pace.Passed(now)
 	}
 	k.touch()
 	return true

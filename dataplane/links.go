@@ -49,6 +49,7 @@ type linkKey struct {
 type keptLink struct {
 	link    *link
 	number  uint16
+	pace    egress.Second // the loop's
 	keepers []*keeper
 	gone    sync.WaitGroup // its keepers
 }
@@ -57,6 +58,7 @@ type keptLink struct {
 type keeper struct {
 	links  *links
 	link   *link
+	kept   *keptLink
 	number uint16 // of the carrier
 	slot   int
 	cancel context.CancelFunc
@@ -132,11 +134,11 @@ func (k *links) set(n router.Numbers, c *catalog.Catalog) {
 func (k *links) start(car *catalog.Carrier, number uint16, index int, former *keptLink) *keptLink {
 	d := car.Links[index]
 	held := k.x.lanes[0].book.System.Held[book.LinkName{Carrier: number, Link: uint16(index)}]
-	kept := &keptLink{number: number, link: &link{carrier: car.ID, index: index, decl: d, bucket: egress.NewBucket(d.TPS, linkDepth),
+	kept := &keptLink{number: number, pace: egress.NewSecond(d.TPS), link: &link{carrier: car.ID, index: index, decl: d, bucket: egress.NewBucket(d.TPS, linkDepth),
 		adapt: egress.NewAdapt(d.TPS), held: held.Verb, ids: newLearner(&d)}}
 	for slot := range d.Sessions {
 		ctx, cancel := context.WithCancel(context.Background())
-		kp := &keeper{links: k, link: kept.link, number: number, slot: slot, cancel: cancel, pick: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		kp := &keeper{links: k, link: kept.link, kept: kept, number: number, slot: slot, cancel: cancel, pick: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 			nudge: make(chan struct{}, 1), held: held.Verb, by: held.Author}
 		if former != nil {
 			kp.after = &former.gone
@@ -268,12 +270,18 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 	d := &kp.link.decl
 	id := k.ids.Add(1)
 	loop := k.loops[int(id)%len(k.loops)]
+	if d.TPS > 0 { // the rate is counted where the messages leave: one loop for all sessions of the link
+		loop = k.loops[(int(kp.number)+kp.link.index)%len(k.loops)]
+	}
 	gone := make(chan error, 1)
 	p := &linkPort{port: port{loop: loop}, id: id, noTLVs: d.Version < 0x34, profiled: d.Profile != nil,
 		config: session.Config{Role: session.Client, Bind: d.Bind, Version: version(d.Version, peer.Version), Window: d.Window,
 			EnquireEvery: d.EnquireEvery, ResponseTimeout: d.ResponseTimeout, FirstSequence: 2, Name: kp.link.carrier},
 		closed: func(err error) { gone <- err },
 		opened: func() { kp.bound(address) },
+	}
+	if d.TPS > 0 {
+		p.pace = &kp.kept.pace
 	}
 	s := &linkSession{id: id, carrier: nil, link: kp.link, loop: loop.index, window: window(d), end: kp.spoilt}
 	if !k.x.call(func() {

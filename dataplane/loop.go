@@ -20,6 +20,7 @@ type loop struct {
 	clients map[uint32]*clientPort
 	links   map[uint32]*linkPort
 	dirty   []*port
+	paced   []*linkPort // whose messages wait for the rate of their link
 	arena   arena
 	view    pdu.Message
 	scratch []byte
@@ -45,7 +46,8 @@ const ticksPerSecond = 100
 func (l *loop) Turn(now int64) {
 	drain(l.down, ringSize, func(e *event) { l.handle(e, now) })
 	l.desk.Cut(now)
-	if l.desk.Pacing() {
+	l.pump(now)
+	if l.desk.Pacing() || len(l.paced) > 0 {
 		l.hurry()
 	}
 	l.inflight.Store(int64(l.desk.InFlight()))
@@ -75,6 +77,17 @@ func (l *loop) Tick(now int64) {
 	}
 	for _, k := range l.links {
 		k.tick(now)
+	}
+}
+
+// pump lets links go on whose rate allows it by now.
+func (l *loop) pump(now int64) {
+	ports := l.paced
+	l.paced = nil
+	for _, k := range ports {
+		if k.paced = false; k.sess != nil {
+			k.pump(now)
+		}
 	}
 }
 
