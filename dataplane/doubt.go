@@ -11,7 +11,9 @@ import (
 )
 
 // poisonAfter is how many sessions may end while they have one message unanswered; it is held then, for an operator:
-// a message that kills whoever carries it must not go round for ever.
+// a message that kills whoever carries it must not go round for ever. Sessions that ended with our own process do not
+// count: that is no fault of the message, and what was promised must arrive however often the process was killed. One
+// that ends the process by a panic is quarantined (crash.go).
 const poisonAfter = 3
 
 // doubts finds what is in doubt by whom a receipt would be about. A message is in it from the moment its answer is
@@ -49,18 +51,32 @@ func (x *executor) undoubt(m *book.Msg) {
 // policy of its carrier and class decides about the doubt: resend goes once more to the same carrier, then once to
 // each further target of the plan; after that, or when it took poisonAfter sessions with it, the message is held.
 func (l *lane) lost(m *book.Msg, ended bool, now int64) {
-	policy := ledger.PolicyResend
-	if c := l.x.table.CarrierOf(m.Carrier); c != nil {
-		policy = c.InDoubt[m.Class]
-	}
-	target := m.Target
-	if m.Resends > 0 {
+	policy, target := l.doubtPolicy(m), m.Target
+	switch {
+	case policy != ledger.PolicyResend:
+	case m.Losses >= max(m.N, 1) || ended && m.Losses >= poisonAfter-1:
+		policy = ledger.PolicyHold
+		l.x.counts.quarantined++
+	case m.Losses > 0:
 		target = (m.Target + 1) % max(m.N, 1)
 	}
-	if policy == ledger.PolicyResend && (m.Resends >= max(m.N, 1) || ended && m.Resends >= poisonAfter-1) {
-		policy, target = ledger.PolicyHold, m.Target
-		l.x.counts.quarantined++
+	m.Losses = min(m.Losses, poisonAfter) + 1 // both bounds lie below
+	l.doubtful(m, policy, target, now)
+}
+
+// died is a message that was with a carrier when the process died. It goes to the same carrier once more, and as often
+// as the process dies.
+func (l *lane) died(m *book.Msg, now int64) { l.doubtful(m, l.doubtPolicy(m), m.Target, now) }
+
+func (l *lane) doubtPolicy(m *book.Msg) ledger.Policy {
+	if c := l.x.table.CarrierOf(m.Carrier); c != nil {
+		return c.InDoubt[m.Class]
 	}
+	return ledger.PolicyResend
+}
+
+// doubtful journals that a message is in doubt and begins what is done about it.
+func (l *lane) doubtful(m *book.Msg, policy ledger.Policy, target uint8, now int64) {
 	l.begin()
 	l.open = ledger.AppendDoubt(l.open, m.EgressWorker, m.ID, now, policy, target)
 	l.recorded(now)

@@ -13,12 +13,10 @@ import (
 // waits are skipped, the records are not.
 func (n *Node) drain(kill context.Context) error {
 	n.log.Info("draining", "at_most", n.cfg.Drain)
-	n.ready.Store(false)
+	n.refuse(kill)
+	n.ready.Store(false) // who sees this is refused already
 	n.state.Store(stateDraining)
 	n.lobby.Close()
-	for _, l := range n.loops {
-		n.engine.Post(l.index, func() { l.desk.Draining = true })
-	}
 	n.x.call(func() { n.x.senders.paused = true })
 	limit, cancel := context.WithTimeout(kill, n.cfg.Drain)
 	defer cancel()
@@ -33,6 +31,24 @@ func (n *Node) drain(kill context.Context) error {
 	n.halt()
 	n.log.Info("stopped")
 	return nil
+}
+
+// refuse has every loop refuse new messages, and waits until all do.
+func (n *Node) refuse(kill context.Context) {
+	limit, cancel := context.WithTimeout(kill, unbindGrace)
+	defer cancel()
+	did := make(chan struct{}, len(n.loops))
+	for _, l := range n.loops {
+		if !n.engine.Post(l.index, func() { l.desk.Draining = true; did <- struct{}{} }) {
+			did <- struct{}{}
+		}
+	}
+	for range n.loops {
+		select {
+		case <-did:
+		case <-limit.Done():
+		}
+	}
 }
 
 // until asks done every few milliseconds until it says yes or ctx ends.

@@ -453,7 +453,7 @@ func (l *lane) lead(now int64) (doubts int) {
 			l.enqueue(m, now)
 		case book.StateDispatched:
 			doubts++
-			l.lost(m, true, now)
+			l.died(m, now)
 		case book.StateDoubt:
 			l.x.inDoubt(m)
 			l.doubt(m, now)

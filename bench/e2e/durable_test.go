@@ -94,6 +94,35 @@ func TestKillLosesNothing(t *testing.T) {
 	n.proven()
 }
 
+// TestDoubtOutlivesKills: messages that are with a carrier at each of five kills are promised all the same. They go to it
+// once more after each start, and arrive when it answers at last.
+func TestDoubtOutlivesKills(t *testing.T) {
+	const messages, kills = 50, 5
+	c := startCarrier(t)
+	c.silent(true)
+	n, box := newNode(t, c.port).up(), newOutbox()
+	n.linked(linkSessions)
+	sendAll(t, mustBind(t, n, messages, box), "49151", 0, messages)
+	for kill := range kills {
+		eventually(t, patience, "all are on the wire", func() bool { return c.offeredTo("49151") == (kill+1)*messages })
+		n.proc.kill()
+		if kill == kills-1 {
+			c.silent(false)
+		}
+		n.up()
+	}
+	mustBind(t, n, messages, box)
+	everythingBack(t, box, c)
+	if b := n.status().Books; b.Resent != kills*messages || b.Delivered != messages {
+		t.Errorf("%d resent, %d delivered; want %d and %d", b.Resent, b.Delivered, kills*messages, messages)
+	}
+	if list := ask[[]struct{ ID string }](n, "doubt", "list", "--resent"); len(list) != messages {
+		t.Errorf("doubt list --resent has %d; want %d", len(list), messages)
+	}
+	n.proven()
+	n.stop()
+}
+
 func TestPausedLayersDecouple(t *testing.T) {
 	for _, layer := range []string{"router", "egress"} {
 		t.Run(layer, func(t *testing.T) {

@@ -3,6 +3,7 @@ package book
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -440,7 +441,7 @@ func (b *Book) dispatch(r *ledger.Record, m *Msg) error {
 	m.Target, m.Carrier, m.Link, m.Buy, m.Attempts = d.Target, d.Carrier, d.Session, d.Buy, d.Attempt
 	m.Dispatched, m.EgressWorker = r.At, r.Worker
 	if r.Flags&ledger.FlagResend != 0 {
-		m.Resends++
+		m.Resends = min(m.Resends, math.MaxUint8-1) + 1
 		if !b.replay {
 			b.Counts.Resent++
 		}

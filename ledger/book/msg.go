@@ -88,6 +88,7 @@ type Msg struct {
 	Registered    uint8 // registered_delivery as the client asked
 	Behind        uint8 // messages of its submit_multi before it
 	Tries         uint8 // leader: times that the client could not take its receipt just then
+	Losses        uint8 // leader: sessions and answers that it was lost with
 	Notice        bool  // with MO: an intermediate notification, which is no message
 	ShortID       bool  // the client knows its id by eight digits
 	EntryWorker   uint8
