@@ -109,6 +109,14 @@ func (b *Book) appendState(v []byte) []byte {
 	return le.AppendUint64(v, b.Counts.Repeated)
 }
 
+// StateIndex is the applied index in a stored state, without reading the rest.
+func StateIndex(v []byte) (uint64, error) {
+	if len(v) < 9 || v[0] < 1 || v[0] > stateVersion {
+		return 0, fmt.Errorf("%w: no state that this build knows", ErrBooks)
+	}
+	return le.Uint64(v[1:]), nil
+}
+
 func (b *Book) readState(v []byte) error {
 	r := reader{b: v}
 	version := r.u8()

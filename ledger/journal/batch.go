@@ -7,6 +7,9 @@ import "sync"
 type Batch struct {
 	ops []byte // op u8, key length u32, value length u32, key, value
 	n   int
+
+	lane uint16 // with last: where the lane's entries end after this batch, which brings them
+	last uint64
 }
 
 const (
@@ -60,6 +63,6 @@ func (b *Batch) release() {
 	if cap(b.ops) > retainedBatch {
 		b.ops = nil
 	}
-	b.ops, b.n = b.ops[:0], 0
+	b.ops, b.n, b.last = b.ops[:0], 0, 0
 	batches.Put(b)
 }

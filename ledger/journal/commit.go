@@ -127,6 +127,9 @@ func (w *writer) addBatch(b *Batch) {
 		}
 		return w.b.Set(key, value, nil)
 	}))
+	if b.last > 0 {
+		w.d.last[b.lane] = b.last
+	}
 	b.release()
 	w.d.stats.writes.Add(1)
 }

@@ -30,6 +30,7 @@ type DB struct {
 
 	mu      sync.Mutex
 	logs    map[uint16]*Log
+	imports map[uint16]*Import
 	closing atomic.Bool
 }
 
@@ -40,7 +41,7 @@ func Open(o Options) (*DB, error) { return open(o, false) }
 func OpenReadOnly(o Options) (*DB, error) { return open(o, true) }
 
 func open(o Options, readOnly bool) (*DB, error) {
-	d := &DB{o: o.withDefaults(), last: map[uint16]uint64{}, logs: map[uint16]*Log{}}
+	d := &DB{o: o.withDefaults(), last: map[uint16]uint64{}, logs: map[uint16]*Log{}, imports: map[uint16]*Import{}}
 	d.queue.init()
 	d.pending.init()
 	p, err := pebble.Open(o.Dir, d.pebbleOptions(readOnly))
@@ -70,6 +71,11 @@ func open(o Options, readOnly bool) (*DB, error) {
 func (d *DB) recover(readOnly bool) error {
 	if err := d.recoverID(readOnly); err != nil {
 		return err
+	}
+	if !readOnly {
+		if err := d.finishInstalls(); err != nil {
+			return err
+		}
 	}
 	lanes, err := d.Lanes()
 	if err != nil {
@@ -209,8 +215,10 @@ func (d *DB) dataCorruption(info pebble.DataCorruptionInfo) {
 }
 
 // Get returns a copy of the value under key; nil, nil when there is none.
-func (d *DB) Get(key []byte) ([]byte, error) {
-	v, c, err := d.p.Get(key)
+func (d *DB) Get(key []byte) ([]byte, error) { return get(d.p, key) }
+
+func get(r pebble.Reader, key []byte) ([]byte, error) {
+	v, c, err := r.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}

@@ -10,7 +10,7 @@ type Kind uint8
 
 const (
 	storeKind Kind = 0 // the store's id and layout version; ours alone
-	LaneMeta  Kind = 1 // lane, 0: vote; lane, 1: first index and the term before it
+	LaneMeta  Kind = 1 // see meta.go
 	EntryKind Kind = 2 // lane, index: a raft entry
 	Run       Kind = 3 // packed runs of queued messages
 	Moved     Kind = 4 // messages moved out of the log
@@ -21,6 +21,8 @@ const (
 	Catalog   Kind = 9
 	Seal      Kind = 10 // states of the folds at past indexes
 	Skip      Kind = 11 // messages whose records end the process when folded
+
+	Staged Kind = 0xf0 // chunks of an import; kinds from the log up to here make up a lane
 )
 
 const keyPrefix = 3 // kind u8, lane u16

@@ -1,6 +1,10 @@
 package journal
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
 
 // A lane's meta is several keys, because they are written on different occasions: the vote travels with the
 // appends, the window with the drops, the group when its members change.
@@ -8,7 +12,11 @@ const (
 	metaVote   = 0 // term u64, voted for u64, commit u64
 	metaWindow = 1 // first index u64, term of the entry before it u64
 	metaGroup  = 2 // who belongs to the lane's raft group; only ledger/replica reads it
+
+	metaInstall = 3 // an import is being installed, with this vote
 )
+
+const voteBytes = 24
 
 // SetGroup writes a lane's group into b.
 func SetGroup(b *Batch, lane uint16, group []byte) { b.Set(Key(LaneMeta, lane, metaGroup), group) }
@@ -46,20 +54,26 @@ func encodeWindow(w window) []byte {
 	return be.AppendUint64(be.AppendUint64(make([]byte, 0, 16), w.first), w.prevTerm)
 }
 
+func parseVote(b []byte) Vote {
+	return Vote{Term: be.Uint64(b), Voted: be.Uint64(b[8:]), Commit: be.Uint64(b[16:])}
+}
+
+func (d *DB) readMeta(lane uint16) (v Vote, w window, err error) { return readMeta(d.p, lane) }
+
 // readMeta reads a lane's vote and window; a lane nobody wrote begins at index 1.
-func (d *DB) readMeta(lane uint16) (v Vote, w window, err error) {
+func readMeta(r pebble.Reader, lane uint16) (v Vote, w window, err error) {
 	w = window{first: 1}
-	b, err := d.Get(Key(LaneMeta, lane, metaVote))
+	b, err := get(r, Key(LaneMeta, lane, metaVote))
 	if err != nil {
 		return v, w, err
 	}
 	if b != nil {
-		if len(b) != 24 {
+		if len(b) != voteBytes {
 			return v, w, fmt.Errorf("%w: lane %d: vote of %d octets", ErrCorrupt, lane, len(b))
 		}
-		v = Vote{Term: be.Uint64(b), Voted: be.Uint64(b[8:]), Commit: be.Uint64(b[16:])}
+		v = parseVote(b)
 	}
-	b, err = d.Get(Key(LaneMeta, lane, metaWindow))
+	b, err = get(r, Key(LaneMeta, lane, metaWindow))
 	if err != nil {
 		return v, w, err
 	}

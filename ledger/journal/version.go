@@ -12,9 +12,10 @@ import (
 //
 //	1  the first
 //	2  OPERATOR records, seals, the chain in a lane's state, skipped messages
+//	3  groups of several members, imports of lanes
 const (
 	oldestVersion = 1
-	storeVersion  = 2
+	storeVersion  = 3
 )
 
 // Version is the layout version that the store was opened with, before any upgrade.
