@@ -239,16 +239,21 @@ type Dispatch struct {
 	Attempt uint8
 	Session uint32
 	Buy     Micro // per part, at this attempt
+	Shape   Shape
 }
 
 // AppendDispatch writes a DISPATCH record.
 func AppendDispatch(b []byte, worker, flags uint8, id MsgID, at int64, p *Dispatch) []byte {
 	start := len(b)
+	if p.Shape.Of > 0 {
+		flags |= flagParted
+	}
 	b = openRecord(b, KindDispatch, worker, flags, id, at)
 	b = le.AppendUint16(b, p.Carrier)
 	b = append(b, p.Target, p.Attempt)
 	b = le.AppendUint32(b, p.Session)
 	b = le.AppendUint64(b, uint64(p.Buy))
+	b = p.Shape.append(b)
 	return sealRecord(b, start)
 }
 
@@ -256,6 +261,9 @@ func AppendDispatch(b []byte, worker, flags uint8, id MsgID, at int64, p *Dispat
 func (r *Record) Dispatch(p *Dispatch) bool {
 	d := reader{b: r.Body}
 	p.Carrier, p.Target, p.Attempt, p.Session, p.Buy = d.u16(), d.u8(), d.u8(), d.u32(), Micro(d.i64())
+	if p.Shape = (Shape{}); r.Flags&flagParted != 0 {
+		p.Shape.read(&d)
+	}
 	return !d.bad
 }
 
@@ -288,17 +296,30 @@ type Answer struct {
 	Due       int64 // not before, unix ns; 0 is at once
 	Cost      Micro // what we owe the carrier for this attempt
 	CarrierID []byte
+	Parted    bool // it is about one part of a message that we split
+	Part      uint8
+	More      bool // with Taken: of a part that is not the last; the next one follows
 }
 
 // AppendAnswer writes an ANSWER record.
 func AppendAnswer(b []byte, worker uint8, id MsgID, at int64, p *Answer) []byte {
 	start := len(b)
-	b = openRecord(b, KindAnswer, worker, 0, id, at)
+	var flags uint8
+	if p.More {
+		flags = 1
+	}
+	if p.Parted {
+		flags |= flagParted
+	}
+	b = openRecord(b, KindAnswer, worker, flags, id, at)
 	b = le.AppendUint32(b, p.Status)
 	b = append(b, byte(p.Outcome), p.Target)
 	b = le.AppendUint64(b, uint64(p.Due))
 	b = le.AppendUint64(b, uint64(p.Cost))
 	b = appendBytes(b, p.CarrierID)
+	if p.Parted {
+		b = append(b, p.Part)
+	}
 	return sealRecord(b, start)
 }
 
@@ -306,7 +327,10 @@ func AppendAnswer(b []byte, worker uint8, id MsgID, at int64, p *Answer) []byte 
 func (r *Record) Answer(p *Answer) bool {
 	d := reader{b: r.Body}
 	p.Status, p.Outcome, p.Target, p.Due, p.Cost = d.u32(), Outcome(d.u8()), d.u8(), d.i64(), Micro(d.i64())
-	p.CarrierID = d.bytes()
+	p.CarrierID, p.More, p.Parted, p.Part = d.bytes(), r.Flags&1 != 0, r.Flags&flagParted != 0, 0
+	if p.Parted {
+		p.Part = d.u8()
+	}
 	return !d.bad && p.Outcome > 0 && p.Outcome <= Moved
 }
 
@@ -348,11 +372,12 @@ const (
 	ReasonUnresolved
 	ReasonCancelled // cancel_sm of the client
 	ReasonReplaced  // a newer message of the client took its place
+	ReasonDerived   // the carrier sends a receipt for one part of a text only, and this is another
 	reasonEnd
 )
 
 var reasonNames = [reasonEnd]string{"", "receipt", "no_receipt_due", "receipt_wait", "validity", "carrier_refused", "no_route", "verifier", "operator", "in_doubt_unresolved",
-	"cancelled", "replaced"}
+	"cancelled", "replaced", "receipt_of_other_part"}
 
 func (r Reason) String() string {
 	if r < reasonEnd {

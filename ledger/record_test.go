@@ -45,19 +45,28 @@ func samples() []sample {
 	add(sample{KindDispatch, FlagResend, dispatch, func(b []byte, w uint8, id MsgID, at int64) []byte {
 		return AppendDispatch(b, w, FlagResend, id, at, dispatch)
 	}, func(r *Record) (any, bool) { p := new(Dispatch); ok := r.Dispatch(p); return p, ok }})
+	shaped := &Dispatch{Carrier: 1, Shape: Shape{Of: 255, Part: 254, Joined: 3, Coding: 8, Charset: 6, Ref: 0xFFFE}}
+	add(sample{KindDispatch, flagParted, shaped, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendDispatch(b, w, 0, id, at, shaped) },
+		func(r *Record) (any, bool) { p := new(Dispatch); ok := r.Dispatch(p); return p, ok }})
+	parted := &Answer{Outcome: Taken, CarrierID: []byte("a"), Parted: true, Part: 7, More: true}
+	add(sample{KindAnswer, 1 | flagParted, parted, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAnswer(b, w, id, at, parted) },
+		func(r *Record) (any, bool) { p := new(Answer); ok := r.Answer(p); return p, ok }})
 	for o := Taken; o <= Moved; o++ {
 		v := &Answer{Status: 0x58, Outcome: o, Target: 3, Due: -1, Cost: 12, CarrierID: long[:int(o)*40]}
 		add(sample{KindAnswer, 0, v, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAnswer(b, w, id, at, v) },
 			func(r *Record) (any, bool) { p := new(Answer); ok := r.Answer(p); return p, ok }})
 	}
 	for _, v := range []*Receipt{{Err: []byte{}, ID: []byte{}}, {State: 2, Inferred: true, Done: -3, Cost: 4, Err: []byte("000"), ID: long},
-		{State: 5, Repeated: true, Err: []byte("1"), ID: []byte("z")}} {
+		{State: 5, Repeated: true, Err: []byte("1"), ID: []byte("z")}, {State: 2, Err: []byte{}, ID: []byte("z"), Parted: true, Part: 254}} {
 		var flags uint8
 		if v.Inferred {
 			flags = 1
 		}
 		if v.Repeated {
 			flags = FlagRepeated
+		}
+		if v.Parted {
+			flags = flagParted
 		}
 		add(sample{KindReceipt, flags, v, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendReceipt(b, w, id, at, v) },
 			func(r *Record) (any, bool) { p := new(Receipt); ok := r.Receipt(p); return p, ok }})

@@ -19,7 +19,7 @@ var (
 	dialectWords  = []string{"both", "text", "tlvs"}
 	dcs0Words     = []string{"gsm7", "gsm7packed", "ascii", "latin1", "utf8"}
 	ucs2Words     = []string{"be", "le", "bom"}
-	longWords     = []string{"as_is", "payload", "short", "always_payload"}
+	longWords     = []string{"as_is", "payload", "short", "always_payload", "udh8", "udh16", "sar"}
 	partsWords    = []string{"as_is", "udh8", "udh16", "sar"}
 	clientIDs     = []string{"hex", "decimal", "upper_hex"}
 	clientIDBases = []profile.Base{profile.Text, profile.Decimal, profile.Hex}

@@ -16,10 +16,16 @@ type Forwarder struct {
 }
 
 // Carries reports whether the link can take m without losing anything of it: some data_coding that the carrier takes
-// holds the text, and the text fits. noTLVs: the link speaks 3.3.
-func (f *Forwarder) Carries(m *pdu.Message, from *Client, to *Link, noTLVs bool) bool {
+// holds the text, and the text fits. noTLVs: the link speaks 3.3. shape says in how many parts it is sent, and how.
+func (f *Forwarder) Carries(m *pdu.Message, from *Client, to *Link, noTLVs bool) (shape Shape, ok bool) {
 	w := f.convert(m, from, to)
-	return w.ok && f.fits(m, &w, noTLVs)
+	if !w.ok {
+		return shape, false
+	}
+	if shape = f.shape(&w, to, noTLVs); shape.Of == tooMany {
+		return Shape{}, false
+	}
+	return shape, shape.Of > 0 || f.fits(m, &w, noTLVs)
 }
 
 // converted is a text on its way: coding and user data with its header, and what goes beside them.
@@ -31,12 +37,17 @@ type converted struct {
 	udh    int    // octets of header in data
 	tlvs   []byte // sar_* to add
 	parts  bool   // sar_* of the message are replaced
+	part   bool   // it says by itself that it is a part of something
 }
 
 // Append writes the hop copy of m. number is the E.164 number in digits; h as for pdu.AppendForward. What Carries
 // refused goes on as the client sent it.
 func (f *Forwarder) Append(dst []byte, m *pdu.Message, h *pdu.Hop, from *Client, to *Link, number []byte) []byte {
 	w := f.convert(m, from, to)
+	return f.write(dst, m, h, to, number, &w)
+}
+
+func (f *Forwarder) write(dst []byte, m *pdu.Message, h *pdu.Hop, to *Link, number []byte, w *converted) []byte {
 	s := pdu.Submit{Service: m.ServiceType(), SrcTON: m.SrcTON(), SrcNPI: m.SrcNPI(), Src: m.SrcAddr(), DstTON: m.DstTON(), DstNPI: m.DstNPI(),
 		Dst: m.DstAddr(), ESMClass: w.esm, Protocol: m.ProtocolID(), Priority: h.Priority, Validity: h.Validity, Registered: h.Registered,
 		Replace: m.ReplaceIfPresent(), Coding: w.coding, DefaultMsg: m.DefaultMsgID(), Text: w.data}
@@ -55,11 +66,11 @@ func (f *Forwarder) Append(dst []byte, m *pdu.Message, h *pdu.Hop, from *Client,
 	}
 	if !h.NoTLVs {
 		f.tlvs = append(f.tlvs[:0], w.tlvs...)
-		if f.long(m, &w, to.Long) {
+		if f.long(m, w, to.Long) {
 			f.tlvs = pdu.AppendTLV(f.tlvs, pdu.TagMessagePayload, w.data)
 			s.Text = nil
 		}
-		f.pass(m, &w, h, &to.TLVs)
+		f.pass(m, w, h, &to.TLVs)
 		s.TLVs = f.tlvs
 	}
 	return s.Append(dst, h.Sequence)
@@ -72,7 +83,7 @@ func (f *Forwarder) long(m *pdu.Message, w *converted, rule Long) bool {
 		return w.udh == 0 && text.Parts(w.coding, w.esm, w.data) > 1
 	case LongAlways:
 		return true
-	case LongShort:
+	case LongShort, LongUDH8, LongUDH16, LongSAR:
 		return false
 	}
 	return m.Payload() != nil && len(m.ShortMessage()) == 0
@@ -134,6 +145,8 @@ func (f *Forwarder) convert(m *pdu.Message, from *Client, to *Link) converted {
 		n := pdu.UDHLen(w.data)
 		header, body = w.data[:n], w.data[n:]
 	}
+	_, total, seq, _ := partOf(m, header)
+	w.part = total > 0 && seq > 0 || concatenated(header)
 	part, joined := f.rejoin(&w, m, header, to.Parts)
 	if !joined {
 		part = header

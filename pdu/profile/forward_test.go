@@ -79,7 +79,7 @@ func TestTextArrivesCodePointByCodePoint(t *testing.T) {
 		if st := m.Parse(s.Append(nil, 1)); st != pdu.ROK {
 			t.Fatalf("%d: %v", k, st)
 		}
-		if !f.Carries(&m, from, to, false) {
+		if _, ok := f.Carries(&m, from, to, false); !ok {
 			refused++
 			continue
 		}

@@ -57,7 +57,23 @@ const (
 	LongPayload             // into message_payload if it takes several short messages, else into short_message
 	LongShort               // into short_message as far as that holds it (254 octets)
 	LongAlways              // into message_payload, however short
+	LongUDH8                // into parts of one short message each, joined by a user data header of 8-bit references
+	LongUDH16               // likewise, of 16-bit references
+	LongSAR                 // likewise, by sar_* TLVs
 )
+
+// joined is how the parts say that they belong together; PartsAsIs where there are none.
+func (l Long) joined() Parts {
+	switch l {
+	case LongUDH8:
+		return PartsUDH8
+	case LongUDH16:
+		return PartsUDH16
+	case LongSAR:
+		return PartsSAR
+	}
+	return PartsAsIs
+}
 
 // Parts is how parts say that they belong together.
 type Parts uint8

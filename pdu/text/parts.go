@@ -1,6 +1,10 @@
 package text
 
-import "smsplane/pdu"
+import (
+	"iter"
+
+	"smsplane/pdu"
+)
 
 // Sizes on the air (3GPP TS 23.040 §9.2.3.24): a short message has 140 octets of user data, header included.
 const (
@@ -20,31 +24,89 @@ func Parts(coding, esmClass uint8, data []byte) int {
 	if esmClass&pdu.ESMUDHI != 0 {
 		udh = pdu.UDHLen(data)
 	}
-	body := data[udh:]
-	if len(body) <= 66 && udh <= concatUDH {
+	if len(data)-udh <= 66 && udh <= concatUDH {
 		return 1 // fits any alphabet: the common case
 	}
-	step, n := 1, len(body)
-	a := AlphabetOf(coding)
-	switch a {
-	case UCS2:
-		n = (n + 1) / 2
-		step = 2
-	case Latin1, Local:
-		a, n = transcoded(a, body)
-		step = 0
+	extra := concatElem
+	if udh > 0 && concatenated(data[1:udh]) {
+		extra = 0
 	}
-	if n <= room(a, udh) {
-		return 1
+	n := 0
+	for range Cut(coding, data[:udh], data[udh:], extra) {
+		n++
 	}
-	next := udh
-	switch {
-	case udh == 0:
-		next = concatUDH
-	case !concatenated(data[1:udh]):
-		next += concatElem
+	return n
+}
+
+// Sizes of what says in a user data header which part this is.
+const (
+	Concat8  = concatElem     // information element 0, 8-bit reference
+	Concat16 = concatElem + 1 // information element 8, 16-bit reference
+)
+
+// Cut divides the body behind a header into what one short message each can hold, extra being what the header grows by
+// when there are several. Counting for the bill and cutting for the air are this one walk.
+func Cut(coding uint8, header, body []byte, extra int) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		udh, step, n := len(header), 1, len(body)
+		a := AlphabetOf(coding)
+		switch a {
+		case UCS2:
+			n = (n + 1) / 2
+			step = 2
+		case Latin1, Local:
+			cutTranscoded(a, body, udh, extra, yield)
+			return
+		}
+		if n <= room(a, udh) {
+			yield(body)
+			return
+		}
+		if udh == 0 && extra > 0 {
+			extra++ // the header's own length
+		}
+		size := max(room(a, udh+extra), 2)
+		for at := 0; at < n; {
+			to := min(at+size, n)
+			if to < n && a != Octets && pairAt(a, body[(to-1)*step:]) {
+				to--
+			}
+			if !yield(body[at*step : min(to*step, len(body))]) {
+				return
+			}
+			at = to
+		}
 	}
-	return split(a, body, n, step, max(room(a, next), 2))
+}
+
+// cutTranscoded cuts a one-octet alphabet by what an SMSC makes of it.
+func cutTranscoded(a Alphabet, body []byte, udh, extra int, yield func([]byte) bool) {
+	air, n := transcoded(a, body)
+	if n <= room(air, udh) {
+		yield(body)
+		return
+	}
+	if udh == 0 && extra > 0 {
+		extra++
+	}
+	size := max(room(air, udh+extra), 2)
+	for at := 0; at < len(body); {
+		to, used := at, 0
+		for to < len(body) {
+			c := 1
+			if air == GSM7 {
+				c += int(septets[rune(body[to])] >> 7)
+			}
+			if used += c; used > size {
+				break
+			}
+			to++
+		}
+		if !yield(body[at:to]) {
+			return
+		}
+		at = to
+	}
 }
 
 // room is how many units of the alphabet fit beside a header of udh octets.
@@ -57,22 +119,6 @@ func room(a Alphabet, udh int) int {
 	default:
 		return left
 	}
-}
-
-// split counts segments of size units each. step is how many octets of body make a unit, 0 when body is not what goes
-// on the air and pairs cannot be seen in it.
-func split(a Alphabet, body []byte, n, step, size int) int {
-	if step == 0 || a == Octets {
-		return (n + size - 1) / size
-	}
-	parts := 0
-	for at := 0; at < n; parts++ {
-		at += size
-		if at < n && pairAt(a, body[(at-1)*step:]) {
-			at--
-		}
-	}
-	return parts
 }
 
 // pairAt reports whether the unit b begins with belongs to the one after it.
