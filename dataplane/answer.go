@@ -71,11 +71,16 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 	a := ledger.Answer{Status: uint32(st), Outcome: ledger.Taken, Target: m.Target, CarrierID: id}
 	c := x.table.CarrierOf(m.Carrier)
 	if c == nil || c.Cost == catalog.ChargeSent {
-		a.Cost = m.Buy * ledger.Micro(m.Parts)
+		a.Cost = m.Buy * ledger.Micro(partsSent(m))
 	}
 	x.recent.Taken(m.Carrier, router.Number(m.Number), now)
-	l.answer(m, &a, now)
-	l.book.SetCarrierID(m, m.Carrier, id)
+	if m.Of > 0 && !l.partTaken(m, &a, now) {
+		return
+	}
+	if m.Of == 0 {
+		l.answer(m, &a, now)
+		l.book.SetCarrierID(m, m.Carrier, id)
+	}
 	m.Note |= noteTaken
 	m.Answered = now
 	l.leaveQueue(m)
@@ -86,6 +91,9 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 	}
 	if len(x.strays.byID) > 0 {
 		x.awaited(m, id, now)
+	}
+	if m.Of > 0 && m.Phase == phaseAwaiting {
+		l.complete(m, now)
 	}
 }
 
@@ -127,6 +135,13 @@ func (l *lane) elsewhere(m *book.Msg, o ledger.Outcome, st pdu.Status, now int64
 		return
 	}
 	a := ledger.Answer{Status: uint32(st), Outcome: o, Target: m.Target + 1}
+	if m.Part > 0 { // its carrier has some of it already
+		a.Target, a.Outcome, a.Due = m.Target, ledger.Retry, now+int64(egress.Delay(int(m.Fails)-1))
+		m.Due = a.Due
+		l.answer(m, &a, now)
+		l.enqueue(m, now)
+		return
+	}
 	if a.Target >= m.N {
 		a.Target, a.Outcome = 0, ledger.Retry
 		a.Due = now + int64(egress.Delay(int(m.Fails)/max(1, int(m.N))-1))

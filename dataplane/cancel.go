@@ -11,7 +11,7 @@ import (
 func waits(m *book.Msg) bool {
 	switch m.Phase {
 	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseOperator:
-		return m.Policy == 0 && !m.MO && m.State != book.StateEnded
+		return m.Policy == 0 && m.Part == 0 && !m.MO && m.State != book.StateEnded
 	}
 	return false
 }

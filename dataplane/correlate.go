@@ -19,15 +19,30 @@ type seeker struct {
 // look implements profile.Find. A receipt's source is the destination of its message (3.4 §4.6.1, Appendix B); some
 // carriers leave the two as they were.
 func (s *seeker) look(answer []byte) (ref uint64, fit profile.Fit) {
-	_, m := s.x.byCarrierID(s.carrier, answer)
+	l, m := s.x.byCarrierID(s.carrier, answer)
 	if m == nil {
 		return 0, profile.Untold
+	}
+	part := uint8(0)
+	if m.Of > 0 {
+		part, _ = l.book.PartByID(m, answer)
 	}
 	fit = profile.FitNumber(s.view.SrcAddr(), m.Number)
 	if fit != profile.Equal && profile.FitNumber(s.view.DstAddr(), m.Number) == profile.Equal {
 		fit = profile.Equal
 	}
-	return uint64(m.ID), fit
+	return refOf(m.ID, part), fit
+}
+
+// refOf names a part of a message to a Learner, for which two parts are two messages. A part takes the bits that no id
+// has set: lanes are below 1024, and no lane gives out 2^45 ids.
+func refOf(id ledger.MsgID, part uint8) uint64 {
+	return uint64(id) | uint64(part&63)<<58 | uint64(part>>6)<<45
+}
+
+func ofRef(ref uint64) (ledger.MsgID, uint8) {
+	part := uint8(ref>>58) | uint8(ref>>45&3)<<6
+	return ledger.MsgID(ref &^ (63<<58 | 3<<45)), part
 }
 
 // seekFor points the seeker at a receipt in v of a carrier.
@@ -42,7 +57,7 @@ func (x *executor) seekFor(carrier uint16, v *pdu.Message) profile.Find {
 
 // correlate finds the message that a receipt in the executor's view is about, by what is known of the link's ids.
 // What finds none now is remembered, and tried again when an answer or more knowledge comes.
-func (x *executor) correlate(carrier uint16, id []byte) (*lane, *book.Msg) {
+func (x *executor) correlate(carrier uint16, id []byte) (*lane, *book.Msg, uint8) {
 	k := x.seek.link
 	ref := k.ids.Resolve(id, x.calm(carrier), x.seekFor(carrier, &x.view))
 	if ref == 0 {
@@ -60,12 +75,13 @@ func (x *executor) correlate(carrier uint16, id []byte) (*lane, *book.Msg) {
 	return x.message(ref)
 }
 
-func (x *executor) message(ref uint64) (*lane, *book.Msg) {
+func (x *executor) message(ref uint64) (*lane, *book.Msg, uint8) {
 	if ref == 0 {
-		return nil, nil
+		return nil, nil, 0
 	}
-	l := x.lanes[ledger.MsgID(ref).Lane()]
-	return l, l.book.Get(ledger.MsgID(ref))
+	id, part := ofRef(ref)
+	l := x.lanes[id.Lane()]
+	return l, l.book.Get(id), part
 }
 
 // calm says that no answer of a carrier is awaited.

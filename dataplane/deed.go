@@ -191,6 +191,8 @@ func (l *lane) selects(sel *selector, m *book.Msg) bool {
 // fits says whether every selector fits, wherever the message waits.
 func (sel *selector) fits(m *book.Msg) bool {
 	switch {
+	case sel.action == ledger.ActionReroute && m.Part > 0: // its carrier has some of it already
+		return false
 	case sel.carrier != 0 && (m.N == 0 || m.Present().Carrier != sel.carrier):
 		return false
 	case sel.client != 0 && m.Account != sel.client:

@@ -57,7 +57,7 @@ func (l *lane) lost(m *book.Msg, ended bool, now int64) {
 	case m.Losses >= max(m.N, 1) || ended && m.Losses >= poisonAfter-1:
 		policy = ledger.PolicyHold
 		l.x.counts.quarantined++
-	case m.Losses > 0:
+	case m.Losses > 0 && m.Part == 0:
 		target = (m.Target + 1) % max(m.N, 1)
 	}
 	m.Losses = min(m.Losses, poisonAfter) + 1 // both bounds lie below
@@ -134,6 +134,9 @@ func (x *executor) infer(carrier uint16, now int64) (l *lane, m *book.Msg) {
 	for _, id := range x.doubts[party{carrier, uint64(n)}] {
 		in := x.lanes[id.Lane()]
 		c := in.book.Get(id)
+		if c != nil && c.Of > 0 && open(c) { // which part of it?
+			return nil, nil
+		}
 		if c == nil || !open(c) || !in.sentBy(c, x.view.DstAddr()) || !sentAt(c.Dispatched, x.receipt.SubmitDate, now) {
 			continue
 		}

@@ -101,20 +101,23 @@ func (x *executor) claim(carrier uint16, p []byte, r *pdu.Receipt) {
 }
 
 // adopt gives an orphan to the message whose answer just named it.
-func (x *executor) adopt(l *lane, m *book.Msg, p []byte, now int64) {
+func (x *executor) adopt(l *lane, m *book.Msg, part uint8, p []byte, now int64) {
 	var v pdu.Message
 	var r pdu.Receipt
 	if v.Parse(p) != pdu.ROK || !x.seek.link.decl.Profile.ParseReceipt(&v, &r) {
 		return
 	}
 	x.claim(m.Carrier, p, &r)
-	l.received(m, &r, nil, now)
+	l.received(m, part, &r, nil, now)
 }
 
 // revealed looks whether a receipt that waits can only be about a message that just came in doubt: then the carrier
 // has it, and had said so before the session died.
 func (x *executor) revealed(l *lane, m *book.Msg, now int64) bool {
 	who := party{m.Carrier, m.Number}
+	if m.Of > 0 {
+		return false
+	}
 	if x.early.parties[who] == 0 {
 		return false
 	}

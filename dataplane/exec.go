@@ -71,6 +71,7 @@ type executor struct {
 	doubts  doubts
 	ended   *endedTable
 	seek    seeker
+	refs    refs
 	idText  []byte
 	strays  strays
 	counts  execCounts

@@ -405,7 +405,11 @@ func (l *lane) timeout(m *book.Msg, now int64) {
 			wait = c.ReceiptWait
 		}
 		if now >= m.Answered+int64(wait) {
-			l.final(m, ledger.Final{End: ledger.EndUnknown, Reason: ledger.ReasonReceiptWait}, now)
+			f := ledger.Final{End: ledger.EndUnknown, Reason: ledger.ReasonReceiptWait}
+			if m.Of > 0 && endOf(pdu.State(m.ReceiptState)) != ledger.EndDelivered && pdu.State(m.ReceiptState).Final() {
+				f.End = endOf(pdu.State(m.ReceiptState)) // of some part it is known that it did not arrive
+			}
+			l.final(m, f, now)
 		}
 	}
 }
@@ -453,6 +457,9 @@ func (l *lane) final(m *book.Msg, f ledger.Final, now int64) {
 	l.x.undoubt(m)
 	if m.WasTaken || m.Note&noteTaken != 0 {
 		l.x.ended.add(m.Carrier, m.CarrierID(), m.ID)
+	}
+	if m.Of > 0 {
+		l.book.EachPartID(m, func(id []byte) { l.x.ended.add(m.Carrier, id, m.ID) })
 	}
 	m.Phase = phaseEnding
 	l.begin()

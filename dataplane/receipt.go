@@ -29,8 +29,8 @@ func (x *executor) fromCarrier(s *linkSession, e *event, now int64) {
 		x.orphaned(s.carrier.n, e.data, &reply, now)
 		return
 	}
-	if l, m := x.correlate(s.carrier.n, x.receipt.ID); m != nil {
-		l.received(m, &x.receipt, &reply, now)
+	if l, m, part := x.correlate(s.carrier.n, x.receipt.ID); m != nil {
+		l.received(m, part, &x.receipt, &reply, now)
 		return
 	}
 	ids := s.link.ids
@@ -53,7 +53,11 @@ func (x *executor) fromCarrier(s *linkSession, e *event, now int64) {
 
 // received journals a receipt for m, and the end of m if the receipt is final. reply, if any, goes out when
 // that is committed.
-func (l *lane) received(m *book.Msg, r *pdu.Receipt, reply *ack, now int64) {
+func (l *lane) received(m *book.Msg, part uint8, r *pdu.Receipt, reply *ack, now int64) {
+	if m.Of > 0 {
+		l.receivedPart(m, part, r, reply, now)
+		return
+	}
 	if m.Phase != phaseAwaiting { // it has ended already; the first final receipt decided
 		l.repeated(m.ID, r, reply, now)
 		return

@@ -227,7 +227,7 @@ func stateAt(end ledger.End, why ledger.Reason, receipt uint8) pdu.State {
 	switch why {
 	case ledger.ReasonCancelled, ledger.ReasonReplaced:
 		return pdu.StateDeleted
-	case ledger.ReasonReceipt:
+	case ledger.ReasonReceipt, ledger.ReasonDerived, ledger.ReasonReceiptWait:
 		if s := pdu.State(receipt); s == pdu.StateDeleted || s == pdu.StateRejected || s == pdu.StateUndeliverable {
 			return s
 		}

@@ -195,7 +195,7 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 		l.expire(m, now)
 		return
 	}
-	if m.N > 1 && m.Routed < x.recent.Opened(s.carrier.n, router.Number(m.Number), now) {
+	if m.N > 1 && m.Part == 0 && m.Routed < x.recent.Opened(s.carrier.n, router.Number(m.Number), now) {
 		if t, ok := x.nextUp(m, now); ok { // planned before it was known that this carrier fails for the number
 			l.move(m, t, now)
 			l.enqueue(m, now)
@@ -207,7 +207,8 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 		l.elsewhere(m, ledger.Next, 0, now)
 		return
 	}
-	if !l.carries(m, s) { // its text would suffer
+	shape, ok := l.carries(m, s)
+	if !ok { // its text would suffer
 		l.elsewhere(m, ledger.Next, 0, now)
 		return
 	}
@@ -221,7 +222,7 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 	m.Phase, m.Link = phaseDispatching, s.id
 	l.begin()
 	l.open = ledger.AppendDispatch(l.open, worker, flags, m.ID, now, &ledger.Dispatch{Carrier: s.carrier.n, Target: m.Target,
-		Attempt: uint8(min(int(m.Attempts)+1, 255)), Session: s.id, Buy: buy})
+		Attempt: uint8(min(int(m.Attempts)+1, 255)), Session: s.id, Buy: buy, Shape: shape})
 	l.recorded(now)
 }
 
@@ -245,11 +246,22 @@ func (l *lane) dispatched(m *book.Msg) {
 		x.fail(fmt.Errorf("reading message %v: %w", m.ID, err))
 		return
 	}
+	if p, ok := l.adapted(m, s, p); ok {
+		l.handOver(m, s, p)
+	} else {
+		s.out--
+		l.refused(m, pdu.RSubmitFail, x.now)
+	}
+}
+
+// handOver gives a message, as the link wants it, to the session's loop.
+func (l *lane) handOver(m *book.Msg, s *linkSession, p []byte) {
+	x := l.x
 	m.Phase = phaseSent
 	s.sent++
 	s.link.sent++
 	x.senders.latency.Add(x.now - m.Verified)
-	x.ports[s.loop].push(event{kind: evSend, session: s.id, id: m.ID, number: router.Number(m.Number), data: l.adapted(m, s, p), at: l.validity(m, s), seq: uint32(m.Class),
+	x.ports[s.loop].push(event{kind: evSend, session: s.id, id: m.ID, number: router.Number(m.Number), data: p, at: l.validity(m, s), seq: uint32(m.Class),
 		status: uint32(l.registered(m, s))})
 }
 

@@ -28,6 +28,7 @@ type smsc struct {
 	// state is what the receipt of a message says, in order; nil sends none. status refuses.
 	states func(m *pdu.Message) []pdu.State
 	status func(m *pdu.Message) pdu.Status
+	mute   func(m *pdu.Message) bool // takes it and says nothing
 }
 
 func newSMSC(t *testing.T) *smsc {
@@ -141,6 +142,9 @@ func (c *smsc) take(p []byte, h pdu.Header) (out []byte) {
 		return pdu.AppendMessageResp(nil, h.Command, st, h.Sequence, nil)
 	}
 	c.got = append(c.got, slices.Clone(p))
+	if c.mute != nil && c.mute(&m) {
+		return nil
+	}
 	c.next++
 	id := fmt.Appendf(nil, "n-%d", c.next)
 	out = pdu.AppendMessageResp(nil, h.Command, pdu.ROK, h.Sequence, id)

@@ -38,11 +38,14 @@ type stage struct {
 
 // play is what a test changes of the plain stage.
 type play struct {
-	node, smpp string // keys of the node file and of its smpp section
-	client     string // keys of the client
-	clients    string // further clients
-	mo         string // mo.yaml
-	bindless   bool   // the carrier does not listen: everything accepted waits
+	node, smpp string         // keys of the node file and of its smpp section
+	client     string         // keys of the client
+	clients    string         // further clients
+	mo         string         // mo.yaml
+	carrier    string         // keys of the carrier
+	link       string         // keys of its link
+	before     func(s *stage) // changes the folder before the start
+	bindless   bool           // the carrier does not listen: everything accepted waits
 }
 
 // newStage starts an appliance and waits until it takes binds and, unless it has no carrier, is bound to it.
@@ -53,6 +56,9 @@ func newStage(t *testing.T, p play) *stage {
 	s.write("smsplane.yaml", fmt.Sprintf("node: stage\ndata: ./data\n%s\nlanes: 2\nsmpp:\n  listen: [%q]\n%s\nadmin:\n  listen: %q\ncatalog: ./catalog\n",
 		p.node, s.smpp, p.smpp, s.admin))
 	s.catalog(p)
+	if p.before != nil {
+		p.before(s)
+	}
 	s.start()
 	if !p.bindless {
 		s.carrier.open()
@@ -116,12 +122,12 @@ func (s *stage) catalog(p play) {
   - id: north
     currency: EUR
     cost: sent
-    links:
+%s    links:
       - address: %q
         system_id: smsplane
         password: secret
         tps: unlimited
-`, s.carrier.address))
+%s`, p.carrier, s.carrier.address, p.link))
 	s.write("catalog/rates.csv", "kind,party,prefix,mcc,mnc,price,currency,effective_from,effective_to\n"+
 		"sell,esme,,,,0.01,EUR,2020-01-01,\nbuy,north,,,,0.005,EUR,2020-01-01,\n")
 	if p.mo != "" {

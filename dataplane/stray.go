@@ -107,14 +107,14 @@ func (x *executor) again(v *stray, calm bool, now int64) bool {
 		return false
 	}
 	x.seek.link = v.link
-	l, m := x.message(v.link.ids.Again([]byte(v.id.text), calm, x.seekFor(v.id.carrier, &view)))
+	l, m, part := x.message(v.link.ids.Again([]byte(v.id.text), calm, x.seekFor(v.id.carrier, &view)))
 	if m == nil {
 		return false
 	}
 	x.strays.drop(v)
-	x.adopt(l, m, p, now)
+	x.adopt(l, m, part, p, now)
 	for _, p := range v.more {
-		x.adopt(l, m, p, now)
+		x.adopt(l, m, part, p, now)
 	}
 	return true
 }

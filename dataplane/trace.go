@@ -119,6 +119,8 @@ func (t *storyteller) attempts(v *life) {
 			t.say(a.Answered, "egress", worker("egress", a.Worker), "in doubt", "session %d ended or fell silent without an answer; policy %v", a.Link, a.Policy)
 		case ledger.Moved:
 			t.say(a.Answered, "egress", worker("egress", a.Worker), "moved", "%s cannot be sent to, or fails for this number; on to the next target", name)
+		case ledger.Taken:
+			t.say(a.Answered, "carrier", name, "part taken", "part %d of the text; the next follows", a.Status+1)
 		case ledger.Unsent:
 			t.say(a.Answered, "egress", worker("egress", a.Worker), "not sent", "session %d ended before a byte was written", a.Link)
 		default:

@@ -88,6 +88,9 @@ func (c *carrier) list(lanes []*lane) {
 
 // nextUp is the target behind the present one that can be sent to and takes the message's numbers.
 func (x *executor) nextUp(m *book.Msg, now int64) (uint8, bool) {
+	if m.Part > 0 { // its carrier has some of it already
+		return 0, false
+	}
 	for i := uint8(1); i < m.N; i++ {
 		t := (m.Target + i) % m.N
 		n := m.Targets[t].Carrier

@@ -195,7 +195,7 @@ func TestShortBodiesAreRefused(t *testing.T) {
 			fixed = n
 		}
 		for n := range fixed {
-			r := Record{Kind: s.kind, Body: body[:n:n]}
+			r := Record{Kind: s.kind, Flags: s.flags, Body: body[:n:n]}
 			if got, ok := s.decode(&r); ok {
 				t.Fatalf("%s of %d octets, %d cut away, came back as %+v", s.kind, n, len(body)-n, got)
 			}

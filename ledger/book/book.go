@@ -58,6 +58,7 @@ type Book struct {
 	t       table
 	acc     accounts
 	byCID   map[uint64]uint64 // hash of carrier and its id → sequence
+	splits  splits
 	live    liveBlocks
 	log     Log
 	strag   Straggler
@@ -167,7 +168,8 @@ func (b *Book) PDU(m *Msg) ([]byte, error) {
 			return nil, err
 		}
 		var c Msg
-		return readMsg(&c, v)
+		_, p, err := readMsg(&c, v)
+		return p, err
 	}
 	if m.run != 0 {
 		return b.inRun(m)
@@ -209,8 +211,13 @@ func (b *Book) ByCarrierID(carrier uint16, id []byte) *Msg {
 		return nil
 	}
 	m := b.t.get(ledger.MakeMsgID(b.Lane, seq))
-	if m == nil || m.Carrier != carrier || string(m.CarrierID()) != string(id) {
+	if m == nil || m.Carrier != carrier {
 		return nil
+	}
+	if string(m.CarrierID()) != string(id) {
+		if _, ok := b.PartByID(m, id); !ok {
+			return nil
+		}
 	}
 	return m
 }
@@ -374,6 +381,9 @@ func (b *Book) release(m *Msg) {
 			delete(b.byCID, h)
 		}
 	}
+	if m.Of > 0 {
+		b.unsplit(m)
+	}
 	b.unpin(m)
 	b.t.drop(m)
 }
@@ -438,6 +448,9 @@ func (b *Book) dispatch(r *ledger.Record, m *Msg) error {
 	if m.State != StateRouted && m.State != StateDoubt {
 		return bad(r, m, "not waiting for a link")
 	}
+	if d.Shape.Of > 0 || m.Of > 0 {
+		b.shaped(m, &d.Shape)
+	}
 	m.Target, m.Carrier, m.Link, m.Buy, m.Attempts = d.Target, d.Carrier, d.Session, d.Buy, d.Attempt
 	m.Dispatched, m.EgressWorker = r.At, r.Worker
 	if r.Flags&ledger.FlagResend != 0 {
@@ -465,8 +478,16 @@ func (b *Book) answer(r *ledger.Record, m *Msg) error {
 		return b.moved(r, m, &a)
 	}
 	m.Answered, m.Status = r.At, a.Status
+	if a.More {
+		b.partTaken(r, m, &a)
+		return nil
+	}
 	if a.Outcome == ledger.Taken {
-		b.SetCarrierID(m, m.Carrier, a.CarrierID)
+		if a.Parted {
+			b.SetPartID(m, a.Part, a.CarrierID)
+		} else {
+			b.SetCarrierID(m, m.Carrier, a.CarrierID)
+		}
 		m.WasTaken = true
 		m.Cost += a.Cost
 		if !b.replay {
@@ -489,8 +510,13 @@ func (b *Book) receipt(r *ledger.Record, m *Msg) error {
 	if !r.Receipt(&v) {
 		return bad(r, m, "cut short")
 	}
-	m.ReceiptState, m.Receipted, m.ReceiptDone = v.State, r.At, v.Done
-	m.errLen = uint8(copy(m.err[:], v.Err))
+	if before := pdu.State(m.ReceiptState); !v.Parted || m.Receipted == 0 || before == pdu.StateDelivered || !before.Final() {
+		m.ReceiptState, m.Receipted, m.ReceiptDone = v.State, r.At, v.Done
+		m.errLen = uint8(copy(m.err[:], v.Err))
+	} // of several parts the first that was not delivered speaks for all
+	if v.Parted && pdu.State(v.State).Final() {
+		b.EndPart(m, v.Part, v.State, v.Err)
+	}
 	m.Cost += v.Cost
 	if v.Inferred {
 		if m.State != StateDoubt {
@@ -499,7 +525,7 @@ func (b *Book) receipt(r *ledger.Record, m *Msg) error {
 		b.SetCarrierID(m, m.Carrier, v.ID)
 		m.WasTaken, m.Inferred, m.Answered = true, true, r.At
 		b.set(m, StateTaken)
-	} else if m.cidLen == 0 {
+	} else if m.cidLen == 0 && !v.Parted {
 		m.cidLen = uint8(copy(m.cid[:], v.ID))
 	}
 	if !b.replay {

@@ -52,7 +52,7 @@ type EDR struct {
 	Hold, Charge, Buy, Cost                                                       ledger.Micro
 }
 
-// Attempt is a dispatch that did not end in "taken".
+// Attempt is a dispatch that did not end in "taken", or, with Outcome Taken, one of a part that is not the last.
 type Attempt struct {
 	ID                   ledger.MsgID
 	N, Target            uint8
@@ -60,7 +60,7 @@ type Attempt struct {
 	Link                 uint32
 	Worker               uint8
 	Dispatched, Answered int64
-	Status               uint32
+	Status               uint32         // of Taken: which part it was, from 0
 	Outcome              ledger.Outcome // 0: in doubt
 	Policy               ledger.Policy  // what was done about the doubt
 	Resend               bool

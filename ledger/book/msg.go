@@ -56,6 +56,8 @@ type Msg struct {
 	Return   bool  // the client's receipt has not been taken yet
 	MO       bool  // a message from a carrier, not from a client
 	WasTaken bool  // some carrier took it
+	Of       uint8 // parts that it is sent in; 0: it goes whole
+	Part     uint8 // that is sent now or next
 
 	Block    uint64 // raft index of the block that carries its PDU
 	Off, Len uint32 // of the PDU in its block, or in its run

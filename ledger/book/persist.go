@@ -65,7 +65,7 @@ func (b *Book) flushStragglers(w *journal.Batch) error {
 			return err
 		}
 		m.asOf = b.applied
-		w.Set(key, appendMsg(nil, m, b.applied, p))
+		w.Set(key, appendMsg(nil, m, b.splits[m.ID.Seq()], b.applied, p))
 	}
 	clear(b.moves)
 	return nil
@@ -221,7 +221,8 @@ func (b *Book) addOpen() {
 
 func (b *Book) loadStraggler(v []byte) error {
 	var m Msg
-	if _, err := readMsg(&m, v); err != nil {
+	parts, _, err := readMsg(&m, v)
+	if err != nil {
 		return err
 	}
 	t := b.t.add(m.ID)
@@ -235,6 +236,9 @@ func (b *Book) loadStraggler(v []byte) error {
 	}
 	if m.cidLen > 0 {
 		b.byCID[cidHash(m.Carrier, m.CarrierID())] = m.ID.Seq()
+	}
+	if parts != nil {
+		b.adoptSplit(t, parts)
 	}
 	return nil
 }

@@ -137,6 +137,9 @@ func (b *Book) move(index uint64, r *ledger.Record) error {
 
 // leave takes a message out of the table without ending it.
 func (b *Book) leave(m *Msg) {
+	if m.Of > 0 { // its first part was refused: the next dispatch cuts it anew
+		b.unsplit(m)
+	}
 	b.Live[m.State]--
 	b.unpin(m)
 	b.t.drop(m)
@@ -161,7 +164,7 @@ func (r *Run) take(m *Msg) {
 func packed(data []byte, m *Msg, index uint64, p []byte) []byte {
 	at := len(data)
 	data = le.AppendUint32(data, 0)
-	data = appendMsg(data, m, index, p)
+	data = appendMsg(data, m, nil, index, p)
 	le.PutUint32(data[at:], uint32(len(data)-at-4))
 	return data
 }
@@ -175,7 +178,7 @@ func unpack(data []byte, f func(m *Msg, off int, p []byte) error) error {
 			return fmt.Errorf("%w: damaged run", ErrBooks)
 		}
 		var m Msg
-		p, err := readMsg(&m, data[at+4:at+4+n])
+		_, p, err := readMsg(&m, data[at+4:at+4+n])
 		if err != nil {
 			return err
 		}

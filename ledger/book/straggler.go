@@ -9,11 +9,12 @@ import (
 	"smsplane/pdu"
 )
 
-// stragglerVersion 2 added what the client asked for besides, and what operators and retention did; 1 is read.
-const stragglerVersion = 2
+// stragglerVersion 3 added parts; 2 what the client asked for besides, and what operators and retention did; both
+// and 1 are read.
+const stragglerVersion = 3
 
 // appendMsg writes a message that outlived its block: its state as of index, then its PDU.
-func appendMsg(b []byte, m *Msg, index uint64, p []byte) []byte {
+func appendMsg(b []byte, m *Msg, parts *split, index uint64, p []byte) []byte {
 	b = append(b, stragglerVersion)
 	for _, v := range m.numbers() {
 		b = le.AppendUint64(b, *v)
@@ -47,6 +48,7 @@ func appendMsg(b []byte, m *Msg, index uint64, p []byte) []byte {
 	}
 	b = appendBytes(b, m.CarrierID())
 	b = appendBytes(b, m.Err())
+	b = parts.append(b)
 	return append(b, p...)
 }
 
@@ -63,9 +65,12 @@ func (m *Msg) words() []*uint32 {
 }
 func (m *Msg) octets(version uint8) []*uint8 {
 	o := []*uint8{&m.Parts, &m.N, &m.Target, &m.Attempts, &m.Resends, &m.Detail, &m.ReceiptState, &m.Coding, &m.EntryWorker,
-		&m.RouterWorker, &m.VerifyWorker, &m.EgressWorker, &m.BillingWorker, &m.Registered, &m.Behind}
-	if version == 1 {
+		&m.RouterWorker, &m.VerifyWorker, &m.EgressWorker, &m.BillingWorker, &m.Registered, &m.Behind, &m.Of, &m.Part}
+	switch version {
+	case 1:
 		return o[:13]
+	case 2:
+		return o[:15]
 	}
 	return o
 }
@@ -78,11 +83,11 @@ func (m *Msg) flags(version uint8) []*bool {
 }
 
 // readMsg is the inverse of appendMsg; the PDU aliases v.
-func readMsg(m *Msg, v []byte) (p []byte, err error) {
+func readMsg(m *Msg, v []byte) (parts *split, p []byte, err error) {
 	r := reader{b: v}
 	version := r.u8()
 	if version < 1 || version > stragglerVersion {
-		return nil, fmt.Errorf("%w: straggler of an unknown version", ErrBooks)
+		return nil, nil, fmt.Errorf("%w: straggler of an unknown version", ErrBooks)
 	}
 	for _, f := range m.numbers() {
 		*f = r.u64()
@@ -111,8 +116,13 @@ func readMsg(m *Msg, v []byte) (p []byte, err error) {
 	}
 	m.cidLen = uint8(copy(m.cid[:], r.bytes()))
 	m.errLen = uint8(copy(m.err[:], r.bytes()))
+	if version >= 3 {
+		if parts, err = readSplit(&r); err != nil {
+			return nil, nil, err
+		}
+	}
 	if r.bad || int(m.State) >= States || m.N > ledger.MaxTargets || len(r.b) > math.MaxInt32 {
-		return nil, fmt.Errorf("%w: damaged straggler", ErrBooks)
+		return nil, nil, fmt.Errorf("%w: damaged straggler", ErrBooks)
 	}
 	m.moved = true
 	if version == 1 && !m.MO {
@@ -121,7 +131,7 @@ func readMsg(m *Msg, v []byte) (p []byte, err error) {
 			m.Registered = v.RegisteredDelivery()
 		}
 	}
-	return r.b, nil
+	return parts, r.b, nil
 }
 
 // Move writes the live messages of the oldest block under keys of their own, so that the log can be dropped

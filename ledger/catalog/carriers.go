@@ -34,6 +34,7 @@ func (p *parser) carrier(m *document.Map) Carrier {
 	if i := m.OneOf("receipts", receiptWords...); i >= 0 {
 		c.Receipts = Receipts(i + 1)
 	}
+	choose(m, "part_receipts", &c.Parts, partReceiptWords)
 	m.Duration("receipt_wait", &c.ReceiptWait, time.Second, maxDuration)
 	m.Duration("validity_max", &c.ValidityMax, time.Minute, maxDuration)
 	inDoubt(m, &c.InDoubt)

@@ -105,6 +105,15 @@ const (
 	ReceiptsAsked           // when the client asked
 )
 
+// PartReceipts says which parts of a text a carrier sends a final receipt for.
+type PartReceipts uint8
+
+const (
+	PartsEach PartReceipts = iota
+	PartsFirst
+	PartsLast
+)
+
 // Carrier is an account we bind to.
 type Carrier struct {
 	ID          string
@@ -113,6 +122,7 @@ type Carrier struct {
 	Cost        Charge // when we owe it
 	Receipts    Receipts
 	ReceiptWait time.Duration                 // after it took a message, until the receipt counts as lost
+	Parts       PartReceipts                  // of the parts of one text
 	ValidityMax time.Duration                 // longest validity it is asked for; 0 is the message's own
 	InDoubt     [ledger.Classes]ledger.Policy // by class
 	Statuses    map[pdu.Status]Action         // what its answers mean, where that differs from the usual; may be nil

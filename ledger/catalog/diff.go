@@ -192,6 +192,7 @@ func (c *Client) thing() thing {
 func (c *Carrier) thing() thing {
 	t := thing{kind: "carrier", id: c.ID, fields: []field{
 		{name: "party", text: c.Party}, {name: "currency", text: c.Currency}, {name: "cost", text: c.Cost.String()},
+		{name: "part_receipts", text: partReceiptWords[c.Parts]},
 		{name: "receipts", text: c.Receipts.String()}, {name: "receipt_wait", text: c.ReceiptWait.String()},
 		{name: "validity_max", text: c.ValidityMax.String()},
 		{name: "statuses", text: statusTable(c.Statuses)},

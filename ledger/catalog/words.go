@@ -11,17 +11,19 @@ import (
 
 // The words of the files, in the order of the constants they stand for.
 var (
-	chargeWords   = []string{"sent", "delivered"}
-	modeWords     = []string{"prepaid", "postpaid"}
-	receiptWords  = []string{"always", "asked"}
-	overRateWords = []string{"throttle", "pace"}
-	kindWords     = []string{"sell", "buy"}
-	classWords    = []string{"bulk", "transactional", "otp"}
-	policyWords   = []string{"resend", "hold", "expire"}
-	bindWords     = []string{"transmitter", "receiver", "transceiver"}
-	bindCommands  = []pdu.Command{pdu.BindTransmitter, pdu.BindReceiver, pdu.BindTransceiver}
-	versionWords  = []string{"3.3", "3.4", "5.0"}
-	versionOctets = []uint8{0x33, 0x34, 0x50}
+	chargeWords  = []string{"sent", "delivered"}
+	modeWords    = []string{"prepaid", "postpaid"}
+	receiptWords = []string{"always", "asked"}
+
+	partReceiptWords = []string{"each", "first", "last"}
+	overRateWords    = []string{"throttle", "pace"}
+	kindWords        = []string{"sell", "buy"}
+	classWords       = []string{"bulk", "transactional", "otp"}
+	policyWords      = []string{"resend", "hold", "expire"}
+	bindWords        = []string{"transmitter", "receiver", "transceiver"}
+	bindCommands     = []pdu.Command{pdu.BindTransmitter, pdu.BindReceiver, pdu.BindTransceiver}
+	versionWords     = []string{"3.3", "3.4", "5.0"}
+	versionOctets    = []uint8{0x33, 0x34, 0x50}
 )
 
 const unlimited = "unlimited"
