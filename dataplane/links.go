@@ -134,8 +134,8 @@ func (k *links) set(n router.Numbers, c *catalog.Catalog) {
 func (k *links) start(car *catalog.Carrier, number uint16, index int, former *keptLink) *keptLink {
 	d := car.Links[index]
 	held := k.x.lanes[0].book.System.Held[book.LinkName{Carrier: number, Link: uint16(index)}]
-	kept := &keptLink{number: number, pace: egress.NewSecond(d.TPS), link: &link{carrier: car.ID, index: index, decl: d, bucket: egress.NewBucket(d.TPS, linkDepth),
-		adapt: egress.NewAdapt(d.TPS), held: held.Verb, ids: newLearner(&d)}}
+	kept := newKeptLink(car, number, index)
+	kept.link.held = held.Verb
 	for slot := range d.Sessions {
 		ctx, cancel := context.WithCancel(context.Background())
 		kp := &keeper{links: k, link: kept.link, kept: kept, number: number, slot: slot, cancel: cancel, pick: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
@@ -154,6 +154,13 @@ func (k *links) start(car *catalog.Carrier, number uint16, index int, former *ke
 		}()
 	}
 	return kept
+}
+
+// newKeptLink is a link of the catalog without any session.
+func newKeptLink(car *catalog.Carrier, number uint16, index int) *keptLink {
+	d := car.Links[index]
+	return &keptLink{number: number, pace: egress.NewSecond(d.TPS), link: &link{carrier: car.ID, index: index, decl: d,
+		bucket: egress.NewBucket(d.TPS, linkDepth), adapt: egress.NewAdapt(d.TPS), ids: newLearner(&d)}}
 }
 
 func (l *keptLink) stop() {
@@ -274,16 +281,13 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 		loop = k.loops[(int(kp.number)+kp.link.index)%len(k.loops)]
 	}
 	gone := make(chan error, 1)
-	p := &linkPort{port: port{loop: loop}, id: id, noTLVs: d.Version < 0x34, profiled: d.Profile != nil,
-		config: session.Config{Role: session.Client, Bind: d.Bind, Version: version(d.Version, peer.Version), Window: d.Window,
-			EnquireEvery: d.EnquireEvery, ResponseTimeout: d.ResponseTimeout, FirstSequence: 2, Name: kp.link.carrier},
-		closed: func(err error) { gone <- err },
-		opened: func() { kp.bound(address) },
-	}
+	p := newLinkPort(kp.link, id, loop, peer.Version)
+	p.closed, p.opened = func(err error) { gone <- err }, func() { kp.bound(address) }
 	if d.TPS > 0 {
 		p.pace = &kp.kept.pace
 	}
-	s := &linkSession{id: id, carrier: nil, link: kp.link, loop: loop.index, window: window(d), end: kp.spoilt}
+	s := newLinkSession(kp.link, id, loop.index, nil)
+	s.end = kp.spoilt
 	if !k.x.call(func() {
 		s.carrier = k.x.carrier(kp.number)
 		k.x.links[id] = s
@@ -329,6 +333,19 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 	k.engine.Post(loop.index, func() { p.conn.Abort() })
 	<-gone
 	return end
+}
+
+// newLinkPort is the loop's side of a session that was bound with a carrier of interface_version theirs.
+func newLinkPort(k *link, id uint32, l *loop, theirs uint8) *linkPort {
+	d := &k.decl
+	return &linkPort{port: port{loop: l}, id: id, noTLVs: d.Version < 0x34, profiled: d.Profile != nil,
+		config: session.Config{Role: session.Client, Bind: d.Bind, Version: version(d.Version, theirs), Window: d.Window,
+			EnquireEvery: d.EnquireEvery, ResponseTimeout: d.ResponseTimeout, FirstSequence: 2, Name: k.carrier}}
+}
+
+// newLinkSession is the executor's side of it.
+func newLinkSession(k *link, id uint32, loop int, c *carrier) *linkSession {
+	return &linkSession{id: id, carrier: c, link: k, loop: loop, window: window(&k.decl)}
 }
 
 // errStopped says that the executor has ended.

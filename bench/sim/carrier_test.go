@@ -1,0 +1,275 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"smsplane/pdu"
+)
+
+// copied is one copy of a message that a carrier took.
+type copied struct {
+	carrier *carrier
+	id      string
+	state   pdu.State // that its receipt tells
+	acked   bool      // we took that receipt
+}
+
+// carrier is an SMSC with a habit for everything that can go wrong. It takes what it takes only once by itself; what it has
+// to tell, it tells until it is heard.
+type carrier struct {
+	w        *world
+	id       string
+	down     bool
+	sessions []*carrierSession
+	box      []*parcel
+	next     int
+	latency  time.Duration
+	receipts time.Duration // longest wait for one
+	manners
+
+	mos   int
+	acked map[string]bool // texts of messages for clients that we took
+}
+
+// manners are how often, in a thousand, something is done to a submit_sm.
+type manners struct {
+	refuse, mute, lose, hang, early, twice, silent int
+}
+
+// parcel is a deliver_sm that waits for its answer.
+type parcel struct {
+	copy *copied
+	m    *message
+	text string // of a message from a phone
+}
+
+func (w *world) newCarrier(id string) *carrier {
+	c := &carrier{w: w, id: id, latency: w.between(time.Millisecond, 80*time.Millisecond), receipts: w.between(time.Millisecond, 2*time.Second),
+		acked: map[string]bool{}}
+	w.carriers = append(w.carriers, c)
+	c.drift()
+	w.after(0, c.act)
+	return c
+}
+
+// drift changes the carrier's manners.
+func (c *carrier) drift() {
+	w := c.w
+	some := func(most int) int {
+		if w.chance(2) {
+			return 0
+		}
+		return w.rng.IntN(most)
+	}
+	c.manners = manners{refuse: some(200), mute: some(60), lose: some(60), hang: some(20), early: some(300), twice: some(100), silent: some(50)}
+}
+
+// act lets a phone write now and then.
+func (c *carrier) act() {
+	if c.w.calm {
+		return
+	}
+	if c.w.chance(4) {
+		c.mos++
+		c.post(&parcel{text: fmt.Sprintf("%s-mo-%d", c.id, c.mos)})
+	}
+	c.w.after(c.w.between(0, 2*time.Second), c.act)
+}
+
+// carrierSession is the carrier's side of a bind.
+type carrierSession struct {
+	c   *carrier
+	end *end
+	in  stream
+	seq uint32
+	out map[uint32]*parcel
+}
+
+const carrierWindow = 10
+
+func (c *carrier) admit(e *end) {
+	s := &carrierSession{c: c, end: e, out: map[uint32]*parcel{}}
+	c.sessions = append(c.sessions, s)
+	e.data = func(b []byte) { s.in.feed(b, s.handle) }
+	e.closed = func(error) { s.gone() }
+	s.pump()
+}
+
+func (s *carrierSession) gone() {
+	c := s.c
+	for i, o := range c.sessions {
+		if o == s {
+			c.sessions = append(c.sessions[:i], c.sessions[i+1:]...)
+			break
+		}
+	}
+	for seq := uint32(1); seq <= s.seq; seq++ { // in order: maps have none
+		if p := s.out[seq]; p != nil {
+			c.box = append(c.box, p)
+		}
+	}
+	s.out = nil
+	c.pump()
+}
+
+func (c *carrier) hit(perMille int) bool { return !c.w.calm && c.w.rng.IntN(1000) < perMille }
+
+func (s *carrierSession) handle(h pdu.Header, p []byte) {
+	c := s.c
+	switch h.Command {
+	case pdu.SubmitSM:
+		s.submit(h, p)
+	case pdu.DeliverSM.Resp(), pdu.DataSM.Resp():
+		s.answered(h)
+	case pdu.EnquireLink:
+		if !c.down {
+			_ = s.end.Write(pdu.AppendPlain(nil, h.Command.Resp(), pdu.ROK, h.Sequence))
+		}
+	case pdu.Unbind:
+		_ = s.end.Write(pdu.AppendPlain(nil, h.Command.Resp(), pdu.ROK, h.Sequence))
+		s.end.Close()
+	}
+}
+
+func (s *carrierSession) submit(h pdu.Header, p []byte) {
+	c, w := s.c, s.c.w
+	var v pdu.Message
+	if st := v.Parse(p); st != pdu.ROK {
+		w.fail("%s is sent a submit_sm that does not parse: %v", c.id, st)
+	}
+	var n int
+	if _, err := fmt.Sscanf(string(v.UserData()), "m:%d.", &n); err != nil || w.message(n) == nil || string(v.DstAddr()) != w.message(n).dst {
+		w.fail("%s is sent %q to %s, which nobody wrote", c.id, v.UserData(), v.DstAddr())
+	}
+	m := w.message(n)
+	switch {
+	case c.down || c.hit(c.lose):
+		return // read by nobody
+	case c.hit(c.refuse):
+		st := []pdu.Status{pdu.RThrottled, pdu.RMsgQFul, pdu.RSubmitFail, pdu.RInvDstAdr, pdu.RSysErr, pdu.RUnknownErr}[w.rng.IntN(6)]
+		s.after(func() { _ = s.end.Write(pdu.AppendPlain(nil, h.Command.Resp(), st, h.Sequence)) })
+		return
+	}
+	c.next++
+	k := &copied{carrier: c, id: fmt.Sprintf("%s-%d", c.id, c.next), state: pdu.StateDelivered}
+	if w.chance(8) {
+		k.state = []pdu.State{pdu.StateUndeliverable, pdu.StateExpired, pdu.StateRejected}[w.rng.IntN(3)]
+	}
+	m.copies = append(m.copies, k)
+	if !c.hit(c.silent) {
+		c.receipt(m, k)
+	}
+	switch {
+	case c.hit(c.mute):
+		return
+	case c.hit(c.hang):
+		w.faults["carrier hangs up"]++
+		s.end.Abort()
+		return
+	}
+	s.after(func() { _ = s.end.Write(pdu.AppendMessageResp(nil, h.Command, pdu.ROK, h.Sequence, []byte(k.id))) })
+}
+
+func (s *carrierSession) after(f func()) { s.c.w.after(s.c.w.between(0, s.c.latency), f) }
+
+// receipt tells what became of a copy: now, later, or twice.
+func (c *carrier) receipt(m *message, k *copied) {
+	wait := c.w.between(0, c.receipts)
+	if !c.hit(c.early) {
+		wait += c.latency
+	}
+	for range 1 + btoi(c.hit(c.twice)) {
+		c.w.after(wait, func() { c.post(&parcel{copy: k, m: m}) })
+		wait *= 2
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (c *carrier) post(p *parcel) {
+	c.box = append(c.box, p)
+	c.pump()
+}
+
+func (c *carrier) pump() {
+	for _, s := range c.sessions {
+		s.pump()
+	}
+}
+
+// pump sends what waits, as far as the window goes.
+func (s *carrierSession) pump() {
+	c := s.c
+	for len(c.box) > 0 && len(s.out) < carrierWindow && s.end.open && !c.down {
+		p := c.box[0]
+		c.box = c.box[1:]
+		s.seq++
+		s.out[s.seq] = p
+		_ = s.end.Write(p.deliver(c.w.now).Append(nil, s.seq))
+	}
+}
+
+func (p *parcel) deliver(now int64) *pdu.Submit {
+	if p.copy == nil {
+		return &pdu.Submit{Command: pdu.DeliverSM, Src: []byte("4915100000000"), SrcTON: 1, SrcNPI: 1, Dst: []byte("12345"), Text: []byte(p.text)}
+	}
+	minute := int64(time.Minute)
+	r := pdu.Receipt{ID: []byte(p.copy.id), State: p.copy.state, Err: []byte("000"), SubmitDate: now / minute * minute, DoneDate: now / minute * minute, Sub: 1, Dlvrd: 1}
+	return &pdu.Submit{Command: pdu.DeliverSM, Src: []byte(p.m.dst), SrcTON: 1, SrcNPI: 1, Dst: []byte("sender"), DstTON: 5, ESMClass: pdu.ESMReceipt,
+		Text: pdu.AppendReceiptText(nil, &r)}
+}
+
+// answered is our answer to a deliver_sm.
+func (s *carrierSession) answered(h pdu.Header) {
+	p := s.out[h.Sequence]
+	if p == nil {
+		s.c.w.fail("%s is answered a deliver_sm it did not send: %v", s.c.id, h)
+	}
+	delete(s.out, h.Sequence)
+	switch {
+	case h.Status != pdu.ROK:
+		s.c.w.fail("%s is refused a deliver_sm: %v", s.c.id, h.Status)
+	case p.copy != nil:
+		p.copy.acked = true
+	default:
+		s.c.acked[p.text] = true
+	}
+	s.pump()
+}
+
+// keepLinks dials what the catalog says, for one life of a host.
+func (w *world) keepLinks(h *host) {
+	for _, c := range w.carriers {
+		for range 2 {
+			w.keep(h, h.life, c)
+		}
+	}
+}
+
+// keep keeps one session between a host and a carrier.
+func (w *world) keep(h *host, life int, c *carrier) {
+	if !h.alive || h.life != life {
+		return
+	}
+	again := func() { w.after(w.between(10*time.Millisecond, time.Second), func() { w.keep(h, life, c) }) }
+	if c.down || h.s.Version() == 0 {
+		again()
+		return
+	}
+	mine, theirs := w.connect()
+	a, err := h.s.Carrier(c.id, 0, 0x34, mine)
+	must(err)
+	h.adopt(mine, a)
+	closed := mine.closed
+	mine.closed = func(err error) {
+		closed(err)
+		again()
+	}
+	c.admit(theirs)
+}

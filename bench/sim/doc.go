@@ -1,0 +1,21 @@
+// Package sim runs whole hosts in one goroutine: real stores on disks that lose what was not synced, the real executor,
+// lanes, desks and sessions of package dataplane, on a clock, a network and disks that are drawn from one seed.
+//
+//	client ◀─pipe─▶ ┌ host ─────────────────────────────┐ ◀─pipe─▶ carrier
+//	                │ Turn, Tick    dataplane.Stepped   │
+//	                │ Execute                           │
+//	                │ Step, Sync    journal ──▶ disk    │
+//	                └───────────────────────────────────┘
+//
+// The world (world_test.go) does one small thing after the other and between any two of them may kill a host, cut
+// its power, fail its disk, reset a connection or silence a carrier. Clients and carriers write down what they said
+// and heard. In the end the weather clears, everything comes to rest, and the judge (judge_test.go) compares what was
+// written down outside with what the books say; it shares no code with what it judges but the codec and the reader of EDRs.
+//
+//	go test ./bench/sim -run TestSeeds -seeds 1 -from 4711 -v      one seed again, with its story
+//	go test ./bench/sim -run TestSeeds -seeds 10000                many
+//
+// A seed runs the same way each time but for what maps and Pebble's own goroutines order.
+//
+// TestMutants builds the appliance with faults that the judge must see; each is a line of testdata/mutants.txt.
+package sim

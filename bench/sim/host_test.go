@@ -1,0 +1,277 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"time"
+
+	"smsplane/dataplane"
+	"smsplane/dataplane/config"
+	"smsplane/ledger/journal"
+)
+
+// host is a machine: its disk stays, its processes come and go.
+type host struct {
+	w    *world
+	name string
+	cfg  *config.Node
+	rng  *rand.Rand // its own pace
+
+	disk  *disk
+	db    *journal.DB
+	s     *dataplane.Stepped
+	alive bool
+	life  int
+	fatal chan error
+	ends  []*end // of its connections, in this life
+
+	hot     int64 // there is work, probably, until then
+	tickAt  int64
+	stalled int64 // the disk does nothing until then
+}
+
+// killed is panicked with where a process dies in the middle of something.
+type killed struct{}
+
+func (w *world) newHost(name string, lanes int, retainAll bool) *host {
+	cfg, err := config.Parse("sim.yaml", fmt.Appendf(nil, "node: %s\ndata: ./data\nlanes: %d\nsmpp:\n  listen: [\"127.0.0.1:2775\"]\ncatalog: ./catalog\n", name, lanes))
+	must(err)
+	cfg.Journal.RetainAll = retainAll
+	if w.chance(3) { // queues leave memory early
+		cfg.Memory = 8 << 10
+	}
+	h := &host{w: w, name: name, cfg: cfg, disk: newDisk(), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 3))}
+	w.hosts = append(w.hosts, h)
+	return h
+}
+
+// start begins a new life on the disk as it is; a life can end before it has begun.
+func (h *host) start() {
+	w := h.w
+	h.life++
+	h.fatal, h.ends, h.alive = make(chan error, 1), nil, true
+	h.tickAt = w.now
+	w.tell("%s starts, life %d", h.name, h.life)
+	h.mortal(func() {
+		s, err := dataplane.OpenStepped(h.cfg, dataplane.Surroundings{
+			Store: journal.Options{FS: h.disk.fs(), Dir: "store", Logger: slog.New(&teller{h}), Fatal: h.broken, NoSync: w.mut.noSync},
+			Clock: func() int64 { return w.now }, Seed: h.rng.Uint64(), Wait: h.wait, Opened: func(db *journal.DB) { h.db = db }})
+		if err != nil {
+			w.fail("%s does not start: %v", h.name, err)
+		}
+		h.s = s
+		if s.Version() == 0 {
+			must(s.Apply(w.catalog(1), "sim"))
+		}
+		h.warm()
+	})
+	if h.alive {
+		w.keepLinks(h)
+	}
+}
+
+// mortal does some of the host's work; when the process dies of it, it is dead afterwards.
+func (h *host) mortal(f func()) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case killed:
+			h.die("killed in the middle of its work", h.disk.killed(), false)
+		default:
+			panic(p)
+		}
+	}()
+	f()
+}
+
+// wait is what recovery does while the journal has the word.
+func (h *host) wait() {
+	h.w.now += h.rng.Int64N(200e3)
+	h.journal()
+	if !h.w.calm && h.rng.IntN(8000) == 0 {
+		panic(killed{})
+	}
+}
+
+// broken is the store's Fatal: the process is gone, and with it whoever called.
+func (h *host) broken(err error) {
+	select {
+	case h.fatal <- err:
+	default:
+	}
+	runtime.Goexit()
+}
+
+func (h *host) busy() bool { return h.alive && h.w.now < h.hot }
+
+func (h *host) next() int64 {
+	if !h.alive {
+		return 1 << 62
+	}
+	return h.tickAt
+}
+
+// warm says that there is, or soon will be, something to do.
+func (h *host) warm() { h.hot = h.w.now + int64(time.Millisecond) }
+
+// step does some of what the host's threads would do now, in any order.
+func (h *host) step() {
+	for _, what := range h.rng.Perm(4) {
+		if !h.alive {
+			return
+		}
+		h.mortal(func() { h.do(what) })
+	}
+}
+
+func (h *host) do(what int) {
+	switch what {
+	case 0:
+		h.journal()
+	case 1:
+		if h.rng.IntN(4) > 0 && h.s.Execute() > 0 {
+			h.warm()
+		}
+		if err := h.s.Failed(); err != nil {
+			h.w.fail("%s gives up: %v", h.name, err)
+		}
+	case 2:
+		if h.w.now >= h.tickAt {
+			h.tickAt = h.w.now + int64(10*time.Millisecond)
+			h.s.Tick()
+		}
+		h.s.Turn()
+	case 3:
+		if h.rng.IntN(500) == 0 {
+			h.db.Trim()
+		}
+	}
+}
+
+// journal lets the appender and the syncer do some of their work.
+func (h *host) journal() {
+	if h.w.now < h.stalled {
+		return
+	}
+	h.onDisk(func() {
+		if h.rng.IntN(3) > 0 {
+			if h.db.Step(1+h.rng.IntN(6)) > 0 {
+				h.warm()
+			}
+		}
+		if h.rng.IntN(3) == 0 && h.db.Sync() > 0 {
+			h.warm()
+		}
+	})
+}
+
+// onDisk runs what writes. On a disk that fails it may never return, and the process dies.
+func (h *host) onDisk(f func()) {
+	if !h.disk.failing.Load() {
+		f()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	var err error
+	select {
+	case err = <-h.fatal:
+	case <-done:
+		select {
+		case err = <-h.fatal:
+		default:
+			return
+		}
+	}
+	h.w.tell("%s: %v", h.name, err)
+	h.db = nil // Pebble is stuck in it
+	h.die("disk error", h.disk.cut([]int{0, 30, 100}[h.rng.IntN(3)], h.rng), false)
+}
+
+// die ends the process; the next one finds disk.
+func (h *host) die(why string, next *disk, silent bool) {
+	w := h.w
+	w.tell("%s dies: %s", h.name, why)
+	w.faults[why]++
+	h.alive = false
+	for _, e := range h.ends {
+		e.die(silent)
+	}
+	if h.db != nil {
+		_ = h.db.Abandon() // the old disk is nobody's any more
+	}
+	h.disk, h.db, h.s = next, nil, nil
+	life := h.life
+	w.after(w.between(10*time.Millisecond, 3*time.Second), func() {
+		if !h.alive && h.life == life {
+			h.start()
+		}
+	})
+}
+
+// adopt makes a host the owner of an end.
+func (h *host) adopt(e *end, a *dataplane.Attached) {
+	h.ends = append(h.ends, e)
+	e.data = func(b []byte) {
+		h.warm()
+		h.mortal(func() { a.Data(b) })
+	}
+	e.closed = func(err error) {
+		h.warm()
+		h.mortal(func() { a.Closed(err) })
+	}
+}
+
+// ask runs a question that waits for the journal.
+func (h *host) ask(f func(ctx context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var err error
+	var done sync.WaitGroup
+	ended := make(chan struct{})
+	done.Go(func() {
+		err = f(ctx)
+		close(ended)
+	})
+	for {
+		select {
+		case <-ended:
+			done.Wait()
+			if err != nil {
+				h.w.fail("%s: %v", h.name, err)
+			}
+			return
+		default:
+			h.db.Step(1 << 20)
+			h.db.Sync()
+			runtime.Gosched()
+		}
+	}
+}
+
+// teller puts a host's warnings into the story.
+type teller struct{ h *host }
+
+func (t *teller) Enabled(_ context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && t.h.w.verbose
+}
+
+func (t *teller) Handle(_ context.Context, r slog.Record) error {
+	line := t.h.name + " says: " + r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		line += " " + a.String()
+		return true
+	})
+	fmt.Println(line)
+	return nil
+}
+
+func (t *teller) WithAttrs([]slog.Attr) slog.Handler { return t }
+func (t *teller) WithGroup(string) slog.Handler      { return t }

@@ -1,0 +1,84 @@
+package sim
+
+import (
+	"time"
+)
+
+// mutation is a fault of the surroundings that the judge must see; the zero value is none.
+type mutation struct{ noSync bool }
+
+// storm lets something go wrong now and then until the weather clears.
+func (w *world) storm() {
+	if w.calm {
+		return
+	}
+	w.fault()
+	w.after(w.between(10*time.Millisecond, w.gap), w.storm)
+}
+
+// fault is one thing that goes wrong.
+func (w *world) fault() {
+	h := w.hosts[w.rng.IntN(len(w.hosts))]
+	c := w.carriers[w.rng.IntN(len(w.carriers))]
+	k := w.clients[w.rng.IntN(len(w.clients))]
+	switch w.rng.IntN(14) {
+	case 0, 1:
+		if h.alive {
+			h.die("kill -9", h.disk.killed(), false)
+		}
+	case 2, 3:
+		if h.alive {
+			h.die("power loss", h.disk.cut([]int{0, 30, 100}[w.rng.IntN(3)], w.rng), w.chance(2))
+		}
+	case 4:
+		if h.alive && w.chance(4) { // each costs a store that is never closed
+			w.tell("the disk of %s begins to fail", h.name)
+			h.disk.failing.Store(true)
+		}
+	case 5, 6:
+		h.stalled = w.now + int64(w.between(0, 1500*time.Millisecond))
+		w.faults["slow disk"]++
+	case 7:
+		if k.end != nil {
+			w.faults["client reset"]++
+			k.end.Abort()
+		}
+	case 8, 9:
+		if len(c.sessions) > 0 {
+			w.faults["link reset"]++
+			c.sessions[w.rng.IntN(len(c.sessions))].end.Abort()
+		}
+	case 10:
+		c.down = true
+		w.faults["carrier down"]++
+		w.after(w.between(0, 8*time.Second), func() { c.down = false })
+	case 11, 12:
+		c.drift()
+	case 13:
+		if h.alive && h.s != nil && h.s.Version() > 0 {
+			w.versions++
+			_ = h.s.Apply(w.catalog(w.versions), "sim") // refused while another is on its way
+			h.warm()
+			w.faults["catalog"]++
+		}
+	}
+}
+
+// clear ends the storm: everybody is up and polite from here on.
+func (w *world) clear() {
+	w.tell("the weather clears")
+	w.calm = true
+	for _, c := range w.carriers {
+		c.down = false
+	}
+	for _, h := range w.hosts {
+		h.stalled = 0
+		if h.alive && h.disk.failing.Load() {
+			h.die("disk replaced", h.disk.cut(0, w.rng), false)
+		}
+		if !h.alive {
+			h.disk.failing.Store(false)
+			h.start()
+		}
+	}
+}
