@@ -58,7 +58,7 @@ func (h *host) start() {
 	w.tell("%s starts, life %d", h.name, h.life)
 	h.mortal(func() {
 		s, err := dataplane.OpenStepped(h.cfg, dataplane.Surroundings{
-			Store: journal.Options{FS: h.disk.fs(), Dir: "store", Logger: slog.New(&teller{h}), Fatal: h.broken, NoSync: w.mut.noSync},
+			Store: journal.Options{FS: h.disk.fs(), Dir: "store", Logger: slog.New(&teller{h}), Fatal: h.broken},
 			Clock: func() int64 { return w.now }, Seed: h.rng.Uint64(), Wait: h.wait, Opened: func(db *journal.DB) { h.db = db }})
 		if err != nil {
 			w.fail("%s does not start: %v", h.name, err)

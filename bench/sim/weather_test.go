@@ -4,9 +4,6 @@ import (
 	"time"
 )
 
-// mutation is a fault of the surroundings that the judge must see; the zero value is none.
-type mutation struct{ noSync bool }
-
 // storm lets something go wrong now and then until the weather clears.
 func (w *world) storm() {
 	if w.calm {

@@ -31,7 +31,6 @@ type world struct {
 	faults  map[string]int
 	story   []string
 	verbose bool
-	mut     mutation
 }
 
 // begin is the virtual time at which every run starts.
