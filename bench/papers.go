@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"smsplane/dataplane/config"
@@ -50,6 +51,12 @@ func (s *stand) nodeFile() string {
 	if s.o.Lanes > 0 {
 		fmt.Fprintf(&b, "lanes: %d\n", s.o.Lanes)
 	}
+	if s.o.Hot > 0 {
+		fmt.Fprintf(&b, "memory: %dMiB\n", s.o.Hot)
+	}
+	if s.o.Keep > 0 {
+		fmt.Fprintf(&b, "retention: {edr: %v}\n", s.o.Keep)
+	}
 	if s.o.Workers != (config.Workers{}) {
 		b.WriteString("workers:\n")
 		w := &s.o.Workers
@@ -84,10 +91,14 @@ func (s *stand) carriersFile() string {
 	if s.o.Receipts {
 		receipts = "always"
 	}
+	tps := "unlimited"
+	if s.o.TPS > 0 {
+		tps = strconv.Itoa(s.o.TPS)
+	}
 	one := func(id, address string) {
 		fmt.Fprintf(&b, "  - id: %s\n    party: %s\n    currency: EUR\n    cost: sent\n    receipts: %s\n    receipt_wait: 72h\n    in_doubt: {default: resend}\n"+
-			"    links:\n      - address: %q\n        system_id: smsplane\n        password: secret\n        bind: transceiver\n        sessions: %d\n        window: %d\n        tps: unlimited\n",
-			id, id, receipts, address, s.o.Sessions, s.o.Window)
+			"    links:\n      - address: %q\n        system_id: smsplane\n        password: secret\n        bind: transceiver\n        sessions: %d\n        window: %d\n        tps: %s\n",
+			id, id, receipts, address, s.o.Sessions, s.o.Window, tps)
 	}
 	for i, a := range s.addresses {
 		one(carrierName(i), a)
@@ -113,6 +124,9 @@ func (s *stand) ratesFile() string {
 	return b.String()
 }
 
+// apartPrefix is carrier i's own.
+func apartPrefix(i int) string { return fmt.Sprintf("%s%d", livePrefix, i) }
+
 // maxShared is how many carriers a plan may name for one prefix.
 const maxShared = 64
 
@@ -129,7 +143,10 @@ func (s *stand) routesFile(name string) error {
 	fmt.Fprintln(w, "plan,prefix,mcc,mnc,class,tier,weight,carrier")
 	for i := range s.o.Carriers {
 		prefix := livePrefix
-		if i >= maxShared {
+		switch {
+		case s.o.Apart:
+			prefix = apartPrefix(i)
+		case i >= maxShared:
 			prefix = fmt.Sprintf("4917%04d", i)
 		}
 		fmt.Fprintf(w, "standard,%s,,,,1,1,%s\n", prefix, carrierName(i))

@@ -30,6 +30,10 @@ type StandOptions struct {
 	Parked   bool           `json:"parked"`          // one more carrier, for numbers in parkedPrefix, that is never there
 	Sessions int            `json:"sessions"`        // of each carrier; 0 = 2
 	Window   int            `json:"window"`          // of each session; 0 = 1000
+	Apart    bool           `json:"apart"`           // each carrier has a prefix of its own, and stands in for none of the others
+	TPS      int            `json:"carrier_tps"`     // of each carrier; 0 = unlimited
+	Hot      int            `json:"memory_mib"`      // the node's memory for messages; 0 = default
+	Keep     time.Duration  `json:"edr_ns"`          // how long EDRs are kept; 0 = default
 	Routes   int            `json:"routes"`          // rows of routes.csv besides, each for a prefix of its own
 	Receipts bool           `json:"receipts"`        // carriers send them, clients ask for them
 	Cores    []int          `json:"cores,omitempty"` // the appliance may use only these; nil = all
@@ -61,6 +65,7 @@ type stand struct {
 	carriers  []*peer.Carrier
 	gone      []peer.Tally // of carriers that were stopped
 	clients   atomic.Pointer[[]*peer.Client]
+	heard     func(c *peer.Client, run, index uint32, now int64) // each first arrival at a carrier; may be nil
 }
 
 // startStand writes the files, starts everything and waits until every link is bound. The caller stops it, also after
@@ -151,15 +156,23 @@ func (s *stand) startCarriers() error {
 	if s.o.Receipts {
 		receipts = "asked"
 	}
-	for i, a := range s.addresses {
-		c, err := peer.StartCarrier(peer.CarrierOptions{Listen: a, Seed: uint64(i), Observe: s.observe,
-			Behaviour: peer.Behaviour{Receipts: receipts, ReceiptWindow: 5000}})
+	for i := range s.addresses {
+		c, err := s.startCarrier(i, receipts)
 		if err != nil {
-			return fmt.Errorf("play a carrier: %w", err)
+			return err
 		}
 		s.carriers = append(s.carriers, c)
 	}
 	return nil
+}
+
+func (s *stand) startCarrier(i int, receipts string) (*peer.Carrier, error) {
+	c, err := peer.StartCarrier(peer.CarrierOptions{Listen: s.addresses[i], Seed: uint64(i), Observe: s.observe,
+		Behaviour: peer.Behaviour{Receipts: receipts, ReceiptWindow: 5000}})
+	if err != nil {
+		return nil, fmt.Errorf("play a carrier: %w", err)
+	}
+	return c, nil
 }
 
 // stopCarriers ends all links at once; what they took stays counted.
@@ -182,6 +195,9 @@ func (s *stand) tallies() []peer.Tally {
 func (s *stand) observe(run, index uint32, now int64) {
 	for _, c := range *s.clients.Load() {
 		c.Observe(run, index, now)
+		if s.heard != nil {
+			s.heard(c, run, index, now)
+		}
 	}
 }
 

@@ -213,3 +213,15 @@ func TestRateOf(t *testing.T) {
 		t.Error("two samples told a rate")
 	}
 }
+
+// The outage, small: every stretch is gone through and nothing is lost, whatever the figures of two seconds say.
+func TestOutage(t *testing.T) {
+	r, err := Outage(minutes(t, 2), OutageOptions{Stand: StandOptions{Bin: bin(t), Receipts: true}, For: 6 * time.Second, Away: time.Second, Maximum: 1000, Out: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed(t, r, "one carrier away", "everything adds up")
+	if r.Overtaken[0] > 0 || r.Overtaken[1] > r.InDoubt || r.Stretches[outageAway].Queued == 0 {
+		t.Errorf("overtaken %d, %+v", r.Overtaken, r.Stretches)
+	}
+}

@@ -66,6 +66,9 @@ func (a *Account) add(e *entry, copies uint32) {
 	}
 }
 
+// SaysTwice ends the problem of messages that a carrier took more than once.
+const SaysTwice = "arrivals beyond a message's first"
+
 // Problems is every way in which a run broke a promise, empty when it broke none. Repeats are problems too: a run in
 // which something was killed must allow for them itself.
 func Problems(r *Report, a *Account) []string {
@@ -76,7 +79,7 @@ func Problems(r *Report, a *Account) []string {
 		}
 	}
 	say(a.Lost, "accepted messages lost")
-	say(a.Duplicated, "arrivals beyond a message's first")
+	say(a.Duplicated, SaysTwice)
 	say(a.Contradicted, "messages refused to the client and yet delivered")
 	say(r.Unanswered, "messages never answered")
 	say(r.GivenUp, "messages throttled to the end")

@@ -313,6 +313,14 @@ func (c *Client) Observe(run, index uint32, now int64) {
 	c.arrivalMu.Unlock()
 }
 
+// Due is when a message was to be sent, unix ns; false when the run is not this client's.
+func (c *Client) Due(run, index uint32) (at int64, ok bool) {
+	if run != c.book.run {
+		return 0, false
+	}
+	return c.book.at(index).due.Load(), true
+}
+
 // Close unbinds and returns when all connections are gone, after 2 s by force.
 func (c *Client) Close() {
 	c.cancel()

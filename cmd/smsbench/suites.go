@@ -167,6 +167,22 @@ func (c *cli) soakCommand() *cobra.Command {
 		}, func(ctx context.Context) (bench.Suite, error) { return as(bench.Soak(ctx, o)) })
 }
 
+func (c *cli) outageCommand() *cobra.Command {
+	var o bench.OutageOptions
+	return c.suite("outage", "Half an hour at a share of the maximum with one of two carriers away for a third of it",
+		"outage gives each of two carriers a client of its own. In the second third one carrier is away. Memory must stay flat, the\n"+
+			"other carrier's latency unchanged, the disk must come back to its level once the queue has drained, and each carrier\n"+
+			"must get its messages in their order.",
+		&o.Stand, func(f *pflag.FlagSet) {
+			f.DurationVar(&o.For, "for", 30*time.Minute, "all of it")
+			f.DurationVar(&o.Away, "away", 0, "how long the carrier is away, beginning after as long again; 0 = a third")
+			f.Float64Var(&o.Share, "share", 0.5, "of the maximum")
+			f.Float64Var(&o.Maximum, "maximum", 0, "messages per second; 0 = find it")
+			f.IntVar(&o.Window, "window", 500, "unanswered submit_sm of each bind")
+			outFlag(f, &o.Out)
+		}, func(ctx context.Context) (bench.Suite, error) { return as(bench.Outage(ctx, o)) })
+}
+
 func (c *cli) scaleCommand() *cobra.Command {
 	o := bench.ScaleDefaults()
 	var only []string
