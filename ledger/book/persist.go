@@ -88,6 +88,10 @@ func (b *Book) flushSystem(w *journal.Batch) {
 	s.newOrphans, s.gone = nil, nil
 }
 
+// State is the lane's books as a flush stores them: counts, balances and the chain's head, with the applied index. Books
+// of the same blocks have the same octets.
+func (b *Book) State() []byte { return b.appendState(nil) }
+
 func (b *Book) appendState(v []byte) []byte {
 	v = append(v, stateVersion)
 	c := &b.Counts

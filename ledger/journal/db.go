@@ -19,6 +19,7 @@ type DB struct {
 	id       [16]byte
 	version  uint32
 	readOnly bool
+	opened   atomic.Bool
 	dead     atomic.Bool // a write failed: nothing is acknowledged from here on
 
 	queue   queue
@@ -49,6 +50,7 @@ func open(o Options, readOnly bool) (*DB, error) {
 		return nil, fmt.Errorf("open store %s: %w", o.Dir, err)
 	}
 	d.p = p
+	d.opened.Store(true)
 	if err := d.recover(readOnly); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Dir, err), p.Close())
 	}

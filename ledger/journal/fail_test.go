@@ -2,7 +2,7 @@ package journal
 
 import (
 	"errors"
-	"runtime"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -40,7 +40,7 @@ func TestFailedWriteIsFatal(t *testing.T) {
 			died := make(chan error, 8)
 			o.Fatal = func(err error) {
 				died <- err
-				runtime.Goexit() // the process would be gone; here its goroutine is
+				select {} // the process would be gone; here its goroutine goes no further
 			}
 			d := mustOpen(t, o)
 			appendWait(d, Append{Lane: 1, Entries: run(1, 1, 3, 1)})
@@ -65,6 +65,111 @@ func TestFailedWriteIsFatal(t *testing.T) {
 				t.Error("acknowledged after a failure")
 			}
 		})
+	}
+}
+
+// shorted writes half of what a file of Pebble's log is given, and says so without an error.
+type shorted struct {
+	vfs.FS
+	on *atomic.Bool
+}
+
+type shortedFile struct {
+	vfs.File
+	on *atomic.Bool
+}
+
+func (s shorted) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := s.FS.Create(name, c)
+	if err == nil && strings.HasSuffix(name, ".log") {
+		f = &shortedFile{f, s.on}
+	}
+	return f, err
+}
+
+func (f *shortedFile) Write(p []byte) (int, error) {
+	if f.on.Load() {
+		p = p[:len(p)/2]
+	}
+	return f.File.Write(p)
+}
+
+// fatalities is what a journal says when it ends the process; whoever it says it on goes no further.
+func fatalities(o *Options) <-chan error {
+	died := make(chan error, 8)
+	o.Fatal = func(err error) {
+		died <- err
+		select {}
+	}
+	return died
+}
+
+// A write that puts down less than it was given is a failed one, whatever the file system says of it.
+func TestShortWriteIsFatal(t *testing.T) {
+	var on, acked atomic.Bool
+	o := testOptions(shorted{vfs.NewMem(), &on})
+	died := fatalities(&o)
+	d := mustOpen(t, o)
+	appendWait(d, Append{Lane: 1, Entries: run(1, 1, 3, 1)})
+	on.Store(true)
+	d.Append(Append{Lane: 1, Entries: run(1, 4, 4, 1), Done: func() { acked.Store(true) }})
+	select {
+	case err := <-died:
+		if !errors.Is(err, io.ErrShortWrite) || acked.Load() {
+			t.Errorf("%v; acknowledged: %v", err, acked.Load())
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("half a write stayed unnoticed")
+	}
+}
+
+// When one log is closed and the next one made, Pebble answers a failure with a panic: the process must have ended before.
+func TestFailedRotationIsFatal(t *testing.T) {
+	for name, kinds := range map[string][]errorfs.OpKind{
+		"sync":   {errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo},
+		"create": {errorfs.OpCreate, errorfs.OpReuseForWrite},
+	} {
+		var on atomic.Bool
+		o := testOptions(failing(vfs.NewMem(), &on, ".log", kinds...))
+		died := fatalities(&o)
+		d := mustOpen(t, o)
+		appendWait(d, Append{Lane: 1, Entries: run(1, 1, 3, 1)})
+		on.Store(true)
+		go func() { _ = d.p.Flush() }() // never returns
+		select {
+		case err := <-died:
+			if !errors.Is(err, errorfs.ErrInjected) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: the failure stayed unnoticed", name)
+		}
+	}
+}
+
+// A backup is written through the same file system: that its disk is full is no reason to end.
+func TestFailedBackupIsNotFatal(t *testing.T) {
+	var on atomic.Bool
+	on.Store(true)
+	mem := vfs.NewMem()
+	o := testOptions(errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if strings.HasPrefix(op.Path, "backup") && op.Kind == errorfs.OpFileWrite {
+			return errorfs.ErrInjected
+		}
+		return nil
+	})))
+	died := fatalities(&o)
+	d := mustOpen(t, o)
+	defer mustClose(t, d)
+	appendWait(d, Append{Lane: 1, Entries: run(1, 1, 300, 1)})
+	if err := d.p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Checkpoint("backup"); !errors.Is(err, errorfs.ErrInjected) {
+		t.Errorf("checkpoint: %v", err)
+	}
+	if len(died) > 0 {
+		t.Errorf("a failed backup ended the process: %v", <-died)
 	}
 }
 

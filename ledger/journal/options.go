@@ -65,7 +65,7 @@ const (
 // intervals, value separation and disabled compactions gained nothing and stay at their defaults.
 func (d *DB) pebbleOptions(readOnly bool) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          d.o.FS,
+		FS:                          watch(d.o.FS, d),
 		ReadOnly:                    readOnly,
 		FormatMajorVersion:          formatVersion,
 		MemTableSize:                memTableSize,

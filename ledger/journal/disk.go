@@ -1,0 +1,102 @@
+package journal
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// watched is the file system as the store uses it. The first write or sync of a file of the store that fails, or that
+// puts down less than it was given, ends the process there and then: Pebble answers some such failures with an error, some
+// with a panic (when one log is closed and the next one made), and either comes later. Files elsewhere, such as those of a
+// backup, are nobody's promise: their errors go to who asked.
+type watched struct {
+	vfs.FS
+	d   *DB
+	dir string // of the store, with a separator at its end
+}
+
+func watch(fs vfs.FS, d *DB) vfs.FS {
+	return &watched{FS: fs, d: d, dir: strings.TrimSuffix(fs.PathJoin(d.o.Dir, "x"), "x")}
+}
+
+func (w *watched) file(name string, f vfs.File, err error) (vfs.File, error) {
+	if err != nil || !strings.HasPrefix(name, w.dir) && w.FS.PathJoin(name, "x") != w.dir+"x" {
+		return f, err
+	}
+	return &watchedFile{File: f, d: w.d, name: name}, nil
+}
+
+// made is file for a new one. Whoever opens the store hears of a failure; later it is as good as a failed write.
+func (w *watched) made(name string, f vfs.File, err error) (vfs.File, error) {
+	if err != nil && w.d.opened.Load() && strings.HasPrefix(name, w.dir) {
+		w.d.fatal(fmt.Errorf("create %s: %w", name, err))
+	}
+	return w.file(name, f, err)
+}
+
+func (w *watched) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := w.FS.Create(name, c)
+	return w.made(name, f, err)
+}
+
+func (w *watched) ReuseForWrite(was, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := w.FS.ReuseForWrite(was, name, c)
+	return w.made(name, f, err)
+}
+
+func (w *watched) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	f, err := w.FS.OpenReadWrite(name, c, o...)
+	return w.file(name, f, err)
+}
+
+func (w *watched) OpenDir(name string) (vfs.File, error) {
+	f, err := w.FS.OpenDir(name)
+	return w.file(name, f, err)
+}
+
+// Unwrap implements vfs.FS.
+func (w *watched) Unwrap() vfs.FS { return w.FS }
+
+// watchedFile is a file of the store, open for writing.
+type watchedFile struct {
+	vfs.File
+	d    *DB
+	name string
+}
+
+func (f *watchedFile) wrote(n, of int, err error) (int, error) {
+	if err == nil && n < of {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		f.d.fatal(fmt.Errorf("write %s: %d of %d octets: %w", f.name, n, of, err))
+	}
+	return n, nil
+}
+
+func (f *watchedFile) synced(err error) error {
+	if err != nil {
+		f.d.fatal(fmt.Errorf("sync %s: %w", f.name, err))
+	}
+	return nil
+}
+
+func (f *watchedFile) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	return f.wrote(n, len(p), err)
+}
+
+func (f *watchedFile) WriteAt(p []byte, at int64) (int, error) {
+	n, err := f.File.WriteAt(p, at)
+	return f.wrote(n, len(p), err)
+}
+
+func (f *watchedFile) Sync() error     { return f.synced(f.File.Sync()) }
+func (f *watchedFile) SyncData() error { return f.synced(f.File.SyncData()) }
+func (f *watchedFile) SyncTo(length int64) (full bool, err error) {
+	full, err = f.File.SyncTo(length)
+	return full, f.synced(err)
+}
