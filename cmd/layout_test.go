@@ -33,7 +33,7 @@ var levels = [][]string{
 	{"dataplane/entry"},
 	{"dataplane"},
 	{"bench/peer", "bench/conform"},
-	{"bench", "bench/codec", "bench/codec/client", "bench/ring", "bench/e2e", "bench/sim", "bench/mischief"},
+	{"bench", "bench/codec", "bench/codec/client", "bench/ring", "bench/e2e", "bench/sim", "bench/mischief", "bench/power"},
 	{"cmd/smsplane", "cmd/smsbench"},
 }
 

@@ -12,7 +12,7 @@ import (
 // disk is a file system that can be armed: the n-th change from then on is where the life ends.
 //
 // A cut takes a picture of what a crash would leave just before that change; the life goes on, for nothing. A failure
-// lets that change and all later ones fail.
+// lets the first write, sync or new file from then on fail, and everything behind it.
 type disk struct {
 	vfs.FS
 	mem    *vfs.MemFS
@@ -92,6 +92,17 @@ func (d *disk) do(f func() error) error {
 	return f()
 }
 
+// names is a change of names alone, which can be where the power goes, but does not fail.
+func (d *disk) names(f func() error) error {
+	d.mu.Lock()
+	fails := d.fail
+	d.mu.Unlock()
+	if fails {
+		return f()
+	}
+	return d.do(f)
+}
+
 func (d *disk) open(name string, f func() (vfs.File, error)) (vfs.File, error) {
 	if _, err := d.change(); err != nil {
 		return nil, err
@@ -120,11 +131,11 @@ func (d *disk) OpenDir(name string) (vfs.File, error) {
 	return d.wrap(name, func() (vfs.File, error) { return d.FS.OpenDir(name) })
 }
 func (d *disk) Link(was, name string) error {
-	return d.do(func() error { return d.FS.Link(was, name) })
+	return d.names(func() error { return d.FS.Link(was, name) })
 }
-func (d *disk) Remove(name string) error { return d.do(func() error { return d.FS.Remove(name) }) }
+func (d *disk) Remove(name string) error { return d.names(func() error { return d.FS.Remove(name) }) }
 func (d *disk) Rename(was, name string) error {
-	return d.do(func() error { return d.FS.Rename(was, name) })
+	return d.names(func() error { return d.FS.Rename(was, name) })
 }
 func (d *disk) Unwrap() vfs.FS { return d.FS }
 

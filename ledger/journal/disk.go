@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -18,8 +20,8 @@ type watched struct {
 	dir string // of the store, with a separator at its end
 }
 
-func watch(fs vfs.FS, d *DB) vfs.FS {
-	return &watched{FS: fs, d: d, dir: strings.TrimSuffix(fs.PathJoin(d.o.Dir, "x"), "x")}
+func watch(under vfs.FS, d *DB) vfs.FS {
+	return &watched{FS: under, d: d, dir: strings.TrimSuffix(under.PathJoin(d.o.Dir, "x"), "x")}
 }
 
 func (w *watched) file(name string, f vfs.File, err error) (vfs.File, error) {
@@ -29,9 +31,11 @@ func (w *watched) file(name string, f vfs.File, err error) (vfs.File, error) {
 	return &watchedFile{File: f, d: w.d, name: name}, nil
 }
 
-// made is file for a new one. Whoever opens the store hears of a failure; later it is as good as a failed write.
+// made is file for a new one, of which a failure is as good as a failed write. Whoever opens a store that he may not
+// open hears of that instead.
 func (w *watched) made(name string, f vfs.File, err error) (vfs.File, error) {
-	if err != nil && w.d.opened.Load() && strings.HasPrefix(name, w.dir) {
+	denied := !w.d.opened.Load() && (errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist))
+	if err != nil && !denied && strings.HasPrefix(name, w.dir) {
 		w.d.fatal(fmt.Errorf("create %s: %w", name, err))
 	}
 	return w.file(name, f, err)
