@@ -128,7 +128,7 @@ func (l *lane) scan(from, to uint64, f func(index uint64, block []byte) error) e
 // lead applies what the log has and takes the lead of every lane.
 func (h *host) lead() error {
 	for _, l := range h.lanes {
-		rep, err := replica.Open(replica.Config{DB: h.db, Log: l.log, Lane: l.n, ID: 1, Voters: []uint64{1}, Applied: l.book.Applied(), Logger: quiet()})
+		rep, err := replica.Open(replica.Config{DB: h.db, Log: l.log, Lane: l.n, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(), Logger: quiet()})
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func (w *watched) file(name string, f vfs.File, err error) (vfs.File, error) {
 	if err != nil || !strings.HasPrefix(name, w.dir) && w.FS.PathJoin(name, "x") != w.dir+"x" {
 		return f, err
 	}
-	return &watchedFile{File: f, d: w.d, name: name}, nil
+	return &watchedFile{File: f, d: w.d, name: name, isManifest: strings.HasPrefix(w.FS.PathBase(name), "MANIFEST")}, nil
 }
 
 // made is file for a new one, of which a failure is as good as a failed write. Whoever opens a store that he may not
@@ -69,6 +69,8 @@ type watchedFile struct {
 	vfs.File
 	d    *DB
 	name string
+
+	isManifest, named bool
 }
 
 func (f *watchedFile) wrote(n, of int, err error) (int, error) {
@@ -98,7 +100,25 @@ func (f *watchedFile) WriteAt(p []byte, at int64) (int, error) {
 	return f.wrote(n, len(p), err)
 }
 
-func (f *watchedFile) Sync() error     { return f.synced(f.File.Sync()) }
+// Sync of a manifest makes its name durable, too: the marker that names it is made next, and a file system may bring the
+// marker's name to disk before that of the manifest.
+func (f *watchedFile) Sync() error {
+	err := f.synced(f.File.Sync())
+	if err == nil && f.isManifest && !f.named {
+		f.named = true
+		err = f.synced(f.d.syncDir())
+	}
+	return err
+}
+
+func (d *DB) syncDir() error {
+	dir, err := d.o.FS.OpenDir(d.o.Dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
 func (f *watchedFile) SyncData() error { return f.synced(f.File.SyncData()) }
 func (f *watchedFile) SyncTo(length int64) (full bool, err error) {
 	full, err = f.File.SyncTo(length)
