@@ -78,9 +78,17 @@ func (d *DB) Raw(lane uint16, index uint64) []byte {
 	return v
 }
 
-// Expel makes dropped ranges leave the disk: what still stands in memory goes to tables, and tables that
-// hold dropped keys of these kinds are written anew without them. It takes as long as it takes; nobody waits.
+// Expel makes ranges leave the disk whose drop was written before the call: what still stands in memory goes to tables,
+// and tables that hold dropped keys of these kinds are written anew without them. It takes as long as it takes; nobody
+// waits. Pebble removes the files of the old tables in its own time, moments later.
 func (d *DB) Expel(ctx context.Context, kinds ...Kind) error {
+	written := make(chan struct{})
+	d.Write(NewBatch(), func() { close(written) }) // behind the drops
+	select {
+	case <-written:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if err := d.p.Flush(); err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
