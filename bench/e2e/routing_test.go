@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"encoding/csv"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -107,9 +109,38 @@ func TestLifeOfOneMessage(t *testing.T) {
 	look("killed, from the store")
 	n.up()
 	look("after a restart")
+	oneRecord(t, n, id, carrierID)
 	n.stop()
 	look("stopped, from the store")
+	oneRecord(t, n, id, carrierID)
 	n.proven()
+}
+
+// oneRecord demands the row of the one message in the CSV of what ended.
+func oneRecord(t *testing.T, n *node, id, carrierID string) {
+	t.Helper()
+	code, out, errs := n.command("edr")
+	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	if code != 0 || err != nil || len(rows) != 2 {
+		t.Fatalf("edr: exit %d, %v, %d rows\n%s%s", code, err, len(rows), out, errs)
+	}
+	got := map[string]string{}
+	for i, name := range rows[0] {
+		got[name] = rows[1][i]
+	}
+	for name, want := range map[string]string{"message_id": id, "client": "demo", "party": "demo", "class": "transactional", "source": "e2e",
+		"destination": number("49151", 0), "country": "DE", "mcc": "262", "mnc": "01", "parts": "1", "carrier": "c0", "carrier_message_id": carrierID,
+		"attempts": "1", "answer_status": "0", "final_state": "delivered", "final_error": "0", "final_error_raw": "000", "receipt_origin": "carrier",
+		"sell_micro": "45000", "sell_currency": "EUR", "buy_micro": "31000", "buy_currency": "EUR"} {
+		if got[name] != want {
+			t.Errorf("edr: %s is %q; want %q", name, got[name], want)
+		}
+	}
+	for _, name := range []string{"accepted_at", "dispatched_at", "answered_at", "final_at"} {
+		if at, err := time.Parse("2006-01-02T15:04:05.000000Z", got[name]); err != nil || time.Since(at) > time.Hour {
+			t.Errorf("edr: %s is %q", name, got[name])
+		}
+	}
 }
 
 // wholeLife demands a line of every layer, in order of time, out and back.

@@ -72,7 +72,7 @@ func (c *cli) commands() *cobra.Command {
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON")
 	root.AddCommand(
 		c.serveCommand(), c.checkCommand(), c.initCommand(), c.versionCommand(),
-		c.statusCommand(), c.traceCommand(), c.findCommand(),
+		c.statusCommand(), c.traceCommand(), c.findCommand(), c.edrCommand(),
 		c.applyCommand(), group("route", "How messages are routed", c.explainCommand()),
 		group("link", "Sessions to carriers", append(c.linkOrders(), c.linksCommand(), c.linkShowCommand())...),
 		group("queue", "What waits, and how long", c.queuesCommand(), c.deedCommand("hold", "Keep messages that wait from going on, also over a restart"),

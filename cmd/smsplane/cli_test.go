@@ -54,6 +54,16 @@ func (a *answers) Find(_ context.Context, q admin.FindQuery) ([]admin.Found, err
 	a.note("find %s %s %s %s %s %d", q.To, q.From, q.Client, q.CarrierID, q.Since.UTC().Format(time.DateOnly), q.Limit)
 	return nil, nil
 }
+
+// EDRs has two pages.
+func (a *answers) EDRs(_ context.Context, q admin.EDRQuery) (admin.EDRPage, error) {
+	a.note("edr %s %s %s", q.Client, q.Since.UTC().Format(time.DateOnly), q.After)
+	p := admin.EDRPage{Rows: []admin.EDR{{MessageID: "1", Client: "acme, inc", AcceptedAt: noon, SellMicro: 45_000}}, Next: "0.7"}
+	if q.After != "" {
+		p.Next = ""
+	}
+	return p, nil
+}
 func (a *answers) Apply(_ context.Context, p admin.Application) (admin.ApplyResult, error) {
 	a.note("apply %d files, dry %v, by %v", len(p.Files), p.Dry, p.Author != "")
 	if _, err := catalog.Parse(p.Files); err != nil {
@@ -131,6 +141,17 @@ func calls(file string, a *answers) func(args ...string) (code int, out, errs st
 	}
 }
 
+// The header is spelled here a second time on purpose: others parse it.
+func TestEDRHeader(t *testing.T) {
+	const contract = "message_id,client,party,class,source,destination,country,mcc,mnc,network_source,parts,data_coding,accepted_at,route,catalog_version," +
+		"carrier,carrier_message_id,attempts,dispatched_at,answered_at,answer_status,final_state,final_error,final_error_raw,final_at,receipt_origin," +
+		"sell_micro,sell_currency,buy_micro,buy_currency,reason"
+	code, out, errs := stopped(t, &answers{})("edr")
+	if head, _, _ := strings.Cut(out, "\n"); code != 0 || !strings.HasPrefix(head+",", contract+",") {
+		t.Errorf("exit %d, %s\n%s\nwant\n%s", code, errs, head, contract)
+	}
+}
+
 func TestExitCodesAndWords(t *testing.T) {
 	proven := &answers{books: admin.Books{Accepted: 1, Sent: 1}, proof: true}
 	broken := &answers{books: admin.Books{Accepted: 1}}
@@ -154,6 +175,9 @@ func TestExitCodesAndWords(t *testing.T) {
 		{good, "find --to 49151* --json", 0, "[]"},
 		{good, "find --since tomorrow", 2, "--since"},
 		{good, "find --nonsense", 2, "nonsense"},
+		{good, "edr", 0, "\n1,\"acme, inc\",,,,,,,,,0,0,2026-03-04T12:00:00.000000Z,,0,,,0,,,,,,,,,45000,,0,,,,0\n1,"},
+		{good, "edr --since 2026-01-01 --json", 0, `"message_id":"1"`},
+		{good, "edr --until never", 2, "never"},
 		{good, "route explain --client c --from a --to 49151", 0, "standard"},
 		{good, "route explain --client c --to 49151 --json", 0, `"targets": []`},
 		{good, "route explain --client c", 2, "--to"},

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"testing"
+	"time"
 )
 
 // serve runs the real server on a free port and gives a client of it.
@@ -57,6 +58,10 @@ func TestClientAndServerAgree(t *testing.T) {
 		t.Errorf("trace of an opaque id: %+v, %v", got, err)
 	}
 	q := FindQuery{To: "49*", From: "a b", Client: "c&d", CarrierID: "x/y", Since: epoch, Limit: 5}
+	eq := EDRQuery{Since: epoch, Until: epoch.Add(time.Hour), Client: "c", After: "1.2"}
+	if got, err := c.EDRs(ctx, eq); err != nil || got.Rows == nil || got.Next != "7.9" || f.edr != eq {
+		t.Errorf("edr: %+v, %v, asked %+v", got, err, f.edr)
+	}
 	if got, err := c.Find(ctx, q); err != nil || got == nil || f.find != q {
 		t.Errorf("find: %v, %v; the node was asked %+v", got, err, f.find)
 	}

@@ -15,6 +15,7 @@ type fake struct {
 	hang       bool // answer Status only when the asker gives up
 
 	find   FindQuery
+	edr    EDRQuery
 	apply  Application
 	layer  string
 	resent bool
@@ -44,6 +45,11 @@ func (f *fake) Trace(_ context.Context, id string) ([]TraceLine, error) {
 func (f *fake) Find(_ context.Context, q FindQuery) ([]Found, error) {
 	f.find = q
 	return nil, nil
+}
+
+func (f *fake) EDRs(_ context.Context, q EDRQuery) (EDRPage, error) {
+	f.edr = q
+	return EDRPage{Next: "7.9"}, nil
 }
 
 func (f *fake) Apply(_ context.Context, a Application) (ApplyResult, error) {

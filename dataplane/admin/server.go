@@ -46,7 +46,7 @@ func Handler(s Source) http.Handler {
 
 func endpoints(s Source) []endpoint {
 	const get, post = http.MethodGet, http.MethodPost
-	return append(operations(s), []endpoint{
+	return append(append(operations(s), edrEndpoint(s)), []endpoint{
 		{get, "/livez", nil, quick, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") }},
 		{get, "/readyz", nil, quick, func(w http.ResponseWriter, _ *http.Request) {
 			if s.Ready() {
@@ -234,10 +234,8 @@ func findQuery(r *http.Request) (FindQuery, error) {
 		Client: r.FormValue("client"), CarrierID: r.FormValue("carrier_id"),
 	}
 	var err error
-	if v := r.FormValue("since"); v != "" {
-		if q.Since, err = time.Parse(time.RFC3339Nano, v); err != nil {
-			return q, BadRequest("since %q: want RFC 3339 such as 2026-01-31T08:00:00Z", v)
-		}
+	if q.Since, err = instantOf(r, "since"); err != nil {
+		return q, err
 	}
 	if v := r.FormValue("limit"); v != "" {
 		if q.Limit, err = strconv.Atoi(v); err != nil || q.Limit < 1 {

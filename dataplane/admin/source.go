@@ -19,6 +19,8 @@ type Source interface {
 	// Trace tells the life of one message, by our id or a carrier's, in order, out and back.
 	Trace(ctx context.Context, id string) ([]TraceLine, error)
 	Find(ctx context.Context, q FindQuery) ([]Found, error)
+	// EDRs hands out the records of messages that ended, a page at a time: by lane, in each in the order that they ended.
+	EDRs(ctx context.Context, q EDRQuery) (EDRPage, error)
 	// Apply validates the catalog files, keyed by path relative to the catalog folder, tells what would
 	// change and, unless dry, applies it whole. Problems are part of the answer, not an error.
 	Apply(ctx context.Context, a Application) (ApplyResult, error)

@@ -59,6 +59,18 @@ func Walk(s Archive, lane uint16, p Past) error {
 	return s.Scan(lo, hi, func(_, v []byte) error { return p.walk(bytes.Clone(v)) })
 }
 
+// WalkFrom hands out the packs of a lane from an applied index on, oldest first. Before each pack more is asked with the
+// index to come back with, and says whether to go on.
+func WalkFrom(s Archive, lane uint16, from uint64, p Past, more func(index uint64) bool) error {
+	_, hi := journal.LaneRange(journal.EDR, lane)
+	return s.Scan(journal.Key(journal.EDR, lane, from), hi, func(k, v []byte) error {
+		if !more(be.Uint64(k[len(k)-8:])) {
+			return journal.ErrStop
+		}
+		return p.walk(bytes.Clone(v))
+	})
+}
+
 func indexed(v []byte, hash uint32) bool {
 	for ; len(v) >= 4; v = v[4:] {
 		if le.Uint32(v) == hash {
