@@ -32,6 +32,8 @@ type DB struct {
 	mu      sync.Mutex
 	logs    map[uint16]*Log
 	imports map[uint16]*Import
+
+	installBytes int // of one batch of an Install; tests make it small
 	closing atomic.Bool
 }
 
@@ -42,7 +44,7 @@ func Open(o Options) (*DB, error) { return open(o, false) }
 func OpenReadOnly(o Options) (*DB, error) { return open(o, true) }
 
 func open(o Options, readOnly bool) (*DB, error) {
-	d := &DB{o: o.withDefaults(), last: map[uint16]uint64{}, logs: map[uint16]*Log{}, imports: map[uint16]*Import{}}
+	d := &DB{o: o.withDefaults(), last: map[uint16]uint64{}, logs: map[uint16]*Log{}, imports: map[uint16]*Import{}, installBytes: retainedBatch}
 	d.queue.init()
 	d.pending.init()
 	p, err := pebble.Open(o.Dir, d.pebbleOptions(readOnly))

@@ -167,7 +167,7 @@ func (d *DB) install(meta Meta, vote Vote, write func(*Batch) error) error {
 		if err := pairs(chunk, func(k, v []byte) error { b.Set(k, v); return nil }); err != nil {
 			return err
 		}
-		if b.Size() < retainedBatch {
+		if b.Size() < d.installBytes {
 			return nil
 		}
 		full := b

@@ -110,6 +110,7 @@ func TestImportCrashesAnywhere(t *testing.T) {
 		o := testOptions(fs)
 		o.Stepped = true
 		to := mustOpen(t, o)
+		to.installBytes = 1000
 		l := mustLog(t, to, 2)
 		old := run(2, 1, 12, 3)
 		l.Extend(old)
