@@ -34,7 +34,7 @@ type DB struct {
 	imports map[uint16]*Import
 
 	installBytes int // of one batch of an Install; tests make it small
-	closing atomic.Bool
+	closing      atomic.Bool
 }
 
 // Open opens or makes the store in o.Dir and starts its two goroutines.

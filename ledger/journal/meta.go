@@ -21,8 +21,12 @@ const voteBytes = 24
 // SetGroup writes a lane's group into b.
 func SetGroup(b *Batch, lane uint16, group []byte) { b.Set(Key(LaneMeta, lane, metaGroup), group) }
 
-// Group is the lane's group as it was when the Log was made, or as Restore brought it; nil when none was ever written.
+// Group is the lane's group as it was when the Log was made, or as SetGroup or Restore brought it; nil when none
+// was ever written.
 func (l *Log) Group() []byte { return l.group }
+
+// SetGroup is the memory side of the package's SetGroup, for who opens the lane again.
+func (l *Log) SetGroup(group []byte) { l.group = group }
 
 // Restore is a log that begins anew behind Index: all that it held is dropped, in the same batch. Group is
 // what SetGroup writes.

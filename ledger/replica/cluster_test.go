@@ -1,354 +1,291 @@
 package replica
 
 import (
-	"bytes"
-	"fmt"
-	"math/rand/v2"
+	"errors"
+	"math"
 	"testing"
-	"testing/synctest"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"smsplane/ledger/journal"
 )
-
-// A cluster of three members on crashable memory disks, a lossy network and a virtual clock. Everything that
-// happens is drawn from one seed but for raft's own election timeouts.
-
-const (
-	simMembers = 3
-	simTick    = int64(20e6)
-)
-
-type packet struct {
-	to   int
-	at   int64 // when it arrives
-	data []byte
-}
-
-// member is one host; its process can be killed and its disk kept or crashed.
-type member struct {
-	s       *sim
-	n       int // 0..
-	fs      *vfs.MemFS
-	db      *journal.DB
-	log     *journal.Log
-	r       *Replica
-	applied [][]byte // by index-1, over this life
-	cut     bool     // neither hears nor is heard
-}
-
-// sim holds the cluster and what it promised.
-type sim struct {
-	t       *testing.T
-	rng     *rand.Rand
-	now     int64
-	members [simMembers]*member
-	net     []packet
-	loss    int               // percent
-	history [][]byte          // committed, by index-1; every member must agree
-	acked   map[string]uint64 // blocks that their proposer saw applied, with the index
-	leaders map[uint64]int    // term to member
-	serial  uint64
-}
-
-func newSim(t *testing.T, seed uint64) *sim {
-	s := &sim{t: t, rng: rand.New(rand.NewPCG(seed, 7)), now: 1e9, acked: map[string]uint64{}, leaders: map[uint64]int{}}
-	for i := range s.members {
-		s.members[i] = &member{s: s, n: i, fs: vfs.NewCrashableMem()}
-		s.members[i].start()
-	}
-	return s
-}
-
-func (m *member) start() {
-	m.db = mustOpenDB(m.s.t, m.fs, "j")
-	var err error
-	if m.log, err = m.db.Log(0); err != nil {
-		m.s.t.Fatal(err)
-	}
-	m.applied = nil
-	m.r, err = Open(Config{DB: m.db, Log: m.log, ID: uint64(m.n + 1), Group: Group{Voters: []uint64{1, 2, 3}}, Send: m.send, Logger: quiet()})
-	if err != nil {
-		m.s.t.Fatal(err)
-	}
-}
-
-// crash kills the member; its disk keeps what was synced and a part of what was not.
-func (m *member) crash() {
-	s := m.s
-	percent := []int{0, 30, 100}[s.rng.IntN(3)]
-	fs := m.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: s.rng})
-	m.stop()
-	m.fs = fs
-}
-
-// stop closes the store of the old life, so that its goroutines end; the crashed copy does not see it.
-func (m *member) stop() {
-	m.r = nil
-	if err := m.db.Close(); err != nil {
-		m.s.t.Fatal(err)
-	}
-}
-
-func (m *member) send(to uint64, msg []byte) {
-	s := m.s
-	dst := int(to - 1)
-	if m.cut || s.members[dst].cut || s.rng.IntN(100) < s.loss {
-		return
-	}
-	at := s.now + s.rng.Int64N(simTick/2)
-	s.net = append(s.net, packet{to: dst, at: at, data: bytes.Clone(msg)})
-}
-
-// apply checks the member against the one history and notes what is acknowledged.
-func (m *member) apply(index uint64, block []byte) error {
-	s := m.s
-	if index != uint64(len(m.applied))+1 {
-		s.t.Fatalf("member %d applies %d after %d", m.n, index, len(m.applied))
-	}
-	m.applied = append(m.applied, block)
-	switch {
-	case index > uint64(len(s.history)):
-		s.history = append(s.history, block)
-	case !bytes.Equal(s.history[index-1], block):
-		s.t.Fatalf("member %d disagrees on index %d", m.n, index)
-	}
-	if block != nil {
-		s.acked[string(block)] = index
-	}
-	if s.rng.IntN(2) == 0 { // who falls behind is sent what is read back from disk
-		m.log.Evict(index)
-	}
-	return nil
-}
-
-// step lets a little time pass: packets arrive, members work, disks get on.
-func (s *sim) step() {
-	s.now += simTick / 4
-	net := s.net
-	s.net = nil
-	for _, i := range s.rng.Perm(len(net)) {
-		p := net[i]
-		m := s.members[p.to]
-		switch {
-		case p.at > s.now:
-			s.net = append(s.net, p)
-		case m.r != nil && !m.cut:
-			_ = m.r.Step(p.data)
-		}
-	}
-	for _, m := range s.members {
-		if m.r == nil {
-			continue
-		}
-		if _, err := m.r.DoWork(s.now, m.apply); err != nil {
-			s.t.Fatal(err)
-		}
-		s.checkLeader(m)
-	}
-	if s.rng.IntN(4) > 0 { // else the disks of all are slow this time
-		synctest.Wait()
-	}
-}
-
-func (s *sim) checkLeader(m *member) {
-	if !m.r.Leader() {
-		return
-	}
-	if other, ok := s.leaders[m.r.Term()]; ok && other != m.n {
-		s.t.Fatalf("members %d and %d both lead in term %d", other, m.n, m.r.Term())
-	}
-	s.leaders[m.r.Term()] = m.n
-}
-
-// leader is the reachable member that leads in the highest term.
-func (s *sim) leader() *member {
-	var best *member
-	for _, m := range s.members {
-		if m.r != nil && !m.cut && m.r.Leader() && (best == nil || m.r.Term() > best.r.Term()) {
-			best = m
-		}
-	}
-	return best
-}
-
-func (s *sim) propose() {
-	for _, m := range s.members { // a cut off leader takes proposals too; they must not be acknowledged
-		if m.r != nil && m.r.Leader() {
-			s.serial++
-			m.r.Propose(testBlock(0, 1+s.rng.IntN(5), s.serial))
-		}
-	}
-}
-
-func (s *sim) until(what string, steps int, ok func() bool) {
-	s.t.Helper()
-	for range steps {
-		if ok() {
-			return
-		}
-		s.step()
-	}
-	s.t.Fatalf("%s: not within %d steps", what, steps)
-}
-
-// heal brings everybody back and waits until all have applied the same.
-func (s *sim) heal() {
-	s.loss = 0
-	for _, m := range s.members {
-		m.cut = false
-		if m.r == nil {
-			m.start()
-		}
-	}
-	s.until("a leader after healing", 400, func() bool { return s.leader() != nil })
-	s.until("all equal after healing", 400, func() bool {
-		for _, m := range s.members {
-			if m.r.InFlight() != 0 || m.r.Applied() != s.members[0].r.Applied() {
-				return false
-			}
-		}
-		return true
-	})
-}
-
-// check holds the promises against what all members have now.
-func (s *sim) check() {
-	for block, index := range s.acked {
-		for _, m := range s.members {
-			if index > uint64(len(m.applied)) || string(m.applied[index-1]) != block {
-				s.t.Fatalf("index %d was acknowledged, member %d lost it", index, m.n)
-			}
-		}
-	}
-	for _, m := range s.members {
-		if err := m.db.Check(); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-}
-
-func (s *sim) end() {
-	for _, m := range s.members {
-		m.stop()
-	}
-}
 
 func TestThreeMembersElectAndAgree(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSim(t, 1)
-		s.until("the first leader", 200, func() bool { return s.leader() != nil })
-		for range 50 {
-			s.propose()
-			s.step()
-		}
+	mustSimulate(t, 1, 3, 0, 0, func(s *sim) {
+		s.load = 0
+		s.until("the first leader", 2000*ms, func() bool { return s.leader() != nil })
+		s.load = 100
+		s.run(1000 * ms)
 		s.heal()
-		if len(s.acked) != 50 {
-			t.Errorf("%d of 50 blocks acknowledged on a good network", len(s.acked))
+		if s.check.acked < 50 || len(s.check.leaders) != 1 {
+			s.failf("%d acknowledged under %d leaders on a good network", s.check.acked, len(s.check.leaders))
 		}
-		s.until("nothing to be needed any more", 100, func() bool { return s.leader().r.Needed() == s.leader().r.Applied()+1 })
-		s.check()
-		s.end()
+		s.load = 0
+		s.until("nothing to be needed any more", 1000*ms, func() bool { return s.leader().r.Needed() == s.leader().r.Applied()+1 })
+		s.until("the others to hear of it", 1000*ms, func() bool {
+			for _, h := range s.hosts {
+				if h.r.Needed() != h.r.Applied()+1 {
+					return false
+				}
+			}
+			return true
+		})
 	})
 }
 
 func TestLeaderCutOffAcknowledgesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSim(t, 2)
-		s.until("the first leader", 200, func() bool { return s.leader() != nil })
+	mustSimulate(t, 2, 3, 0, 0, func(s *sim) {
+		s.until("the first leader", 2000*ms, func() bool { return s.leader() != nil })
 		old := s.leader()
-		s.propose()
-		s.until("the first block", 100, func() bool { return len(s.acked) == 1 })
-		old.cut = true
-		before := old.r.Applied()
-		for i := range 5 {
-			old.r.Propose(testBlock(0, 1, uint64(1000+i)))
+		s.until("the first blocks", 1000*ms, func() bool { return s.check.acked > 2 })
+		s.isolate(old)
+		s.run(20 * ms) // what was on its way
+		s.net = nil
+		before, start := old.r.Applied(), s.now
+		s.until("the next leader", 2000*ms, func() bool { return s.leader() != old && s.leader() != nil })
+		if s.now-start < electionTicks*20*ms*8/10 {
+			s.failf("a leader after %d ms: faster than it can be noticed", (s.now-start)/ms)
 		}
-		start := s.now
-		s.until("the next leader", 400, func() bool { return s.leader() != nil })
-		if took := s.now - start; took < simTick {
-			t.Errorf("a leader after %d ns: faster than it can be noticed", took)
+		s.until("the old leader to step down", 2000*ms, func() bool { leader, _, _ := old.r.Role(); return !leader })
+		if old.r.Applied() != before || old.r.Lease() != 0 {
+			s.failf("a cut off leader applied %d entries on its own, lease %d", old.r.Applied()-before, old.r.Lease())
 		}
-		if old.r.Applied() != before {
-			t.Error("a cut off leader applied on its own")
-		}
-		s.until("the old leader to step down", 400, func() bool { return !old.r.Leader() })
-		s.propose()
-		s.until("a block under the new leader", 200, func() bool { return len(s.acked) == 2 })
+		s.run(500 * ms)
 		s.heal()
-		s.check()
-		for i := range 5 {
-			if _, ok := s.acked[string(testBlock(0, 1, uint64(1000+i)))]; ok {
-				t.Error("a block of the cut off leader was acknowledged")
-			}
-		}
-		s.end()
 	})
 }
 
-// Random kills, power losses of one or all, cuts and losses; nothing acknowledged may go and no two
-// histories may differ.
-func TestSeededFaults(t *testing.T) {
-	acked, leaders := 0, 0
-	for seed := range uint64(12) {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newSim(t, 100+seed)
-				for range 12 {
-					s.fault()
-					for range 60 {
-						if s.rng.IntN(2) == 0 {
-							s.propose()
-						}
-						s.step()
-					}
-				}
-				s.heal()
-				s.check()
-				acked, leaders = acked+len(s.acked), leaders+len(s.leaders)
-				s.end()
-			})
-		})
+// isolate cuts a host off from all others.
+func (s *sim) isolate(h *simHost) {
+	for i := range s.cut {
+		s.cut[i][h.n], s.cut[h.n][i] = true, true
 	}
-	if acked < 200 || leaders < 20 {
-		t.Errorf("%d blocks acknowledged under %d leaders: too few to show anything", acked, leaders)
-	}
-	t.Logf("%d blocks acknowledged under %d leaders", acked, leaders)
 }
 
-// fault changes the weather.
-func (s *sim) fault() {
-	m := s.members[s.rng.IntN(simMembers)]
-	s.loss = s.rng.IntN(3) * 8
-	switch s.rng.IntN(6) {
-	case 0: // power loss of all
-		for _, m := range s.members {
-			if m.r != nil {
-				m.crash()
-			}
-			m.start()
-		}
-		s.net = nil
-	case 1, 2:
-		if l := s.leader(); l != nil {
-			m = l
-		}
-		fallthrough
-	case 3:
-		if m.r != nil {
-			m.crash()
-		} else {
-			m.start()
-		}
-	case 4:
-		m.cut = !m.cut
-	case 5:
-		for _, m := range s.members {
-			m.cut = false
-			if m.r == nil {
-				m.start()
-			}
+func (s *sim) data() (leader, other *simHost) {
+	s.until("a leader", 3000*ms, func() bool { return s.leader() != nil })
+	leader = s.leader()
+	for _, h := range s.hosts {
+		if h != leader && !h.witness && !h.spare {
+			other = h
 		}
 	}
+	return leader, other
+}
+
+// In steady state the witness is sent no entry, writes nothing, and both data hosts have what is acknowledged. With
+// one of them away the witness stands in and that is told; once it is back and level, the witness is left alone.
+func TestWitnessIsFedOnlyInNeed(t *testing.T) {
+	mustSimulate(t, 3, 2, 1, 0, func(s *sim) {
+		a, b := s.data()
+		w := s.hosts[2]
+		s.run(200 * ms)
+		last, appends := w.log.Last(), w.db.Stats().Appends
+		s.load = 100
+		s.run(3000 * ms)
+		if w.log.Last() != last || w.db.Stats().Appends != appends || s.stats.single != 0 {
+			s.failf("the witness took entries %d..%d, %d appends, %d acknowledged with one copy", last, w.log.Last(), w.db.Stats().Appends-appends, s.stats.single)
+		}
+		before := s.check.acked
+		b.kill(true)
+		s.run(2000 * ms)
+		if !a.r.SingleCopy() || s.check.acked < before+100 || s.stats.single == 0 {
+			s.failf("alone with the witness: single copy %v, %d acknowledged, %d of them told", a.r.SingleCopy(), s.check.acked-before, s.stats.single)
+		}
+		for i := w.log.First(); i <= w.log.Last(); i++ {
+			if w.log.Size(i) != 0 {
+				s.failf("the witness has %d octets of entry %d", w.log.Size(i), i)
+			}
+		}
+		b.start()
+		s.until("two copies again", 5000*ms, func() bool { return !a.r.SingleCopy() })
+		s.run(100 * ms)
+		appends = w.db.Stats().Appends
+		s.run(2000 * ms)
+		if w.db.Stats().Appends != appends {
+			s.failf("the witness is fed on: %d appends", w.db.Stats().Appends-appends)
+		}
+		s.heal()
+	})
+}
+
+// A pair with a witness fails over; the stale host alone with the witness must not lead.
+func TestPairFailsOver(t *testing.T) {
+	mustSimulate(t, 4, 2, 1, 0, func(s *sim) {
+		a, b := s.data()
+		s.load = 100
+		s.run(1000 * ms)
+		a.kill(true)
+		start, acked := s.now, s.check.acked
+		s.until("the other host to acknowledge", 1500*ms, func() bool { return s.check.acked > acked+1 && s.leader() == b })
+		s.logf("failed over in %d ms", (s.now-start)/ms)
+		s.run(500 * ms) // with one copy, which a lacks
+		b.kill(true)
+		a.start()
+		for range 500 {
+			if s.step(); s.leader() != nil {
+				s.failf("a host that lacks acknowledged entries leads")
+			}
+		}
+		s.heal()
+	})
+}
+
+func TestTransfer(t *testing.T) {
+	mustSimulate(t, 5, 2, 1, 0, func(s *sim) {
+		a, b := s.data()
+		s.run(300 * ms)
+		for _, to := range []uint64{s.hosts[2].id, a.id, 99} {
+			if err := a.r.Transfer(to); !errors.Is(err, ErrNoSuccessor) {
+				s.failf("transfer to %x: %v", to, err)
+			}
+		}
+		if err := b.r.Transfer(0); !errors.Is(err, ErrNotLeader) {
+			s.failf("a follower hands over: %v", err)
+		}
+		if err := a.r.Transfer(0); err != nil {
+			s.failf("%v", err)
+		}
+		start := s.now
+		s.until("the other to lead", 500*ms, func() bool { return s.leader() == b })
+		if took := s.now - start; took > 100*ms {
+			s.failf("handing over took %d ms", took/ms)
+		}
+		if a.r.Leader() || a.r.Lease() != 0 {
+			s.failf("both lead")
+		}
+		s.heal()
+	})
+}
+
+// A leader whose disk hangs says so, and hands over before anybody times out.
+func TestStalledDiskHandsOver(t *testing.T) {
+	mustSimulate(t, 6, 3, 0, 0, func(s *sim) {
+		s.until("a leader", 3000*ms, func() bool { return s.leader() != nil })
+		a := s.leader()
+		s.run(300 * ms)
+		if a.r.Stalled() {
+			s.failf("a disk that works is called stalled")
+		}
+		a.stalled = s.now + 60000*ms
+		s.until("another to lead", 2500*ms, func() bool { l := s.leader(); return l != nil && l != a })
+		acked := s.check.acked
+		s.run(500 * ms)
+		if s.check.acked < acked+10 {
+			s.failf("the others do not go on")
+		}
+		a.stalled = 0
+		s.heal()
+	})
+}
+
+func TestLease(t *testing.T) {
+	mustSimulate(t, 7, 2, 1, 1, func(s *sim) {
+		a, b := s.data()
+		if from := a.r.SendFrom() - a.now(); from < int64(defaultLease) {
+			s.failf("sends %d ms after it became leader", from/ms)
+		}
+		s.run(1500 * ms)
+		for range 300 {
+			s.step()
+			if left := a.r.Lease() - a.now(); left < 150*ms || left > int64(defaultLease)*3/4 {
+				s.failf("the lease has %d ms left on a good network", left/ms)
+			}
+		}
+		s.isolate(b) // the witness answers
+		s.run(1000 * ms)
+		if a.r.Lease() <= a.now() {
+			s.failf("no lease though a majority answers")
+		}
+		s.cut = [8][8]bool{}
+		s.isolate(a)
+		s.run(400 * ms)
+		if a.r.Lease() > a.now() {
+			s.failf("a leader that nobody answers keeps its lease")
+		}
+		s.heal()
+	})
+	h := openSingle(t, vfs.NewMem(), "j", 0)
+	defer h.close()
+	h.until(h.r.Leader)
+	if h.r.Lease() != math.MaxInt64 || h.r.SendFrom() != 0 || h.r.SingleCopy() || h.r.Stalled() {
+		t.Errorf("the only member: lease %d from %d", h.r.Lease(), h.r.SendFrom())
+	}
+}
+
+// A single host becomes a pair with a witness without losing its lease, and a host is taken out again.
+func TestGroupGrowsAndShrinks(t *testing.T) {
+	mustSimulate(t, 8, 1, 0, 2, func(s *sim) {
+		s.until("a leader", 1000*ms, func() bool { return s.leader() != nil })
+		a, b, w := s.hosts[0], s.hosts[1], s.hosts[2]
+		w.witness, w.id = true, MakeID(3, 1, true)
+		leased := func() {
+			if a.r.Lease() <= a.now() {
+				s.failf("the lease ended while the group changes")
+			}
+		}
+		s.until("some blocks", 1000*ms, func() bool { leased(); return s.check.acked > 50 })
+		for _, step := range []struct {
+			h    *simHost
+			kind ChangeKind
+			done func(Group) bool
+		}{
+			{b, AddLearner, func(g Group) bool { return g.Has(b.id) }},
+			{b, AddVoter, func(g Group) bool { return g.Votes(b.id) }},
+			{w, AddVoter, func(g Group) bool { return g.Votes(w.id) }},
+		} {
+			step.h.join(a.r.Group())
+			if err := a.r.ProposeConf(Change{step.kind, step.h.id}); err != nil {
+				s.failf("%v", err)
+			}
+			if err := a.r.ProposeConf(Change{Remove, step.h.id}); !errors.Is(err, ErrPending) {
+				s.failf("a second change meanwhile: %v", err)
+			}
+			s.until("the change", 3000*ms, func() bool { leased(); return step.done(a.r.Group()) && a.r.Applied() > a.r.Group().Index+20 })
+			s.until("the member to follow", 3000*ms, func() bool {
+				leased()
+				return step.h.witness || step.h.r != nil && step.h.r.Applied()+5 > a.r.Applied()
+			})
+		}
+		for _, bad := range [][]Change{{{Remove, a.id}, {Remove, b.id}}, {{AddVoter, 0}}} {
+			if err := a.r.ProposeConf(bad...); !errors.Is(err, ErrGroup) {
+				s.failf("%v: %v", bad, err)
+			}
+		}
+		if err := a.r.ProposeConf(Change{Remove, a.id}); err != nil {
+			s.failf("%v", err)
+		}
+		s.until("the other to lead", 3000*ms, func() bool { l := s.leader(); return l == b })
+		a.kill(false)
+		a.spare = true
+		s.run(500 * ms)
+		s.heal()
+	})
+}
+
+// A member that comes back with nothing under the id it had is told, and neither votes for what it does not
+// know nor brings the process down.
+func TestLostLogIsTold(t *testing.T) {
+	mustSimulate(t, 9, 3, 0, 0, func(s *sim) {
+		s.until("a leader", 3000*ms, func() bool { return s.leader() != nil })
+		s.run(500 * ms)
+		a := s.leader()
+		b := s.hosts[a.n%3]
+		b.wiped()
+		var told error
+		for range 50 {
+			s.now += simStep
+			a.work()
+			a.disk()
+			for _, p := range s.net {
+				if err := error(nil); p.to == b.id {
+					if err = b.r.Step(p.data); errors.Is(err, ErrLostLog) {
+						told = err
+					}
+				}
+			}
+			s.net = nil
+		}
+		if told == nil {
+			s.failf("nobody noticed")
+		}
+	})
 }

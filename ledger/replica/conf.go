@@ -54,6 +54,9 @@ func (r *Replica) ProposeConf(changes ...Change) error {
 	}
 	cc := &pb.ConfChangeV2{}
 	for _, c := range changes {
+		if Number(c.ID) == 0 {
+			return fmt.Errorf("%w: %x is no member's id", errGroup, c.ID)
+		}
 		cc.Changes = append(cc.Changes, &pb.ConfChangeSingle{Type: kinds[c.Kind].Enum(), NodeId: &c.ID})
 	}
 	after, err := r.group.with(cc)
@@ -72,7 +75,7 @@ func (r *Replica) ProposeConf(changes ...Change) error {
 }
 
 // with is the group after a change, or why raft could not make it.
-func (g *Group) with(cc *pb.ConfChangeV2) (Group, error) {
+func (g Group) with(cc *pb.ConfChangeV2) (Group, error) {
 	c := confchange.Changer{Tracker: tracker.MakeProgressTracker(1, 1)}
 	cfg, trk, err := confchange.Restore(c, g.confState())
 	if err != nil {
@@ -107,10 +110,14 @@ func (r *Replica) applyConf(e *pb.Entry) error {
 		return fmt.Errorf("index %d: membership: %w", e.GetIndex(), err)
 	}
 	r.setGroup(groupOf(e.GetIndex(), r.rn.ApplyConfChange(cc)))
+	r.writeGroup()
+	return nil
+}
+
+func (r *Replica) writeGroup() {
 	w := journal.NewBatch()
 	journal.SetGroup(w, r.c.Lane, r.group.Encode())
 	r.c.DB.Write(w, nil)
-	return nil
 }
 
 // setGroup takes over who the members are, keeping what is known of those that stay.
@@ -141,10 +148,13 @@ func (r *Replica) Group() Group { return r.group }
 
 // Alone rewrites a closed lane's group to this one member, which from then on answers for nobody's copy but
 // its own: the operator's manual promotion when the others are gone for good. Whatever the others acknowledged
-// without it is lost, and they must never come back under their ids.
-func Alone(d *journal.DB, log *journal.Log, id uint64) {
-	g := Group{Index: log.Last(), Voters: []uint64{id}}
+// without it is lost, and they must never come back under their ids. done runs on the syncer once it is durable;
+// the lane is opened after that.
+func Alone(d *journal.DB, log *journal.Log, id uint64, done func()) {
+	b := Group{Index: log.Last(), Voters: []uint64{id}}.Encode()
 	w := journal.NewBatch()
-	journal.SetGroup(w, log.Lane(), g.Encode())
+	journal.SetGroup(w, log.Lane(), b)
+	log.SetGroup(b)
 	d.Write(w, nil)
+	d.Append(journal.Append{Lane: log.Lane(), Done: done})
 }

@@ -26,7 +26,7 @@
 //	          and not applied, and load the books anew
 //	Lease     and SendFrom: when messages may be handed to carriers (lease.go)
 //	Needed    what the others still need of the log (snapshot.go)
-//	Stalled   the disk does not keep up: Transfer
+//	Stalled   the disk does not keep up; a leader is handing over
 //	SingleCopy  acknowledgments rest on one data host (witness.go)
 //
 // Who is in the group is part of the log: ProposeConf changes it, the journal keeps it (conf.go). Who is a

@@ -46,30 +46,30 @@ type Group struct {
 }
 
 // Joint says that a change of several members is under way.
-func (g *Group) Joint() bool { return len(g.Outgoing) > 0 }
+func (g Group) Joint() bool { return len(g.Outgoing) > 0 }
 
 // Has says whether id is a member in any way.
-func (g *Group) Has(id uint64) bool { return g.Votes(id) || slices.Contains(g.Learners, id) }
+func (g Group) Has(id uint64) bool { return g.Votes(id) || slices.Contains(g.Learners, id) }
 
 // Votes says whether id is a voter, of either side in a joint group.
-func (g *Group) Votes(id uint64) bool {
+func (g Group) Votes(id uint64) bool {
 	return slices.Contains(g.Voters, id) || slices.Contains(g.Outgoing, id)
 }
 
 // Members lists all ids, in order.
-func (g *Group) Members() []uint64 {
+func (g Group) Members() []uint64 {
 	all := slices.Concat(g.Voters, g.Outgoing, g.Learners)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
 // soleVoter says that id decides by itself; alone that there is nobody else at all.
-func (g *Group) soleVoter(id uint64) bool {
+func (g Group) soleVoter(id uint64) bool {
 	return len(g.Voters) == 1 && g.Voters[0] == id && len(g.Outgoing) == 0
 }
-func (g *Group) alone(id uint64) bool { return g.soleVoter(id) && len(g.Learners) == 0 }
+func (g Group) alone(id uint64) bool { return g.soleVoter(id) && len(g.Learners) == 0 }
 
-func (g *Group) confState() *pb.ConfState {
+func (g Group) confState() *pb.ConfState {
 	return &pb.ConfState{Voters: g.Voters, Learners: g.Learners, VotersOutgoing: g.Outgoing, LearnersNext: g.LearnersNext,
 		AutoLeave: &g.AutoLeave}
 }
@@ -86,7 +86,7 @@ const groupVersion = 1
 // Encode is the group as it is stored and as hosts tell it to one that joins.
 //
 //	0 version u8   1 leaves by itself u8   2 index u64   then four lists: count u16, ids u64
-func (g *Group) Encode() []byte {
+func (g Group) Encode() []byte {
 	b := []byte{groupVersion, 0}
 	if g.AutoLeave {
 		b[1] = 1
@@ -127,7 +127,7 @@ func DecodeGroup(b []byte) (g Group, err error) {
 }
 
 // check refuses groups that could not be led by anybody who has the data.
-func (g *Group) check() error {
+func (g Group) check() error {
 	for _, ids := range [...][]uint64{g.Voters, g.Outgoing} {
 		if len(ids) > 0 && !slices.ContainsFunc(ids, func(id uint64) bool { return !IsWitness(id) }) {
 			return fmt.Errorf("%w: the voters %v are all witnesses", errGroup, ids)

@@ -156,6 +156,9 @@ func (r *Replica) recover() error {
 	r.hold.next, r.hold.from = c.Log.First(), 1
 	r.store = newStorage(r)
 	r.setGroup(g)
+	if c.Log.Group() == nil && !r.alone {
+		r.writeGroup() // so that an export has it
+	}
 	return r.scanConf()
 }
 

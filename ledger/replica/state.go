@@ -62,7 +62,8 @@ func (r *Replica) Progress(f func(Member)) {
 var ErrNoSuccessor = errors.New("cannot lead this lane")
 
 // Transfer hands leadership to a member, as soon as it has all of the log. Meanwhile, for an election timeout
-// at most, proposals are not taken. Role tells whether it happened. to 0 chooses: the active data voter that has most.
+// at most, proposals are not taken. Role tells whether it happened. to 0 chooses: the active data voter that has
+// most, or whom it is being handed to already.
 func (r *Replica) Transfer(to uint64) error {
 	if r.err != nil {
 		return r.err
@@ -71,6 +72,9 @@ func (r *Replica) Transfer(to uint64) error {
 		return ErrNotLeader
 	}
 	if to == 0 {
+		if r.rn.BasicStatus().LeadTransferee != 0 {
+			return nil
+		}
 		to = r.successor()
 	}
 	if to == r.c.ID || IsWitness(to) || !r.group.Votes(to) {
@@ -102,10 +106,13 @@ func (r *Replica) tickStall() {
 	if s := &r.stall; r.writes.open == 0 || r.writes.done >= s.mark {
 		s.mark, s.tick = r.writes.seq, r.ticks
 	}
+	if r.leads() && r.Stalled() {
+		r.todo = append(r.todo, func() { _ = r.Transfer(0) }) // nobody to hand over to: the next tick tries again
+	}
 }
 
-// Stalled says that a write of this member has not become durable for two election timeouts. A leader that can
-// should hand over: Transfer.
+// Stalled says that a write of this member has not become durable for two election timeouts. A leader then
+// hands over by itself, if there is somebody, and no such member campaigns.
 func (r *Replica) Stalled() bool {
 	return !r.alone && r.writes.open > 0 && r.ticks-r.stall.tick > 2*electionTicks
 }

@@ -158,7 +158,7 @@ func (r *Replica) passes(m *pb.Message) *pb.Message {
 	to := IsWitness(m.GetTo())
 	switch m.GetType() {
 	case pb.MsgVote, pb.MsgPreVote:
-		if r.witness {
+		if r.witness || r.Stalled() {
 			return nil
 		}
 	case pb.MsgTimeoutNow:
