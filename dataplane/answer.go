@@ -85,12 +85,16 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 	m.Answered = now
 	l.leaveQueue(m)
 	m.Phase = phaseAwaiting
+	l.settles(m, now)
 	if c != nil && c.Receipts == catalog.ReceiptsAsked && m.Registered&3 == 0 {
 		l.final(m, ledger.Final{End: ledger.EndSent, Reason: ledger.ReasonNoReceiptDue}, now)
 		return
 	}
 	if len(x.strays.byID) > 0 {
 		x.awaited(m, id, now)
+	}
+	if m.Concat {
+		l.joins(m, now)
 	}
 	if m.Of > 0 && m.Phase == phaseAwaiting {
 		l.complete(m, now)
@@ -134,19 +138,17 @@ func (l *lane) elsewhere(m *book.Msg, o ledger.Outcome, st pdu.Status, now int64
 		l.refused(m, st, now)
 		return
 	}
-	a := ledger.Answer{Status: uint32(st), Outcome: o, Target: m.Target + 1}
-	if m.Part > 0 { // its carrier has some of it already
-		a.Target, a.Outcome, a.Due = m.Target, ledger.Retry, now+int64(egress.Delay(int(m.Fails)-1))
-		m.Due = a.Due
-		l.answer(m, &a, now)
-		l.enqueue(m, now)
+	if l.stays(m) {
+		l.stay(m, st, now)
 		return
 	}
+	a := ledger.Answer{Status: uint32(st), Outcome: o, Target: m.Target + 1}
 	if a.Target >= m.N {
 		a.Target, a.Outcome = 0, ledger.Retry
 		a.Due = now + int64(egress.Delay(int(m.Fails)/max(1, int(m.N))-1))
 	}
 	m.Target, m.Due = a.Target, a.Due
+	l.draws(m)
 	l.answer(m, &a, now)
 	l.enqueue(m, now)
 }

@@ -57,7 +57,7 @@ func (l *lane) lost(m *book.Msg, ended bool, now int64) {
 	case m.Losses >= max(m.N, 1) || ended && m.Losses >= poisonAfter-1:
 		policy = ledger.PolicyHold
 		l.x.counts.quarantined++
-	case m.Losses > 0 && m.Part == 0:
+	case m.Losses > 0 && !l.stays(m):
 		target = (m.Target + 1) % max(m.N, 1)
 	}
 	m.Losses = min(m.Losses, poisonAfter) + 1 // both bounds lie below

@@ -465,6 +465,8 @@ func (l *lane) lead(now int64) (doubts int) {
 			l.doubt(m, now)
 		case book.StateTaken:
 			m.Phase = phaseAwaiting
+			l.settles(m, now)
+			l.joins(m, now)
 		case book.StateEnded:
 			l.toReturning(m, false)
 		}

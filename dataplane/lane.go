@@ -32,6 +32,7 @@ type lane struct {
 	returns   map[uint32]*returns               // by account
 	tired     []*returns                        // with binds that rest
 	hunts     hunts
+	groups    map[uint64]*group // of clients' parts
 	resting   restHeap
 
 	chunk    []byte
@@ -384,6 +385,9 @@ func (l *lane) sweep(now int64) {
 	budget := max(1024, l.book.Slots()/40)
 	l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) })
 	l.spill(now)
+	if l.sweepAt == 0 {
+		l.sweepGroups(now)
+	}
 }
 
 // timeout ends what waited too long: validity in our queues, receipt_wait at the carrier.

@@ -203,3 +203,121 @@ func TestPartsOverARestart(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 }
+
+// pieces are the parts that a client makes of a text.
+func pieces(dst, words string, ref uint8) (all []pdu.Submit) {
+	n := (len(words) + 152) / 153
+	for i := range n {
+		s := text(dst, string([]byte{5, 0, 3, ref, byte(n), byte(i + 1)})+words[i*153:min(len(words), (i+1)*153)])
+		s.ESMClass = pdu.ESMUDHI
+		all = append(all, s)
+	}
+	return all
+}
+
+// The parts of a client's text take one way, however the weights fall: all of each text arrives at one carrier.
+func TestPartsOfClientsTakeOneWay(t *testing.T) {
+	south := newSMSC(t)
+	south.open()
+	s := newStage(t, play{client: "    window: 200\n", before: func(s *stage) {
+		withSouth(south)(s)
+		s.write("catalog/routes.csv", "plan,prefix,mcc,mnc,class,tier,weight,carrier\nstandard,,,,,1,1,north\nstandard,,,,,1,1,south\n")
+	}})
+	eventually(t, "south is bound", func() bool { return south.bound() > 0 })
+	e := s.bind(trx)
+	const texts = 40
+	var answers []chan []byte
+	for i := range texts {
+		for _, p := range pieces(s.number(), strings.Repeat("one way or another ", 20), byte(i)) {
+			answers = append(answers, e.start(p.Append(nil, 0)))
+		}
+	}
+	for _, a := range answers {
+		<-a
+	}
+	eventually(t, "all is sent", func() bool { return len(s.carrier.taken())+len(south.taken()) == len(answers) })
+	parts := [2]map[string]int{{}, {}}
+	for i, c := range []*smsc{s.carrier, south} {
+		for _, m := range c.taken() {
+			parts[i][string(m.DstAddr())]++
+		}
+	}
+	for dst, n := range parts[0] {
+		if n != 3 || parts[1][dst] != 0 {
+			t.Errorf("%s: %d parts north, %d south", dst, n, parts[1][dst])
+		}
+	}
+	if len(parts[0]) == 0 || len(parts[1]) == 0 || len(parts[0])+len(parts[1]) != texts {
+		t.Errorf("%d texts north, %d south", len(parts[0]), len(parts[1]))
+	}
+}
+
+// Once a carrier took one part the others do not move, though it refuses them for a while; before that they move as one.
+func TestPartsOfClientsStayTogether(t *testing.T) {
+	south := newSMSC(t)
+	south.open()
+	s := newStage(t, play{before: withSouth(south)})
+	eventually(t, "south is bound", func() bool { return south.bound() > 0 })
+	refused := map[string]int{}
+	s.carrier.status = func(m *pdu.Message) pdu.Status {
+		_, _, seq, _ := partOf(t, m)
+		to := string(m.DstAddr())
+		if to == "491500000001" && seq == 1 || to == "491500000002" && seq == 2 && refused[to] == 0 {
+			refused[to]++
+			return pdu.RSysErr
+		}
+		return pdu.ROK
+	}
+	e := s.bind(trx)
+	words := strings.Repeat("together again ", 25)
+	for i, dst := range []string{"491500000001", "491500000002"} {
+		for k, p := range pieces(dst, words, byte(i)) {
+			e.submit(p)
+			if k == 0 {
+				eventually(t, "the first part is settled", func() bool { return len(s.carrier.taken())+len(south.taken()) >= 3*i+1 })
+			}
+		}
+	}
+	eventually(t, "all is sent", func() bool { return len(s.carrier.taken())+len(south.taken()) == 6 })
+	for dst, c := range map[string]*smsc{"491500000001": south, "491500000002": s.carrier} {
+		n := 0
+		for _, m := range c.taken() {
+			if string(m.DstAddr()) == dst {
+				n++
+			}
+		}
+		if n != 3 || refused[dst] == 0 {
+			t.Errorf("%s: %d parts where they belong, %d refusals", dst, n, refused[dst])
+		}
+	}
+}
+
+// A carrier that sends a receipt for one part of a client's text has spoken for all of them: each id gets one receipt.
+func TestClientsPartsWithOneReceipt(t *testing.T) {
+	for word, only := range map[string]uint8{"first": 1, "last": 3} {
+		s := newStage(t, play{carrier: "    part_receipts: " + word + "\n"})
+		s.carrier.states = func(m *pdu.Message) []pdu.State {
+			if _, _, seq, _ := partOf(t, m); seq == only {
+				return []pdu.State{pdu.StateUndeliverable}
+			}
+			return nil
+		}
+		e := s.bind(trx)
+		var ids []string
+		for _, p := range pieces(s.number(), strings.Repeat("only one ", 45), 9) {
+			ids = append(ids, e.submit(p))
+		}
+		derived := 0
+		for _, id := range ids {
+			if _, r := e.receipt(id, 1); r.State != pdu.StateUndeliverable || string(r.Err) != "007" {
+				t.Errorf("%s: %+v", word, r)
+			}
+			if strings.Contains(s.trace(id), "receipt_of_other_part") {
+				derived++
+			}
+		}
+		if b := s.books(); derived != 2 || len(e.received()) != 3 || b.Failed != 3 || b.InFlight != 0 {
+			t.Errorf("%s: %d ends are marked as derived, %d receipts, %+v", word, derived, len(e.received()), b)
+		}
+	}
+}

@@ -102,6 +102,7 @@ func (l *lane) heard(m *book.Msg, r *pdu.Receipt, inferred bool, reply *ack, now
 		x.recent.Failed(m.Carrier, n, now)
 	}
 	l.final(m, ledger.Final{End: end, Reason: ledger.ReasonReceipt}, now)
+	l.speaks(m, r, now)
 }
 
 func endOf(s pdu.State) ledger.End {

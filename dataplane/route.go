@@ -48,6 +48,9 @@ func (l *lane) plan(m *book.Msg, worker uint8, now int64) {
 	}
 	m.Routed, m.RouterWorker, m.RouteCatalog = now, worker, p.Catalog
 	m.N, m.Targets, m.Target = p.N, p.Targets, 0
+	if m.Concat {
+		l.gather(m, now)
+	}
 	m.Phase = phaseVerifying
 	l.book.Push(&l.verifying, m)
 }

@@ -195,7 +195,12 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 		l.expire(m, now)
 		return
 	}
-	if m.N > 1 && m.Part == 0 && m.Routed < x.recent.Opened(s.carrier.n, router.Number(m.Number), now) {
+	if t, ok := l.astray(m, s.carrier.n, now); ok {
+		l.move(m, t, now)
+		l.enqueue(m, now)
+		return
+	}
+	if m.N > 1 && !l.stays(m) && m.Routed < x.recent.Opened(s.carrier.n, router.Number(m.Number), now) {
 		if t, ok := x.nextUp(m, now); ok { // planned before it was known that this carrier fails for the number
 			l.move(m, t, now)
 			l.enqueue(m, now)

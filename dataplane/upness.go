@@ -88,7 +88,7 @@ func (c *carrier) list(lanes []*lane) {
 
 // nextUp is the target behind the present one that can be sent to and takes the message's numbers.
 func (x *executor) nextUp(m *book.Msg, now int64) (uint8, bool) {
-	if m.Part > 0 { // its carrier has some of it already
+	if x.lanes[m.ID.Lane()].stays(m) {
 		return 0, false
 	}
 	for i := uint8(1); i < m.N; i++ {
@@ -108,4 +108,5 @@ func (x *executor) nextUp(m *book.Msg, now int64) (uint8, bool) {
 func (l *lane) move(m *book.Msg, target uint8, now int64) {
 	l.answer(m, &ledger.Answer{Outcome: ledger.Moved, Target: target, Status: uint32(m.Present().Carrier)}, now)
 	m.Target, m.Due = target, 0
+	l.draws(m)
 }

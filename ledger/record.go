@@ -127,6 +127,7 @@ type Accept struct {
 	Registered uint8  // registered_delivery as the client asked (SMPP 3.4 §5.2.17)
 	Behind     uint8  // in a submit_multi: how many messages stand before it; the first one's id names them all
 	ShortID    bool   // the client was told the id in eight digits: it bound as SMPP 3.3
+	Part       bool   // of a text that the client split
 	Replace    bool   // takes the place of what waits between the same addresses (SMPP 3.4 §5.2.18)
 	Price      Micro  // of all parts; held
 	Number     uint64 // E.164 digits
@@ -148,6 +149,9 @@ func AppendAccept(b []byte, worker uint8, id MsgID, at int64, a *Accept) []byte 
 	if a.Replace {
 		flags |= flagReplace
 	}
+	if a.Part {
+		flags |= flagConcat
+	}
 	b = openRecord(b, KindAccept, worker, flags, id, at)
 	b = le.AppendUint32(b, a.Account)
 	b = le.AppendUint32(b, a.Session)
@@ -167,7 +171,7 @@ func (r *Record) Accept(a *Accept) bool {
 	d := reader{b: r.Body}
 	a.Account, a.Session, a.Row, a.Catalog = d.u32(), d.u32(), d.u32(), d.u32()
 	a.Class, a.Parts, a.Registered, a.Behind = Class(d.u8()), d.u8(), d.u8(), d.u8()
-	a.ShortID, a.Replace = r.Flags&flagShortID != 0, r.Flags&flagReplace != 0
+	a.ShortID, a.Replace, a.Part = r.Flags&flagShortID != 0, r.Flags&flagReplace != 0, r.Flags&flagConcat != 0
 	a.Price, a.Number, a.ValidUntil, a.Due = Micro(d.i64()), d.u64(), d.i64(), d.i64()
 	a.PDU = d.b
 	return !d.bad

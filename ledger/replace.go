@@ -38,7 +38,8 @@ func (r *Record) Replace(p *Replace) bool {
 const (
 	flagShortID = 1 << iota
 	flagReplace
-	flagAsked // the record tells registered_delivery; records of the first layout leave it to the PDU
+	flagAsked  // the record tells registered_delivery; records of the first layout leave it to the PDU
+	flagConcat // the message is a part of a text
 )
 
 // Asked says of an ACCEPT that it tells registered_delivery itself.

@@ -7,6 +7,7 @@ import (
 	"smsplane/ledger"
 	"smsplane/ledger/catalog"
 	"smsplane/pdu"
+	"smsplane/pdu/profile"
 	"smsplane/router"
 )
 
@@ -153,6 +154,7 @@ func (d *Desk) check(s *Session, c *catalog.Client, p []byte, now int64) pdu.Sta
 		return d.refuse(why, st)
 	}
 	d.accept.Session, d.accept.ShortID = s.ID, s.short
+	_, _, _, d.accept.Part = profile.PartOf(&d.view)
 	return pdu.ROK
 }
 

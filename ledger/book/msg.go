@@ -66,6 +66,7 @@ type Msg struct {
 	Hold     ledger.Micro
 	Buy      ledger.Micro // per part, of the present attempt
 	Cost     ledger.Micro // owed to carriers so far
+	Group    uint64       // leader: of the parts of its text; 0: not known yet
 	Accepted int64
 	ValidUntil,
 	Due int64
@@ -92,6 +93,7 @@ type Msg struct {
 	Tries         uint8 // leader: times that the client could not take its receipt just then
 	Losses        uint8 // leader: sessions and answers that it was lost with
 	Notice        bool  // with MO: an intermediate notification, which is no message
+	Concat        bool  // it is one part of a text that the client split
 	ShortID       bool  // the client knows its id by eight digits
 	EntryWorker   uint8
 	RouterWorker  uint8

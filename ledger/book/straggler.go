@@ -75,9 +75,12 @@ func (m *Msg) octets(version uint8) []*uint8 {
 	return o
 }
 func (m *Msg) flags(version uint8) []*bool {
-	f := []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken, &m.Notice, &m.ShortID, &m.Held, &m.Stripped}
-	if version == 1 {
+	f := []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken, &m.Notice, &m.ShortID, &m.Held, &m.Stripped, &m.Concat}
+	switch version {
+	case 1:
 		return f[:4]
+	case 2:
+		return f[:8]
 	}
 	return f
 }

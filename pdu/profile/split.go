@@ -153,6 +153,26 @@ func (f *Forwarder) joinPart(w *converted, piece []byte, v *Shape, part uint8) {
 	w.data = append(header, piece...)
 }
 
+// PartOf reads which part of which text m says that it is, by its user data header or by sar_* TLVs, whatever else the
+// header says; ok is false for a text that is whole.
+func PartOf(m *pdu.Message) (ref uint16, total, seq uint8, ok bool) {
+	var header []byte
+	if m.UDHI() {
+		data := m.UserData()
+		header = data[:pdu.UDHLen(data)]
+	} else if len(m.TLVs()) == 0 {
+		return 0, 0, 0, false
+	}
+	if v, there := element(header, 0); there && len(v) == 3 {
+		return uint16(v[0]), v[1], v[2], v[1] > 1
+	}
+	if v, there := element(header, 8); there && len(v) == 4 {
+		return uint16(v[0])<<8 | uint16(v[1]), v[2], v[3], v[2] > 1
+	}
+	ref, total, seq, have := partOf(m, nil)
+	return ref, total, seq, have == PartsSAR && total > 1
+}
+
 // concatenated says that a header names the text that this is a part of, whatever else it says.
 func concatenated(header []byte) bool {
 	_, short := element(header, 0)

@@ -1,0 +1,203 @@
+package dataplane
+
+import (
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"smsplane/egress"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/catalog"
+	"smsplane/pdu"
+	"smsplane/pdu/profile"
+	"smsplane/router"
+)
+
+// The parts that a client makes of a text are messages of their own: each has its id, its price and its end. But a
+// phone puts them together only when they come the same way, so they have a group: it goes where its first part was
+// planned to go, moves as one while no carrier has any of it, and stays with the carrier that took one.
+//
+// The same group tells parts without a receipt of their own what became of them, where a carrier sends one for the
+// first or the last part only (part_receipts). Such an end is marked as derived.
+type group struct {
+	carrier uint16
+	taken   bool // it has some part
+	at      int64
+
+	waiting []ledger.MsgID // taken, without a receipt that will come for themselves
+	told    bool           // the receipt that speaks for all is here
+	state   pdu.State
+	err     []byte
+}
+
+const (
+	maxGroups = 1 << 17
+	groupKeep = int64(time.Hour) // after its last part
+)
+
+// groupOf finds or makes the group of a part; nil when m is none, or when there are too many.
+func (l *lane) groupOf(m *book.Msg, now int64) *group {
+	if !m.Concat {
+		return nil
+	}
+	if m.Group == 0 {
+		if !l.read(m) {
+			return nil
+		}
+		m.Group = groupKey(m, &l.view)
+	}
+	g := l.groups[m.Group]
+	if g == nil {
+		if len(l.groups) >= maxGroups {
+			return nil
+		}
+		if l.groups == nil {
+			l.groups = map[uint64]*group{}
+		}
+		g = &group{}
+		l.groups[m.Group] = g
+	}
+	g.at = now
+	return g
+}
+
+// groupKey is the same for all parts of a text: client, addresses, reference and number of parts. Never 0.
+func groupKey(m *book.Msg, v *pdu.Message) uint64 {
+	ref, total, _, _ := profile.PartOf(v)
+	var b [16]byte
+	k := append(b[:0], byte(ref>>8), byte(ref), total, byte(m.Account>>24), byte(m.Account>>16), byte(m.Account>>8), byte(m.Account))
+	k = router.Number(m.Number).Append(k)
+	return xxhash.Sum64(append(append(k, ' '), v.SrcAddr()...)) | 1
+}
+
+// sweepGroups forgets what is long over.
+func (l *lane) sweepGroups(now int64) {
+	for k, g := range l.groups {
+		if now-g.at > groupKeep && len(g.waiting) == 0 {
+			delete(l.groups, k)
+		}
+	}
+}
+
+// gather puts the carrier of a part's group first in the part's plan.
+func (l *lane) gather(m *book.Msg, now int64) {
+	g := l.groupOf(m, now)
+	if g == nil {
+		return
+	}
+	if g.carrier == 0 {
+		g.carrier = m.Targets[0].Carrier
+		return
+	}
+	for i := uint8(1); i < m.N; i++ {
+		if m.Targets[i].Carrier == g.carrier {
+			t := m.Targets[i]
+			copy(m.Targets[1:i+1], m.Targets[:i])
+			m.Targets[0] = t
+		}
+	}
+}
+
+// astray is the target that a part must go to instead of a carrier, because its group is elsewhere.
+func (l *lane) astray(m *book.Msg, carrier uint16, now int64) (target uint8, ok bool) {
+	if !m.Concat || m.Part > 0 {
+		return 0, false
+	}
+	g := l.groupOf(m, now)
+	if g == nil || g.carrier == carrier || g.carrier == 0 {
+		return 0, false
+	}
+	for i := range m.N {
+		if m.Targets[i].Carrier == g.carrier {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// stays says that a message may go to no other carrier than the present target: that one has some of it, or of the
+// text that it is a part of.
+func (l *lane) stays(m *book.Msg) bool {
+	if m.Part > 0 {
+		return true
+	}
+	if !m.Concat || m.Group == 0 {
+		return false
+	}
+	g := l.groups[m.Group]
+	return g != nil && g.taken && g.carrier == m.Present().Carrier
+}
+
+// draws takes the group along when a part moves.
+func (l *lane) draws(m *book.Msg) {
+	if g := l.groups[m.Group]; m.Concat && g != nil && !g.taken {
+		g.carrier = m.Present().Carrier
+	}
+}
+
+// settles notes that a carrier has a part of the text that m is one of.
+func (l *lane) settles(m *book.Msg, now int64) {
+	if g := l.groupOf(m, now); g != nil {
+		g.carrier, g.taken = m.Carrier, true
+	}
+}
+
+// joins lets a part that a carrier took wait for the receipt that speaks for it, or ends it if that came before.
+func (l *lane) joins(m *book.Msg, now int64) {
+	g := l.groupOf(m, now)
+	if g == nil {
+		return
+	}
+	if c := l.x.table.CarrierOf(m.Carrier); c == nil || c.Parts == catalog.PartsEach || m.Phase != phaseAwaiting {
+		return
+	}
+	if g.told {
+		l.derive(m, g, now)
+		return
+	}
+	g.waiting = append(g.waiting, m.ID)
+}
+
+// speaks says that the receipt of a part is that of its text: derived ends follow from it.
+func (l *lane) speaks(m *book.Msg, r *pdu.Receipt, now int64) {
+	c := l.x.table.CarrierOf(m.Carrier)
+	if !m.Concat || c == nil || c.Parts == catalog.PartsEach || !l.read(m) {
+		return
+	}
+	_, total, seq, ok := profile.PartOf(&l.view)
+	if !ok || c.Parts == catalog.PartsFirst && seq != 1 || c.Parts == catalog.PartsLast && seq != total {
+		return
+	}
+	g := l.groupOf(m, now)
+	if g == nil || g.told {
+		return
+	}
+	g.told, g.state, g.err = true, r.State, append([]byte(nil), r.Err...)
+	for _, id := range g.waiting {
+		if o := l.book.Get(id); o != nil && id != m.ID && o.Phase == phaseAwaiting {
+			l.derive(o, g, now)
+		}
+	}
+	g.waiting = nil
+}
+
+// derive ends a part by what was said of another.
+func (l *lane) derive(m *book.Msg, g *group, now int64) {
+	v := ledger.Receipt{State: uint8(g.state), Err: g.err}
+	end := endOf(g.state)
+	if c := l.x.table.CarrierOf(m.Carrier); c != nil && c.Cost != catalog.ChargeSent && end == ledger.EndDelivered {
+		v.Cost = m.Buy * ledger.Micro(m.Parts)
+	}
+	l.begin()
+	l.open = ledger.AppendReceipt(l.open, l.x.billers.worker(), m.ID, now, &v)
+	l.recorded(now)
+	l.final(m, ledger.Final{End: end, Reason: ledger.ReasonDerived}, now)
+}
+
+// stay tries a message at the carrier that it must stay with once more, after a rest.
+func (l *lane) stay(m *book.Msg, st pdu.Status, now int64) {
+	m.Due = now + int64(egress.Delay(int(m.Fails)-1))
+	l.answer(m, &ledger.Answer{Status: uint32(st), Outcome: ledger.Retry, Target: m.Target, Due: m.Due}, now)
+	l.enqueue(m, now)
+}
