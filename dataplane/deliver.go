@@ -96,7 +96,30 @@ func (l *lane) notify(m *book.Msg, r *pdu.Receipt, now int64) {
 		return
 	}
 	v := pdu.Receipt{State: r.State, Err: r.Err, SubmitDate: m.Accepted, DoneDate: now, Sub: int(m.Parts)}
-	s := l.receipt(m, &v, pdu.ESMIntermediate, false)
+	l.park(m, l.receipt(m, &v, pdu.ESMIntermediate, false), now)
+}
+
+// news parks a receipt that came behind the end of a message whose outcome nobody knew; the message is in the lane's
+// view. The money moved with that end and stays where it is. It reports whether the client had to be told.
+func (l *lane) news(m *book.Msg, r *pdu.Receipt, now int64) bool {
+	end := endOf(r.State)
+	if !r.State.Final() || end == ledger.EndUnknown || !wantsReceipt(m.Registered, end) {
+		return false
+	}
+	v := pdu.Receipt{State: stateAt(end, ledger.ReasonReceipt, uint8(r.State)), Err: r.Err, SubmitDate: m.Accepted, DoneDate: r.DoneDate, Sub: int(m.Parts)}
+	if v.DoneDate == 0 {
+		v.DoneDate = now
+	}
+	if end == ledger.EndDelivered {
+		v.Dlvrd = int(m.Parts)
+	}
+	l.park(m, l.receipt(m, &v, pdu.ESMReceipt, false), now)
+	return true
+}
+
+// park journals a deliver_sm about a message that is not its receipt: it is kept and delivered like a message from a
+// carrier.
+func (l *lane) park(m *book.Msg, s *pdu.Submit, now int64) {
 	l.begin()
 	l.open = ledger.AppendMO(l.open, l.x.billers.worker(), l.nextMO(), now, &ledger.MO{Account: m.Account, Carrier: m.Carrier, Notice: true,
 		PDU: s.Append(nil, 0)})

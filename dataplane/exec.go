@@ -67,6 +67,7 @@ type executor struct {
 	view    pdu.Message
 	receipt pdu.Receipt
 	early   early
+	belated belated
 	adapt   adapter
 	doubts  doubts
 	ended   *endedTable
@@ -184,6 +185,7 @@ func (x *executor) timers(now int64) {
 		}
 		x.sweepOrphans(now)
 		x.tryStrays(now)
+		x.lookBack(now)
 	}
 	if now >= x.second {
 		if x.second != 0 {

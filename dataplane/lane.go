@@ -456,11 +456,14 @@ func (l *lane) final(m *book.Msg, f ledger.Final, now int64) {
 	if charges(l.x.table.ClientOf(m.Account), m, f.End) {
 		f.Charge = m.Hold
 	}
-	f.Return = wantsReceipt(m, f.End)
+	f.Return = wantsReceipt(m.Registered, f.End)
 	l.leaveQueue(m)
 	l.x.undoubt(m)
 	if m.WasTaken || m.Note&noteTaken != 0 {
-		l.x.ended.add(m.Carrier, m.CarrierID(), m.ID)
+		l.x.ended.add(m.Carrier, m.CarrierID(), m.ID, f.End == ledger.EndUnknown)
+	}
+	if f.End == ledger.EndUnknown {
+		m.Note |= noteUnknown
 	}
 	if m.Of > 0 {
 		l.book.EachPartID(m, func(id []byte) { l.x.ended.add(m.Carrier, id, m.ID) })

@@ -128,7 +128,7 @@ var errFound = errors.New("found")
 
 func cloneEDR(e *book.EDR) *book.EDR {
 	c := *e
-	c.Src, c.Err = slices.Clone(e.Src), slices.Clone(e.Err)
+	c.Src, c.Err, c.CarrierID = slices.Clone(e.Src), slices.Clone(e.Err), slices.Clone(e.CarrierID)
 	return &c
 }
 

@@ -39,16 +39,22 @@ func (x *executor) fromCarrier(s *linkSession, e *event, now int64) {
 		return
 	}
 	x.idText = ids.Answer(x.idText[:0], x.receipt.ID)
-	if id, ok := x.ended.find(s.carrier.n, x.idText); ok {
+	id, news, ok := x.ended.find(s.carrier.n, x.idText)
+	switch {
+	case ok && !news:
 		ids.Known()
 		x.lanes[id.Lane()].repeated(id, &x.receipt, &reply, now)
 		return
-	}
-	if l, m := x.infer(s.carrier.n, now); m != nil {
-		l.inferred(m, &x.receipt, &reply, now)
-		return
+	case ok:
+		ids.Known()
+	default:
+		if l, m := x.infer(s.carrier.n, now); m != nil {
+			l.inferred(m, &x.receipt, &reply, now)
+			return
+		}
 	}
 	x.orphaned(s.carrier.n, e.data, &reply, now)
+	x.belated.add(s.carrier.n, s.link, x.receipt.ID)
 }
 
 // received journals a receipt for m, and the end of m if the receipt is final. reply, if any, goes out when
@@ -60,6 +66,10 @@ func (l *lane) received(m *book.Msg, part uint8, r *pdu.Receipt, reply *ack, now
 	}
 	if m.Phase != phaseAwaiting { // it has ended already; the first final receipt decided
 		l.repeated(m.ID, r, reply, now)
+		unknown := m.Note&noteUnknown != 0 || m.State == book.StateEnded && m.End == ledger.EndUnknown
+		if unknown && m.Note&noteTold == 0 && l.read(m) && l.news(m, r, now) {
+			m.Note |= noteTold
+		}
 		return
 	}
 	l.heard(m, r, false, reply, now)

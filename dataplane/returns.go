@@ -86,8 +86,8 @@ func (l *lane) ended(r *ledger.Record, m *book.Msg) error {
 }
 
 // wantsReceipt reads registered_delivery (3.4 §5.2.17): 1 always, 2 on failure, 3 on success (5.0).
-func wantsReceipt(m *book.Msg, end ledger.End) bool {
-	switch m.Registered & 3 {
+func wantsReceipt(registered uint8, end ledger.End) bool {
+	switch registered & 3 {
 	case 1:
 		return true
 	case 2:

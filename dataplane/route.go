@@ -18,6 +18,8 @@ const (
 	noteBack                       // stands in the back of its queue, behind runs
 	noteTaken                      // a carrier took it; the ANSWER may still be on its way to the log
 	noteDoubt                      // in doubt, and not dispatched again since
+	noteUnknown                    // ends as unknown
+	noteTold                       // ended so, and the client was told more since
 )
 
 // holdFor is how long the verifier lets a message rest before it asks again.

@@ -168,6 +168,7 @@ func (x *executor) loadStrays(now int64) {
 		k := c.sessions[0].link
 		if v.Parse(o.PDU) == pdu.ROK && k.decl.Profile.ParseReceipt(&v, &r) {
 			s.add(o.Carrier, k, r.ID, o.PDU, now)
+			x.belated.add(o.Carrier, k, r.ID)
 		}
 		return true
 	})

@@ -71,7 +71,11 @@ func (x *executor) trace(v *life) []admin.TraceLine {
 		t.say(o.At, "egress", "operator", "ordered", "%v, by %s", o.Verb, o.Author)
 	}
 	for _, r := range v.repeated {
-		t.say(r.At, "carrier", x.carrierName(e.Carrier), "receipt again", "%v, err %s; the first final receipt decided, this one changes nothing", pdu.State(r.State), r.Err)
+		what := "the first final receipt decided, this one changes nothing"
+		if e.End == ledger.EndUnknown {
+			what = "it ended as unknown, which moved the money; the client is told, once"
+		}
+		t.say(r.At, "carrier", x.carrierName(e.Carrier), "receipt again", "%v, err %s; %s", pdu.State(r.State), r.Err, what)
 	}
 	for _, r := range v.returned {
 		if r.Session == 0 {

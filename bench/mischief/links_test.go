@@ -3,6 +3,7 @@ package mischief
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,17 +142,53 @@ func TestFailingRangeIsLeft(t *testing.T) {
 	}
 }
 
-// A message whose receipt never comes ends as unknown after receipt_wait; a receipt behind that moves nothing.
-func TestReceiptWait(t *testing.T) {
+// A message whose receipt never comes ends as unknown after receipt_wait. A receipt behind that moves no money; the
+// client is told what it says, once, however often it comes.
+func TestReceiptsBehindUnknown(t *testing.T) {
 	t.Parallel()
-	r := start(t, carrier{id: "north", also: "receipt_wait: 1s", behaviour: peer.Behaviour{Receipts: "all", ReceiptDelay: 8 * time.Second}})
+	r := start(t, carrier{id: "north", also: "receipt_wait: 1s", behaviour: peer.Behaviour{Receipts: "all", ReceiptDelay: 8 * time.Second,
+		Mischief: peer.Mischief{ReceiptsTwice: true}}})
 	client := r.send("transactional", peer.Load{Count: 30})
 	r.want(r.settled(20*time.Second), admin.Books{Accepted: 30, Unknown: 30, ReceiptsReturned: 30})
-	await(t, 20*time.Second, "the carrier's receipts were answered", func() bool { return r.carriers["north"].Tally().ReceiptsAnswered == 30 })
+	await(t, 20*time.Second, "the carrier's receipts were answered", func() bool { return r.carriers["north"].Tally().ReceiptsAnswered == 60 })
+	await(t, 20*time.Second, "the client was told", func() bool { return client.Report().Receipts.Resolved == 30 })
 	r.want(r.settled(20*time.Second), admin.Books{Accepted: 30, Unknown: 30, ReceiptsReturned: 30})
-	if rep := client.Report(); rep.Receipts.Matched != 30 {
+	if rep := client.Report(); rep.Receipts.Matched != 30 || rep.Receipts.Duplicate != 0 || rep.Receipts.Delivered != 0 {
 		t.Errorf("client: %+v", rep.Receipts)
 	}
+	r.traced("transactional", "receipt again", "DELIVERED")
+}
+
+// So it is when the process that gave the message up is not the one that hears of it: the archive knows it.
+func TestReceiptsBehindUnknownAndARestart(t *testing.T) {
+	t.Parallel()
+	r := start(t, carrier{id: "north", also: "receipt_wait: 1s", behaviour: peer.Behaviour{Receipts: "all", ReceiptDelay: 8 * time.Second}})
+	r.send("transactional", peer.Load{Count: 30})
+	r.want(r.settled(20*time.Second), admin.Books{Accepted: 30, Unknown: 30, ReceiptsReturned: 30})
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.serve()
+	await(t, 20*time.Second, "it serves again", func() bool { return r.admin.Ready() })
+	await(t, 20*time.Second, "what the client must be told is parked", func() bool { return r.books().ReceiptsParked == 30 })
+	r.prove()
+	r.traced("transactional", "receipt again", "DELIVERED")
+}
+
+// traced waits until a message of a client has an event in its trace whose detail begins so.
+func (r *rig) traced(client, event, detail string) {
+	r.t.Helper()
+	found, err := r.admin.Find(context.Background(), admin.FindQuery{Client: client, Limit: 1})
+	if err != nil || len(found) != 1 {
+		r.t.Fatal(found, err)
+	}
+	await(r.t, 5*time.Second, event+" "+detail+" is in the trace", func() bool {
+		lines, err := r.admin.Trace(context.Background(), found[0].ID)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return slices.ContainsFunc(lines, func(l admin.TraceLine) bool { return l.Event == event && strings.HasPrefix(l.Detail, detail) })
+	})
 }
 
 // The line that says why a link is not faster names what is in the way.

@@ -79,7 +79,7 @@ type clientCounters struct {
 	sent, accepted, throttled, refused, unanswered, lostSessions, outstanding atomic.Int64
 	first, lastAccept, lastMove, lastArrival                                  atomic.Int64 // unix ns
 	matched, delivered, failed, interim                                       atomic.Int64
-	duplicate, mismatched, malformed, reused, mo                              atomic.Int64
+	duplicate, resolved, mismatched, malformed, reused, mo                    atomic.Int64
 
 	mu       sync.Mutex
 	statuses map[pdu.Status]int64

@@ -49,6 +49,10 @@ func (s *session) settle(i uint32, r earlyReceipt) {
 		n.mismatched.Add(1)
 		return
 	}
+	if e.receipts.Load() > 0 && e.final.CompareAndSwap(uint32(pdu.StateUnknown)+1, uint32(r.state)+1) && pdu.State(r.state) != pdu.StateUnknown {
+		n.resolved.Add(1)
+		return
+	}
 	if e.receipts.Add(1) > 1 {
 		n.complain("message %d has a second final receipt", i)
 		n.duplicate.Add(1)

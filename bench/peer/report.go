@@ -32,6 +32,7 @@ type Receipts struct {
 	Matched    int64 `json:"matched"`
 	Delivered  int64 `json:"delivered"` // of those matched
 	Failed     int64 `json:"failed"`    // of those matched, any other final state
+	Resolved   int64 `json:"resolved"`  // of those matched, behind "unknown" came what became of it
 	Missing    int64 `json:"missing"`
 	Duplicate  int64 `json:"duplicate"`
 	Mismatched int64 `json:"mismatched"` // wrong address, text and TLV disagree, or an id given twice
@@ -88,7 +89,7 @@ func (c *Client) receipts(r *Report) {
 	unknown, twice := c.ids.unknown()
 	r.Receipts = Receipts{
 		Matched: n.matched.Load(), Delivered: n.delivered.Load(), Failed: n.failed.Load(),
-		Duplicate: n.duplicate.Load() + twice, Mismatched: n.mismatched.Load() + n.reused.Load(), Unknown: unknown,
+		Resolved: n.resolved.Load(), Duplicate: n.duplicate.Load() + twice, Mismatched: n.mismatched.Load() + n.reused.Load(), Unknown: unknown,
 		Malformed: n.malformed.Load(), Interim: n.interim.Load(),
 	}
 	if c.load.Receipts {

@@ -44,7 +44,9 @@ type EDR struct {
 	CarrierID                                                                     []byte
 	Status, FinalStatus                                                           uint32
 	ReceiptState                                                                  uint8
-	Inferred, Return                                                              bool
+	Inferred, Return, ShortID                                                     bool
+	Registered                                                                    uint8 // which final receipts the client asked for
+	Behind                                                                        uint8 // messages of its submit_multi before it
 	Err                                                                           []byte
 	End                                                                           ledger.End
 	Reason                                                                        ledger.Reason
@@ -120,7 +122,7 @@ func (p *pack) edr(m *Msg, src, dst []byte) {
 		b = appendSince(b, m.Accepted, t)
 	}
 	b = append(b, byte(m.Class), m.Parts, m.Coding, m.EntryWorker, m.RouterWorker, m.VerifyWorker, m.EgressWorker, m.BillingWorker,
-		m.Target, m.Attempts, m.Resends, m.ReceiptState, byte(m.End), byte(m.Reason), m.Detail, flag(m.Inferred, 1)|flag(m.Return, 2), m.N)
+		m.Target, m.Attempts, m.Resends, m.ReceiptState, byte(m.End), byte(m.Reason), m.Detail, flag(m.Inferred, 1)|flag(m.Return, 2)|flag(m.ShortID, 4)|m.Registered&3<<3, m.N)
 	for _, v := range [...]uint64{uint64(m.Account), m.Number, uint64(m.Session), uint64(m.Link), uint64(m.Row), uint64(m.Catalog),
 		uint64(m.RouteCatalog), uint64(m.Carrier), uint64(m.Status), uint64(m.FinalStatus)} {
 		b = binary.AppendUvarint(b, v)
@@ -138,7 +140,11 @@ func (p *pack) edr(m *Msg, src, dst []byte) {
 	b = appendBytes(b, src)
 	b = appendBytes(b, dst)
 	b = appendBytes(b, m.CarrierID())
-	p.scratch = appendBytes(b, m.Err())
+	b = appendBytes(b, m.Err())
+	if m.Behind > 0 {
+		b = append(b, m.Behind)
+	}
+	p.scratch = b
 	cid := uint32(0)
 	if m.cidLen > 0 {
 		cid = hash32(m.CarrierID())
@@ -193,7 +199,7 @@ func readEDR(body []byte) (e EDR, ok bool) {
 	}
 	e.End, e.Reason, e.Detail = ledger.End(r.u8()), ledger.Reason(r.u8()), r.u8()
 	f := r.u8()
-	e.Inferred, e.Return = f&1 != 0, f&2 != 0
+	e.Inferred, e.Return, e.ShortID, e.Registered = f&1 != 0, f&2 != 0, f&4 != 0, f>>3&3
 	n := int(r.u8())
 	e.Account, e.Number, e.Session, e.Link = uint32(r.uvarint()), r.uvarint(), uint32(r.uvarint()), uint32(r.uvarint())
 	e.Row, e.Catalog, e.RouteCatalog = uint32(r.uvarint()), uint32(r.uvarint()), uint32(r.uvarint())
@@ -206,6 +212,9 @@ func readEDR(body []byte) (e EDR, ok bool) {
 			Buy: ledger.Micro(r.varint()), Row: uint32(r.uvarint())})
 	}
 	e.Src, e.Dst, e.CarrierID, e.Err = r.bytes(), r.bytes(), r.bytes(), r.bytes()
+	if len(r.b) == 1 {
+		e.Behind = r.u8()
+	}
 	return e, !r.bad && len(r.b) == 0
 }
 
@@ -253,6 +262,6 @@ func (m *Msg) Summary(src, dst []byte) EDR {
 		BillingWorker: m.BillingWorker, Session: m.Session, Link: m.Link, Row: m.Row, Catalog: m.Catalog, RouteCatalog: m.RouteCatalog,
 		Targets: slices.Clone(m.Targets[:m.N]), Target: m.Target, Attempts: m.Attempts, Resends: m.Resends, Carrier: m.Carrier,
 		CarrierID: slices.Clone(m.CarrierID()), Status: m.Status, FinalStatus: m.FinalStatus, ReceiptState: m.ReceiptState,
-		Inferred: m.Inferred, Return: m.Return, Err: slices.Clone(m.Err()), End: m.End, Reason: m.Reason, Detail: m.Detail,
+		Inferred: m.Inferred, Return: m.Return, ShortID: m.ShortID, Registered: m.Registered & 3, Behind: m.Behind, Err: slices.Clone(m.Err()), End: m.End, Reason: m.Reason, Detail: m.Detail,
 		Hold: m.Hold, Charge: m.Charge, Buy: m.Buy, Cost: m.Cost}
 }

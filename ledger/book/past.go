@@ -38,9 +38,21 @@ func (b *Book) Unflushed(p Past) error { return p.walk(b.pack.body) }
 
 // Search walks the packs whose index holds hash. A hash can lie: the callbacks compare the real value.
 func Search(s Archive, lane uint16, hash uint32, p Past) error {
+	if hash == 0 {
+		return search(s, lane, nil, p)
+	}
+	return search(s, lane, func(h uint32) bool { return h == hash }, p)
+}
+
+// SearchAny walks the packs whose index holds one of the hashes.
+func SearchAny(s Archive, lane uint16, hashes map[uint32]bool, p Past) error {
+	return search(s, lane, func(h uint32) bool { return hashes[h] }, p)
+}
+
+func search(s Archive, lane uint16, wanted func(hash uint32) bool, p Past) error {
 	lo, hi := journal.LaneRange(journal.EDRIndex, lane)
 	return s.ScanReverse(lo, hi, func(k, v []byte) error {
-		if hash != 0 && !indexed(v, hash) {
+		if wanted != nil && !indexed(v, wanted) {
 			return nil
 		}
 		key := append([]byte(nil), k...)
@@ -71,9 +83,9 @@ func WalkFrom(s Archive, lane uint16, from uint64, p Past, more func(index uint6
 	})
 }
 
-func indexed(v []byte, hash uint32) bool {
+func indexed(v []byte, wanted func(hash uint32) bool) bool {
 	for ; len(v) >= 4; v = v[4:] {
-		if le.Uint32(v) == hash {
+		if wanted(le.Uint32(v)) {
 			return true
 		}
 	}
