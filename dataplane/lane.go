@@ -460,13 +460,13 @@ func (l *lane) final(m *book.Msg, f ledger.Final, now int64) {
 	l.leaveQueue(m)
 	l.x.undoubt(m)
 	if m.WasTaken || m.Note&noteTaken != 0 {
-		l.x.ended.add(m.Carrier, m.CarrierID(), m.ID, f.End == ledger.EndUnknown)
+		l.x.ended.add(m.Carrier, m.CarrierID(), m.ID, f.End == ledger.EndUnknown && m.Of == 0)
 	}
 	if f.End == ledger.EndUnknown {
 		m.Note |= noteUnknown
 	}
 	if m.Of > 0 {
-		l.book.EachPartID(m, func(id []byte) { l.x.ended.add(m.Carrier, id, m.ID) })
+		l.book.EachPartID(m, func(id []byte) { l.x.ended.add(m.Carrier, id, m.ID, false) })
 	}
 	m.Phase = phaseEnding
 	l.begin()

@@ -45,7 +45,7 @@ type EDR struct {
 	Status, FinalStatus                                                           uint32
 	ReceiptState                                                                  uint8
 	Inferred, Return, ShortID                                                     bool
-	Registered                                                                    uint8 // which final receipts the client asked for
+	Registered                                                                    uint8 // which final receipts the client asked for; 0 for parts, of which one says nothing of the whole
 	Behind                                                                        uint8 // messages of its submit_multi before it
 	Err                                                                           []byte
 	End                                                                           ledger.End
@@ -122,7 +122,7 @@ func (p *pack) edr(m *Msg, src, dst []byte) {
 		b = appendSince(b, m.Accepted, t)
 	}
 	b = append(b, byte(m.Class), m.Parts, m.Coding, m.EntryWorker, m.RouterWorker, m.VerifyWorker, m.EgressWorker, m.BillingWorker,
-		m.Target, m.Attempts, m.Resends, m.ReceiptState, byte(m.End), byte(m.Reason), m.Detail, flag(m.Inferred, 1)|flag(m.Return, 2)|flag(m.ShortID, 4)|m.Registered&3<<3, m.N)
+		m.Target, m.Attempts, m.Resends, m.ReceiptState, byte(m.End), byte(m.Reason), m.Detail, flag(m.Inferred, 1)|flag(m.Return, 2)|flag(m.ShortID, 4)|m.wanted()<<3, m.N)
 	for _, v := range [...]uint64{uint64(m.Account), m.Number, uint64(m.Session), uint64(m.Link), uint64(m.Row), uint64(m.Catalog),
 		uint64(m.RouteCatalog), uint64(m.Carrier), uint64(m.Status), uint64(m.FinalStatus)} {
 		b = binary.AppendUvarint(b, v)
@@ -161,6 +161,14 @@ func hashNumber(n uint64) uint32 {
 	var b [8]byte
 	le.PutUint64(b[:], n)
 	return hash32(b[:])
+}
+
+// wanted is which final receipts of one carrier's the client wants to hear of.
+func (m *Msg) wanted() uint8 {
+	if m.Of > 0 {
+		return 0
+	}
+	return m.Registered & 3
 }
 
 // appendSince writes a time as whole microseconds behind base, plus one; zero is "never".
@@ -262,6 +270,6 @@ func (m *Msg) Summary(src, dst []byte) EDR {
 		BillingWorker: m.BillingWorker, Session: m.Session, Link: m.Link, Row: m.Row, Catalog: m.Catalog, RouteCatalog: m.RouteCatalog,
 		Targets: slices.Clone(m.Targets[:m.N]), Target: m.Target, Attempts: m.Attempts, Resends: m.Resends, Carrier: m.Carrier,
 		CarrierID: slices.Clone(m.CarrierID()), Status: m.Status, FinalStatus: m.FinalStatus, ReceiptState: m.ReceiptState,
-		Inferred: m.Inferred, Return: m.Return, ShortID: m.ShortID, Registered: m.Registered & 3, Behind: m.Behind, Err: slices.Clone(m.Err()), End: m.End, Reason: m.Reason, Detail: m.Detail,
+		Inferred: m.Inferred, Return: m.Return, ShortID: m.ShortID, Registered: m.wanted(), Behind: m.Behind, Err: slices.Clone(m.Err()), End: m.End, Reason: m.Reason, Detail: m.Detail,
 		Hold: m.Hold, Charge: m.Charge, Buy: m.Buy, Cost: m.Cost}
 }
