@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"syscall"
@@ -42,13 +44,23 @@ func everythingBack(t *testing.T, box *outbox, carriers ...*carrier) {
 	eventually(t, time.Minute, "all receipts are back", func() bool { return box.returned() == box.accepted() })
 }
 
+// A longer run of TestKillLosesNothing: go test -tags e2e ./bench/e2e -run KillLosesNothing -args -kills 20 -load 20 -apart 50000
+var (
+	killCount = flag.Int("kills", 4, "kills of TestKillLosesNothing")
+	killLoad  = flag.Int("load", 4, "its sessions")
+	killApart = flag.Int("apart", 8000, "the most messages accepted between two kills; each is at a random one")
+)
+
 func TestKillLosesNothing(t *testing.T) {
-	const kills, sessions, window = 4, 4, 200
+	const window = 1000
+	kills, sessions := *killCount, *killLoad
 	c := startCarrier(t)
 	n, box := newNode(t, c.port).up(), newOutbox()
 	n.linked(linkSessions)
-	next, perSession := 0, 50_000
-	for kill := range kills {
+	next, perSession, seed := 0, 50_000, uint64(time.Now().UnixNano())
+	moment := rand.New(rand.NewPCG(seed, 0))
+	t.Logf("seed %d", seed)
+	for range kills {
 		var load sync.WaitGroup
 		for range sessions {
 			e, first := mustBind(t, n, window, box), next
@@ -61,7 +73,7 @@ func TestKillLosesNothing(t *testing.T) {
 				}
 			})
 		}
-		want := box.accepted() + 3000 + 1700*kill // another moment each time
+		want := box.accepted() + 1 + moment.IntN(*killApart)
 		eventually(t, patience, "the load flows", func() bool { return box.accepted() >= want })
 		n.proc.kill()
 		load.Wait()
@@ -126,7 +138,7 @@ func TestDoubtOutlivesKills(t *testing.T) {
 func TestPausedLayersDecouple(t *testing.T) {
 	for _, layer := range []string{"router", "egress"} {
 		t.Run(layer, func(t *testing.T) {
-			const messages = 3000
+			const messages = 10_000
 			c := startCarrier(t)
 			n, box := newNode(t, c.port).up(), newOutbox()
 			n.linked(linkSessions)

@@ -103,7 +103,7 @@ func client(id, credit string) string {
     class: transactional
     window: 1000
     deliver_window: 1000
-    max_binds: {tx: 10, rx: 10, trx: 10}
+    max_binds: {tx: 30, rx: 30, trx: 30}
     tps: unlimited
     billing: {mode: postpaid, currency: EUR, credit_limit: %[2]s, charge: sent}
 `, id, credit)
