@@ -27,7 +27,12 @@ const stampBytes = 16
 
 // Lease is until when this member may hand messages to carriers, on Config.Clock; 0 when it does not lead or
 // no quorum has answered. The only voter's lease never ends. Look at SendFrom too.
-func (r *Replica) Lease() int64 { return r.lease }
+func (r *Replica) Lease() int64 {
+	if r.c.faults.ownLease && r.leads() {
+		return r.clock() + r.leaseSpan()
+	}
+	return r.lease
+}
 
 // SendFrom is from when a leader may hand messages to carriers, on Config.Clock: leases of its predecessors
 // have run out by then. Only meaningful while Lease is not 0.
@@ -74,9 +79,6 @@ func (r *Replica) renewLease() {
 			s = min(s, r.quorumStamp(r.group.Outgoing))
 		}
 		r.lease = r.leaseFloor
-		if r.c.faults.ownLease {
-			s = r.clock()
-		}
 		if s > 0 {
 			r.lease = max(r.lease, min(s, r.clock())+r.leaseSpan())
 		}
