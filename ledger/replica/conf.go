@@ -129,7 +129,7 @@ func (r *Replica) setGroup(g Group) {
 		if id == r.c.ID {
 			continue
 		}
-		p := peer{id: id, witness: IsWitness(id)}
+		p := peer{id: id, witness: IsWitness(id), heard: r.ticks}
 		if old := r.peer(id); old != nil {
 			p = *old
 		}

@@ -254,7 +254,7 @@ func (r *Replica) Step(msg []byte) error {
 func (r *Replica) hear(m *pb.Message) error {
 	p := r.peer(m.GetFrom())
 	if p != nil {
-		p.heard = max(r.ticks, 1)
+		p.heard = r.ticks
 	}
 	switch m.GetType() {
 	case pb.MsgHeartbeat:

@@ -305,12 +305,12 @@ func (h *simHost) disk() {
 		return
 	}
 	if h.diskErr.Load() {
-		ended := make(chan struct{})
+		ended, db := make(chan struct{}), h.db
 		go func() { // Fatal stops this goroutine, or one of Pebble's
 			defer close(ended)
-			h.db.Append(journal.Append{Lane: 9, Done: func() {}})
-			h.db.Step(1 << 30)
-			h.db.Sync()
+			db.Append(journal.Append{Lane: 9, Done: func() {}})
+			db.Step(1 << 30)
+			db.Sync()
 		}()
 		select {
 		case <-h.died:

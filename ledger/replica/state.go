@@ -54,7 +54,7 @@ func (r *Replica) Progress(f func(Member)) {
 		}
 		peer := r.peer(id)
 		f(Member{ID: id, Match: p.Match, Learner: t == raft.ProgressTypeLearner, Snapshot: p.State == tracker.StateSnapshot,
-			Active: peer != nil && peer.heard > 0 && r.ticks-peer.heard < electionTicks})
+			Active: peer != nil && r.ticks-peer.heard < electionTicks})
 	})
 }
 

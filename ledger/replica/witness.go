@@ -34,7 +34,7 @@ type peer struct {
 	id      uint64
 	witness bool
 	votes   bool
-	heard   int64 // tick of its last message
+	heard   int64 // tick of its last message, or of when it became known
 	stamp   int64 // newest send stamp of this term that it echoed; see lease.go
 	hold    uint64
 }
@@ -82,7 +82,7 @@ func (r *Replica) dataAnswers() bool {
 		n := 0
 		for _, id := range voters {
 			p := r.peer(id)
-			if id == r.c.ID || p != nil && !p.witness && p.heard > 0 && r.ticks-p.heard < silentTicks {
+			if id == r.c.ID || p != nil && !p.witness && r.ticks-p.heard < silentTicks {
 				n++
 			}
 		}
