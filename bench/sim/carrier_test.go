@@ -65,6 +65,12 @@ func (c *carrier) drift() {
 	c.manners = manners{refuse: some(200), mute: some(60), lose: some(60), hang: some(20), early: some(300), twice: some(100), silent: some(50)}
 }
 
+// up ends a time in which the carrier read nothing and said nothing.
+func (c *carrier) up() {
+	c.down = false
+	c.pump()
+}
+
 // act lets a phone write now and then.
 func (c *carrier) act() {
 	if c.w.calm {

@@ -48,7 +48,7 @@ func (w *world) fault() {
 	case 10:
 		c.down = true
 		w.faults["carrier down"]++
-		w.after(w.between(0, 8*time.Second), func() { c.down = false })
+		w.after(w.between(0, 8*time.Second), c.up)
 	case 11, 12:
 		c.drift()
 	case 13:
@@ -66,7 +66,7 @@ func (w *world) clear() {
 	w.tell("the weather clears")
 	w.calm = true
 	for _, c := range w.carriers {
-		c.down = false
+		c.up()
 	}
 	for _, h := range w.hosts {
 		h.stalled = 0
