@@ -33,7 +33,7 @@ var levels = [][]string{
 	{"dataplane/entry"},
 	{"dataplane"},
 	{"bench/peer", "bench/conform"},
-	{"bench", "bench/codec", "bench/codec/client", "bench/ring", "bench/e2e", "bench/sim", "bench/mischief", "bench/power"},
+	{"bench", "bench/codec", "bench/codec/client", "bench/ring", "bench/e2e", "bench/sim", "bench/mischief", "bench/power", "bench/failover"},
 	{"cmd/smsplane", "cmd/smsbench"},
 }
 

@@ -32,6 +32,7 @@ type host struct {
 	hot     int64 // there is work, probably, until then
 	tickAt  int64
 	stalled int64 // the disk does nothing until then
+	failing bool  // the next sync of the disk fails, and every write from then on
 }
 
 // killed is panicked with where a process dies in the middle of something.
@@ -157,28 +158,27 @@ func (h *host) journal() {
 	if h.w.now < h.stalled {
 		return
 	}
-	h.onDisk(func() {
-		if h.rng.IntN(3) > 0 {
-			if h.db.Step(1+h.rng.IntN(6)) > 0 {
-				h.warm()
-			}
-		}
-		if h.rng.IntN(3) == 0 && h.db.Sync() > 0 {
-			h.warm()
-		}
-	})
+	if h.rng.IntN(3) > 0 && h.db.Step(1+h.rng.IntN(6)) > 0 {
+		h.warm()
+	}
+	if h.rng.IntN(3) == 0 {
+		h.sync()
+	}
 }
 
-// onDisk runs what writes. On a disk that fails it may never return, and the process dies.
-func (h *host) onDisk(f func()) {
-	if !h.disk.failing.Load() {
-		f()
+// sync makes what was committed durable. On a disk that fails it never returns, and the process dies.
+func (h *host) sync() {
+	if !h.failing {
+		if h.db.Sync() > 0 {
+			h.warm()
+		}
 		return
 	}
+	h.disk.failing.Store(true)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		f()
+		h.db.Sync()
 	}()
 	var err error
 	select {
@@ -186,7 +186,8 @@ func (h *host) onDisk(f func()) {
 	case <-done:
 		select {
 		case err = <-h.fatal:
-		default:
+		default: // there was nothing to sync
+			h.disk.failing.Store(false)
 			return
 		}
 	}
@@ -207,7 +208,7 @@ func (h *host) die(why string, next *disk, silent bool) {
 	if h.db != nil {
 		_ = h.db.Abandon() // the old disk is nobody's any more
 	}
-	h.disk, h.db, h.s = next, nil, nil
+	h.disk, h.db, h.s, h.failing = next, nil, nil, false
 	life := h.life
 	w.after(w.between(10*time.Millisecond, 3*time.Second), func() {
 		if !h.alive && h.life == life {

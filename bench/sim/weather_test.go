@@ -30,7 +30,7 @@ func (w *world) fault() {
 	case 4:
 		if h.alive && w.chance(4) { // each costs a store that is never closed
 			w.tell("the disk of %s begins to fail", h.name)
-			h.disk.failing.Store(true)
+			h.failing = true
 		}
 	case 5, 6:
 		h.stalled = w.now + int64(w.between(0, 1500*time.Millisecond))
@@ -70,11 +70,10 @@ func (w *world) clear() {
 	}
 	for _, h := range w.hosts {
 		h.stalled = 0
-		if h.alive && h.disk.failing.Load() {
+		if h.alive && h.failing {
 			h.die("disk replaced", h.disk.cut(0, w.rng), false)
 		}
 		if !h.alive {
-			h.disk.failing.Store(false)
 			h.start()
 		}
 	}

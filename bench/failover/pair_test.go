@@ -1,0 +1,254 @@
+//go:build e2e
+
+package failover
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"smsplane/bench/peer"
+	"smsplane/pdu"
+)
+
+var (
+	rounds = flag.Int("rounds", 1, "how often each fault happens")
+	only   = flag.String("faults", "kill-leader,stop-leader,partition-leader,kill-both", "which of them, comma separated; all")
+	rate   = flag.Int("rate", 1000, "messages a second")
+	seed   = flag.Uint64("seed", 1, "of the moments")
+)
+
+// outage is what clients and carriers saw of one fault, in milliseconds after it began.
+type outage struct{ ack, carrier, rebind float64 }
+
+// TestFaults takes something away from a pair under load, again and again, and then demands an account of every message.
+func TestFaults(t *testing.T) {
+	names := strings.Split(*only, ",")
+	if *only == "all" {
+		names = nil
+		for _, f := range faults {
+			names = append(names, f.name)
+		}
+	}
+	for _, name := range names {
+		f := findFault(t, name)
+		t.Run(name, func(t *testing.T) { suffer(t, f) })
+	}
+}
+
+func suffer(t *testing.T, f *fault) {
+	s := newSite(t, "")
+	t.Cleanup(s.heal)
+	rng := rand.New(rand.NewPCG(*seed, uint64(len(f.name))))
+	c := newClient("load", 7, 4, 200, *rate, 0, "127.77.0.1:2775", "127.77.0.2:2775")
+	defer c.close()
+	eventually(t, time.Minute, "messages are accepted", func() bool { _, acked, _ := c.counts(); return acked > *rate/2 })
+	var seen []outage
+	for range *rounds {
+		wait(time.Second + time.Duration(rng.IntN(1500))*time.Millisecond)
+		l := s.serving()
+		at := time.Now().UnixNano()
+		f.begin(s, l, rng)
+		if f.lasts[1] > 0 {
+			wait(f.lasts[0] + time.Duration(rng.Int64N(int64(f.lasts[1]-f.lasts[0]))))
+		} else if name := f.name; name == "kill-leader" || name == "kill-follower" || name == "kill-witness" {
+			eventually(t, 30*time.Second, "messages are accepted while a host is away", func() bool { return c.ackAfter(at+int64(100*time.Millisecond)) != 0 })
+			wait(500 * time.Millisecond)
+		}
+		f.end(s, l)
+		over := time.Now().UnixNano()
+		eventually(t, 30*time.Second, "messages are accepted after "+f.name, func() bool { return c.ackAfter(over) != 0 })
+		s.caughtUp()
+		wait(300 * time.Millisecond)
+		seen = append(seen, s.outage(c, at))
+	}
+	c.halt()
+	s.account(c, 7)
+	tell(t, f.name, seen)
+}
+
+// caughtUp waits until both hosts and the witness run, one leads, and the other has applied what that has.
+func (s *site) caughtUp() {
+	s.t.Helper()
+	eventually(s.t, time.Minute, "the other host has what the leader has", func() bool {
+		l := s.leader()
+		if l == nil || !s.carriersBound() {
+			return false
+		}
+		a, err := l.applied()
+		b, err2 := s.other(l).applied()
+		if err != nil || err2 != nil || len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if b[i]+50 < a[i] { // it goes on meanwhile
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (s *site) carriersBound() bool { return s.carriers[0].Binds() > 0 && s.carriers[1].Binds() > 0 }
+
+func (m *member) applied() (all []uint64, err error) {
+	st, err := m.status()
+	if err != nil {
+		return nil, err
+	}
+	var lanes struct{ Lanes []struct{ Applied uint64 } }
+	if err := json.Unmarshal(st.raw, &lanes); err != nil {
+		return nil, err
+	}
+	for _, l := range lanes.Lanes {
+		all = append(all, l.Applied)
+	}
+	return all, nil
+}
+
+// outage finds the longest silence that began with a fault.
+func (s *site) outage(c *client, at int64) (o outage) {
+	c.mu.Lock()
+	acks := slices.Clone(c.acks)
+	for _, r := range c.rebinds {
+		if r.ended >= at-int64(50*time.Millisecond) {
+			o.rebind = max(o.rebind, ms(r.acked-at))
+		}
+	}
+	c.mu.Unlock()
+	o.ack = ms(silenceAfter(acks, at))
+	for i := range s.first {
+		w := &s.first[i]
+		w.mu.Lock()
+		o.carrier = max(o.carrier, ms(silenceAfter(w.when, at)))
+		w.mu.Unlock()
+	}
+	return o
+}
+
+// silenceAfter is when the longest silence around a moment was over, from that moment on.
+func silenceAfter(when []int64, at int64) (end int64) {
+	longest := int64(0)
+	for i := 1; i < len(when); i++ {
+		if when[i] < at || when[i-1] > at+int64(5*time.Second) {
+			continue
+		}
+		if gap := when[i] - when[i-1]; gap > longest {
+			longest, end = gap, when[i]-at
+		}
+	}
+	return end
+}
+
+func ms(ns int64) float64 { return float64(ns) / 1e6 }
+
+// tell prints medians and worst.
+func tell(t *testing.T, name string, seen []outage) {
+	col := func(f func(o outage) float64) string {
+		var v []float64
+		for _, o := range seen {
+			v = append(v, f(o))
+		}
+		slices.Sort(v)
+		return fmt.Sprintf("median %6.0f worst %6.0f", v[len(v)/2], v[len(v)-1])
+	}
+	t.Logf("%-18s %3d rounds; ms to the next accepted: %s; to the carriers' next: %s; all binds back: %s", name, len(seen), col(func(o outage) float64 { return o.ack }),
+		col(func(o outage) float64 { return o.carrier }), col(func(o outage) float64 { return o.rebind }))
+}
+
+// account demands that nothing accepted is lost, what came twice is listed, everybody was told, and the books prove.
+func (s *site) account(c *client, run uint32) {
+	s.t.Helper()
+	t := s.t
+	l := s.serving()
+	var st status
+	eventually(t, 2*time.Minute, "everything accepted has ended and was told", func() bool {
+		if l = s.leader(); l == nil {
+			return false
+		}
+		var err error
+		st, err = l.status()
+		return err == nil && st.Books.InFlight == 0 && st.Books.InDoubt == 0 && st.Books.ReceiptsParked == 0
+	})
+	eventually(t, 30*time.Second, "the last answers are here", func() bool { return c.told() })
+	resent := map[string]bool{}
+	out, err := l.ask("doubt", "list", "--resent", "--json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []struct{ To string }
+	if err := json.Unmarshal(out, &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range list {
+		resent[strings.TrimPrefix(d.To, "+")] = true
+	}
+	var tallies []peer.Tally
+	for _, k := range s.carriers {
+		tallies = append(tallies, k.Tally())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lost, twice, unlisted, untold, accepted, unanswered, receipts, ids := 0, 0, 0, 0, 0, 0, 0, map[string]bool{}
+	for i, m := range c.sent {
+		copies := uint32(0)
+		for _, k := range tallies {
+			copies += arrivals(&k, run, uint32(i))
+		}
+		if copies > 1 {
+			twice++
+			if !resent[number(run, uint32(i))] {
+				unlisted++
+			}
+		}
+		if m.ended == 0 {
+			unanswered++
+		}
+		if m.ended == 0 || m.status != pdu.ROK {
+			continue
+		}
+		accepted++
+		if copies == 0 {
+			lost++
+		}
+		if c.receipts[m.id] == 0 {
+			untold++
+		}
+		receipts += c.receipts[m.id]
+		ids[m.id] = true
+	}
+	t.Logf("%d sent, %d accepted, %d unanswered, refused %v; lost %d; taken twice %d, %d of them not in the list of %d resent; receipts missing %d, repeated %d",
+		len(c.sent), accepted, unanswered, c.refused, lost, twice, unlisted, len(resent), untold, receipts-accepted+untold)
+	if lost > 0 || unlisted > 0 || untold > 0 || len(ids) != accepted {
+		t.Errorf("lost %d, unlisted duplicates %d, never told %d, %d ids for %d messages", lost, unlisted, untold, len(ids), accepted)
+	}
+	for _, m := range []*member{s.a, s.b} {
+		if out, err := m.ask("audit"); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+}
+
+// told says that every message accepted has a receipt.
+func (c *client) told() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.sent {
+		if m := &c.sent[i]; m.status == pdu.ROK && m.ended != 0 && c.receipts[m.id] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func arrivals(k *peer.Tally, run, i uint32) uint32 {
+	if r := k.Runs[fmt.Sprintf("%08x", run)]; r != nil {
+		return r.Count(i)
+	}
+	return 0
+}
