@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"smsplane/pdu"
 )
 
 // Of a recorded run: go test ./pdu/profile -run Quirks -combinations 200 -messages 5000
@@ -22,6 +24,7 @@ type habits struct {
 	padA, padR            int
 	prefix                string // in receipts
 	noNumber, shortNumber bool
+	dialect               *dialect // how it writes receipts; nil: their ids are all there is
 }
 
 func randomHabits(r *rand.Rand) habits {
@@ -32,6 +35,7 @@ func randomHabits(r *rand.Rand) habits {
 	if r.IntN(6) == 0 {
 		h.answer, h.receipt, h.padA, h.padR = Text, Text, 0, 0
 	}
+	h.dialect = randomDialect(r)
 	h.noNumber = h.answer == h.receipt && h.upperA == h.upperR && h.padA == h.padR && h.prefix == "" && r.IntN(2) == 0
 	return h
 }
@@ -72,7 +76,8 @@ type world struct {
 	live    []bool
 	orphans []int
 	epoch   uint64
-	current int // whose receipt is being looked at
+	current int    // whose receipt is being looked at
+	source  []byte // that it names
 	wrong   int
 }
 
@@ -81,19 +86,32 @@ func (w *world) find(answer []byte) (uint64, Fit) {
 	if !ok {
 		return 0, Untold
 	}
-	addr := "+" + strconv.FormatUint(w.number[w.current], 10)
+	return uint64(i + 1), FitNumber(w.source, w.number[i])
+}
+
+// arrive writes the receipt of a message as the carrier does and reads it as the link's profile says.
+func (w *world) arrive(i int) []byte {
+	addr := "+" + strconv.FormatUint(w.number[i], 10)
 	switch {
 	case w.h.noNumber:
 		addr = ""
 	case w.h.shortNumber:
 		addr = "0" + addr[3:]
 	}
-	return uint64(i + 1), FitNumber([]byte(addr), w.number[i])
+	d, delivered := w.h.dialect, i%3 != 0
+	p := d.write(w.h.inReceipt(w.values[i]), addr, delivered)
+	var m pdu.Message
+	var r pdu.Receipt
+	if st := m.Parse(p); st != pdu.ROK || !d.profile.IsReceipt(&m) || !d.profile.ParseReceipt(&m, &r) || r.State != d.state(delivered) {
+		w.t.Fatalf("%s: %v, receipt %v, read as %q %v: %q", d.description, st, d.profile.IsReceipt(&m), r.ID, r.State, m.UserData())
+	}
+	w.source = m.SrcAddr()
+	return r.ID
 }
 
 func (w *world) receipt(i int, calm, first bool) {
 	w.current = i
-	id := []byte(w.h.inReceipt(w.values[i]))
+	id := w.arrive(i)
 	var ref uint64
 	if first {
 		ref = w.l.Resolve(id, calm, w.find)
