@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"strconv"
+
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/pdu"
@@ -16,6 +18,9 @@ func (l *lane) deliver(m *book.Msg, s *clientSession) (p []byte, ok bool) {
 		return nil, false
 	}
 	if m.MO {
+		if out, ok := l.forClient(m, p, s.noTLVs); ok {
+			p = out
+		}
 		if s.noTLVs {
 			return l.withoutTLVs(p), true
 		}
@@ -31,6 +36,23 @@ func (l *lane) deliver(m *book.Msg, s *clientSession) (p []byte, ok bool) {
 		r.Dlvrd = int(m.Parts)
 	}
 	return l.onPaper(l.receipt(m, &r, pdu.ESMReceipt, s.noTLVs)), true
+}
+
+// forClient is a message from a carrier as its client reads data_coding, and wants parts; false when it is right as it is.
+func (l *lane) forClient(m *book.Msg, p []byte, noTLVs bool) (out []byte, ok bool) {
+	var to profile.Client
+	if l.x.adapt.clients {
+		if c := l.x.table.ClientOf(m.Account); c != nil && c.Profile != nil {
+			to = *c.Profile
+		}
+	}
+	if m.Notice || !noTLVs && to.Text == (profile.Charsets{}) && to.Joined == profile.PartsAsIs || l.view.Parse(p) != pdu.ROK {
+		return nil, false
+	}
+	if out, ok = l.x.adapt.forward.Relay(l.blank(len(p)), &l.view, profile.Charsets{}, to.Text, to.Joined, noTLVs); !ok {
+		return nil, false
+	}
+	return l.written(out), true
 }
 
 // receipt makes the deliver_sm that tells what became of the message in the lane's view, or how it stands
@@ -52,6 +74,9 @@ func (l *lane) receipt(m *book.Msg, r *pdu.Receipt, class uint8, noTLVs bool) *p
 	if !noTLVs && w.What != profile.FromText {
 		l.tlvs = pdu.AppendTLVString(l.tlvs, pdu.TagReceiptedMessageID, l.idText)
 		l.tlvs = pdu.AppendTLV8(l.tlvs, pdu.TagMessageState, uint8(r.State))
+		if code, ok := networkError(r.Err); ok {
+			l.tlvs = pdu.AppendTLV(l.tlvs, pdu.TagNetworkErrorCode, code[:])
+		}
 		if ref, ok := v.TLV(pdu.TagUserMessageReference); ok {
 			l.tlvs = pdu.AppendTLV(l.tlvs, pdu.TagUserMessageReference, ref)
 		}
@@ -59,6 +84,13 @@ func (l *lane) receipt(m *book.Msg, r *pdu.Receipt, class uint8, noTLVs bool) *p
 	l.reply = pdu.Submit{Command: pdu.DeliverSM, SrcTON: v.DstTON(), SrcNPI: v.DstNPI(), Src: v.DstAddr(), DstTON: v.SrcTON(), DstNPI: v.SrcNPI(),
 		Dst: v.SrcAddr(), ESMClass: class, Text: l.scratch, TLVs: l.tlvs}
 	return &l.reply
+}
+
+// networkError is err: as network_error_code (3.4 §5.3.2.31); without a network type it is taken for one of GSM. ok is
+// false for none, and for what is no number.
+func networkError(err []byte) (v [3]byte, ok bool) {
+	n, e := strconv.ParseUint(string(err), 10, 16)
+	return [3]byte{3, byte(n >> 8), byte(n)}, e == nil && n > 0
 }
 
 // appendName writes the id that the client knows a message by, as it was told.

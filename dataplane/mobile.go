@@ -4,6 +4,7 @@ import (
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/pdu"
+	"smsplane/pdu/profile"
 	"smsplane/pdu/text"
 )
 
@@ -11,6 +12,13 @@ import (
 // names is taken all the same, for nobody: many a carrier that is refused one stops all it has for us, receipts
 // included.
 func (x *executor) fromMobile(s *linkSession, e *event, reply ack, now int64) {
+	if p := s.link.decl.Profile; !p.Standard() { // what is kept says what everybody means by it
+		if out, changed := x.adapt.forward.Relay(nil, &x.view, p.Text, profile.Charsets{}, profile.PartsAsIs, false); changed && x.view.Parse(out) == pdu.ROK {
+			e.data = out
+		} else {
+			x.view.Parse(e.data)
+		}
+	}
 	account := x.addressee(s.carrier.n, &x.view)
 	if account == nobody {
 		x.counts.unrouted++

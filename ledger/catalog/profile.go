@@ -92,6 +92,7 @@ func clientProfile(m *document.Map) *profile.Client {
 	}
 	p := &profile.Client{Receipts: profile.Writing{ESMClass: pdu.ESMReceipt}}
 	charsets(sub, &p.Text)
+	choose(sub, "parts", &p.Joined, partsWords)
 	if r := sub.Map("receipts"); r != nil {
 		choose(r, "write", &p.Receipts.What, dialectWords)
 		if s, ok := r.Text("esm_class"); ok {

@@ -21,6 +21,7 @@ type Link struct {
 // Client is one client.
 type Client struct {
 	Text     Charsets
+	Joined   Parts // how it takes the parts of texts from carriers
 	Receipts Writing
 	Statuses []Status // what it is told instead of an ESME_ value that it misunderstands
 }
