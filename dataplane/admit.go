@@ -49,6 +49,9 @@ func (b *binder) admit(remote netip.AddrPort, p *pdu.Bind, seq uint32) transport
 	if account == nil {
 		return refusal(c, pdu.RBindFail)
 	}
+	if !b.x.lanes[account.Lane].led.Load() {
+		return refusal(c, pdu.RSysErr)
+	}
 	l := b.loops[int(account.Lane)%len(b.loops)]
 	take := func() bool { return b.gate.Bind(number, kind, limit) }
 	if !take() && (limit == 0 || !b.makeRoom(l, number, p.Command, take)) {

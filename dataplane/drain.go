@@ -157,6 +157,7 @@ func (n *Node) halt() {
 	n.x.call(func() { n.x.halt = true })
 	<-n.x.done
 	n.x.shutSearches()
+	n.members.close()
 	if n.engine != nil {
 		n.engine.Close()
 	}

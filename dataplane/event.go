@@ -24,12 +24,15 @@ const (
 	evAsked                            // session (client), lane, seq, id: account, data: query_sm, cancel_sm or replace_sm
 	evLinkUp                           // session (link)
 	evLinkDown                         // session (link)
+	evForgotten                        // lane: nothing of it is on its way up any more
 
 	// From the executor down to a loop.
 	evCommitted // lane: its oldest block is committed
 	evSend      // session (link), id, number, data: PDU, at: end of validity, seq: priority, status: registered_delivery
 	evReply     // session, seq, status, id: command of the request; data: the response, if it is more than a status
 	evDeliver   // session (client), id, data: deliver_sm
+	evDemoted   // lane: it is not led here any more
+	evLed       // lane, id: the sequence for its next message
 )
 
 // What a client's bind can carry, in evClientUp.

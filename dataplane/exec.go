@@ -23,14 +23,15 @@ import (
 // is work or the earliest time that something is due. All it holds is touched by its goroutine alone; others
 // reach it over the loops' rings, or with call.
 type executor struct {
-	log    *slog.Logger
-	db     *journal.DB
-	clock  func() int64
-	rand   *rand.Rand
-	bell   *ring.Bell
-	ports  []*loopPort
-	lanes  []*lane
-	wakeUp func(loop int) // tells a loop that its ring has events
+	log     *slog.Logger
+	db      *journal.DB
+	clock   func() int64
+	rand    *rand.Rand
+	bell    *ring.Bell
+	ports   []*loopPort
+	lanes   []*lane
+	fellows *fellows       // the other hosts of the cluster; nil on a single host
+	wakeUp  func(loop int) // tells a loop that its ring has events
 
 	// The catalog in force, compiled. Loops read shared; the rest is the executor's.
 	shared *atomic.Pointer[router.Table]
@@ -145,6 +146,7 @@ func (x *executor) ready() bool {
 // turn does all there is to do now, in the order in which a message passes.
 func (x *executor) turn(now int64) (n int) {
 	n += x.runCalls()
+	n += x.hear()
 	for _, p := range x.ports {
 		n += drain(p.up, ringSize, func(e *event) { x.handle(p, e, now) })
 	}
@@ -164,6 +166,7 @@ func (x *executor) turn(now int64) (n int) {
 		l.flush(now)
 	}
 	x.timers(now)
+	x.report()
 	for _, p := range x.ports {
 		if k, all := p.flush(); k > 0 || !all {
 			x.wakeUp(p.index)
@@ -183,9 +186,11 @@ func (x *executor) timers(now int64) {
 				l.sweep(now)
 			}
 		}
-		x.sweepOrphans(now)
-		x.tryStrays(now)
-		x.lookBack(now)
+		if x.lanes[0].leading {
+			x.sweepOrphans(now)
+			x.tryStrays(now)
+			x.lookBack(now)
+		}
 	}
 	if now >= x.second {
 		if x.second != 0 {
@@ -254,8 +259,11 @@ func (c *carrier) dueFor(class ledger.Class, now int64) int64 {
 func (x *executor) handle(p *loopPort, e *event, now int64) {
 	switch e.kind {
 	case evBlock:
-		l := x.lanes[e.lane]
-		l.propose(e.data, proposal{entry: true})
+		if l := x.lanes[e.lane]; l.leading {
+			l.propose(e.data, proposal{entry: true})
+		}
+	case evForgotten:
+		x.lanes[e.lane].owed--
 	case evAnswer, evLate, evLost, evUnsent:
 		x.fromLink(e, now)
 	case evFromCarrier:
@@ -435,6 +443,7 @@ func (l *lane) lead(now int64) (doubts int) {
 	l.leading, l.book.Leads = true, true
 	l.leadRuns()
 	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
+		m.Note = 0
 		if m.State < book.StateTaken || m.State == book.StateDoubt {
 			m.Note |= noteWaiting
 			if a := l.x.accounts[m.Account]; a != nil {

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"container/heap"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"smsplane/ledger"
@@ -49,6 +50,12 @@ type lane struct {
 	sweepAt  uint32
 	flushAt  int64
 	leading  bool
+	loading  bool        // deposed: the book is to be read anew
+	readable bool        // the store shows what was flushed before
+	owed     int         // loops that may still send something of before
+	handAt   int64       // when the lane may be given to another host again
+	term     uint64      // in which it was led to work
+	led      atomic.Bool // leading, for other goroutines
 	view     pdu.Message
 	scratch  []byte
 	stateOut int // state blocks on their way
@@ -108,6 +115,10 @@ func (l *lane) cut(now int64, force bool) bool {
 	if l.records == 0 || !force && l.stateOut >= statePiped {
 		return false
 	}
+	if !l.leading && l.x.fellows != nil { // whoever decided here learns that it was for another to do
+		l.open, l.records, l.acks = nil, 0, nil
+		return false
+	}
 	b := ledger.SealBlock(l.open, l.n, l.records, now)
 	if end := len(l.chunk) + len(b); end <= cap(l.chunk) {
 		l.chunk = l.chunk[:end]
@@ -129,11 +140,11 @@ func (l *lane) propose(b []byte, p proposal) {
 	}
 }
 
-// try proposes one block; false when there is no room for it now. A lane that lost its lead would leave
-// sessions waiting for ever, so the process ends and recovers instead.
+// try proposes one block; false when there is no room for it now, or the lane is not led here any more: stand
+// sees to that. A single host cannot lose the lead; should it, the process ends and recovers.
 func (l *lane) try(p proposal) bool {
 	if !l.rep.Propose(p.block) {
-		if !l.rep.Leader() {
+		if l.x.fellows == nil && !l.rep.Leader() {
 			l.x.fail(fmt.Errorf("lane %d: a proposal was dropped: the lane is not led here any more", l.n))
 		}
 		return false
@@ -162,6 +173,7 @@ func (l *lane) work(now int64) (n int) {
 		l.x.fail(fmt.Errorf("lane %d: %w", l.n, err))
 		return 0
 	}
+	l.stand(now)
 	if !l.leading {
 		return n
 	}
@@ -180,6 +192,12 @@ func (l *lane) work(now int64) (n int) {
 
 // apply folds a committed block and does what waited for it.
 func (l *lane) apply(index uint64, block []byte) error {
+	if l.leading && l.x.fellows != nil && !l.holds() {
+		l.demote() // before another's decisions meet our own
+	}
+	if l.loading {
+		return nil // reload reads it from the log
+	}
 	l.x.doing, l.x.folding = step{layer: inFold}, l.book
 	if err := l.book.Apply(index, block); err != nil {
 		return err
@@ -222,6 +240,9 @@ func (l *lane) on(r *ledger.Record, m *book.Msg) error {
 func (l *lane) follow(r *ledger.Record, m *book.Msg) error {
 	switch r.Kind {
 	case ledger.KindAccept:
+		if l.x.fellows != nil && !l.leading {
+			return nil
+		}
 		m.Committed = l.x.now
 		m.Note |= noteWaiting
 		l.x.external.messages++
@@ -245,6 +266,9 @@ func (l *lane) follow(r *ledger.Record, m *book.Msg) error {
 			l.dispatched(m)
 		}
 	case ledger.KindFinal:
+		if l.x.fellows != nil && !l.leading {
+			return nil
+		}
 		return l.ended(r, m)
 	case ledger.KindOperator:
 		l.operated(r)
@@ -257,7 +281,7 @@ func (l *lane) follow(r *ledger.Record, m *book.Msg) error {
 			l.loaded(r, m)
 		}
 	case ledger.KindCatalog:
-		if l.leading {
+		if l.leading || l.x.fellows != nil && !l.loading {
 			return l.x.install()
 		}
 	case ledger.KindOrder:
@@ -310,6 +334,9 @@ func (l *lane) next(now int64) int64 {
 	if l.book.Dirty() {
 		at = min(at, l.flushAt)
 	}
+	if tick := l.rep.Next(); tick > 0 {
+		at = min(at, tick)
+	}
 	if l.routing.front.Len() > 0 {
 		at = min(at, l.x.routers.wait(now))
 	}
@@ -321,7 +348,7 @@ func (l *lane) next(now int64) int64 {
 
 // flush persists the fold when enough has changed or some time has passed.
 func (l *lane) flush(now int64) {
-	if !l.book.Dirty() {
+	if l.loading || !l.book.Dirty() {
 		l.flushAt = now + int64(flushEvery)
 		return
 	}
@@ -345,7 +372,7 @@ func (l *lane) flushNow(now int64) {
 	n := l.book.Flushes()
 	l.x.db.Write(w, func() { l.x.post(func() { l.book.Stored(n) }) })
 	if !l.x.retainAll {
-		l.log.DropBelow(l.book.LowWater())
+		l.log.DropBelow(min(l.book.LowWater(), l.rep.Needed()))
 	}
 }
 

@@ -35,6 +35,8 @@ type links struct {
 
 	mu     sync.Mutex
 	keep   map[linkKey]*keptLink
+	former map[linkKey]*keptLink // given up, and perhaps not gone yet
+	lost   chan struct{}         // closed when the links are another host's
 	closed bool
 	kill   <-chan struct{} // closed when nobody is waited for any more
 	wg     sync.WaitGroup
@@ -65,6 +67,7 @@ type keeper struct {
 	pick   *rand.Rand
 	after  *sync.WaitGroup // the keepers of the link's former declaration: their sessions end before ours begin
 	nudge  chan struct{}   // orders changed
+	lost   <-chan struct{} // closed when the link is another host's
 
 	mu     sync.Mutex
 	held   ledger.Verb // pause or drain, 0 none
@@ -120,7 +123,11 @@ func (k *links) set(n router.Numbers, c *catalog.Catalog) {
 				}
 				old.stop()
 			}
-			k.keep[key] = k.start(car, number, j, k.keep[key])
+			former := k.keep[key]
+			if former == nil {
+				former = k.former[key]
+			}
+			k.keep[key] = k.start(car, number, j, former)
 		}
 	}
 	for key, old := range k.keep {
@@ -131,6 +138,17 @@ func (k *links) set(n router.Numbers, c *catalog.Catalog) {
 	}
 }
 
+// disown ends every session with a reset: another host keeps the links now.
+func (k *links) disown() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(k.lost)
+	for _, old := range k.keep {
+		old.stop()
+	}
+	k.former, k.keep, k.lost = k.keep, map[linkKey]*keptLink{}, make(chan struct{})
+}
+
 func (k *links) start(car *catalog.Carrier, number uint16, index int, former *keptLink) *keptLink {
 	d := car.Links[index]
 	held := k.x.lanes[0].book.System.Held[book.LinkName{Carrier: number, Link: uint16(index)}]
@@ -138,7 +156,7 @@ func (k *links) start(car *catalog.Carrier, number uint16, index int, former *ke
 	kept.link.held = held.Verb
 	for slot := range d.Sessions {
 		ctx, cancel := context.WithCancel(context.Background())
-		kp := &keeper{links: k, link: kept.link, kept: kept, number: number, slot: slot, cancel: cancel, pick: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		kp := &keeper{links: k, link: kept.link, kept: kept, number: number, slot: slot, cancel: cancel, lost: k.lost, pick: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 			nudge: make(chan struct{}, 1), held: held.Verb, by: held.Author}
 		if former != nil {
 			kp.after = &former.gone
@@ -329,6 +347,7 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 		return end
 	case <-time.After(grace):
 	case <-kill:
+	case <-kp.lost:
 	}
 	k.engine.Post(loop.index, func() { p.conn.Abort() })
 	<-gone

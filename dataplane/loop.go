@@ -108,12 +108,38 @@ func (l *loop) handle(e *event, now int64) {
 			k.sess.Reply(pdu.Command(e.id), pdu.Status(e.status), e.seq, nil)
 			k.touch()
 		}
+	case evDemoted:
+		l.forget(e.lane, now)
+	case evLed:
+		l.desk.Lead(e.lane, uint64(e.id))
 	case evDeliver:
 		c := l.clients[e.session]
 		if c == nil || !c.bind.Deliver(now, e.data, e.id) {
 			l.up.push(event{kind: evUnreturned, session: e.session, id: e.id})
 		}
 	}
+}
+
+// forget ends the sessions of a lane that is led elsewhere now: what they wait for, nobody here can say. With
+// lane 0 go the binds of carriers.
+func (l *loop) forget(lane uint16, now int64) {
+	if l.desk.Has(lane) {
+		l.desk.Close(lane)
+	}
+	for _, c := range l.clients {
+		if c.open.account.Lane == lane {
+			c.sess.Unbind(now)
+			c.leaving = true
+			c.touch()
+		}
+	}
+	for _, k := range l.links {
+		if lane == 0 && k.config.Role == session.Server {
+			k.unbind(now)
+			k.leaving = true
+		}
+	}
+	l.up.push(event{kind: evForgotten, lane: lane})
 }
 
 // Block implements entry.Up.
@@ -236,7 +262,10 @@ func (c *clientPort) begin(conn wire, now int64) {
 	}
 	c.loop.up.push(event{kind: evClientUp, session: c.open.id, lane: c.open.account.Lane, id: ledger.MsgID(c.open.account.Number),
 		seq: uint32(c.open.deliverWindow), status: can})
-	c.admitted(now) // the catalog may have changed since
+	c.admitted(now)                              // the catalog may have changed since
+	if c.loop.desk.Closed(c.open.account.Lane) { // and so may the lane's leader
+		c.leaving = true
+	}
 	c.touch()
 }
 

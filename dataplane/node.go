@@ -17,12 +17,10 @@ import (
 	"smsplane/dataplane/entry"
 	"smsplane/dataplane/gate"
 	"smsplane/dataplane/transport"
-	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
 	"smsplane/ledger/journal"
 	"smsplane/ledger/replica"
-	"smsplane/pdu"
 	"smsplane/ring"
 	"smsplane/router"
 )
@@ -34,14 +32,15 @@ type Node struct {
 	clock   func() int64
 	started time.Time
 
-	db     *journal.DB
-	x      *executor
-	engine *transport.Engine
-	loops  []*loop
-	links  *links
-	gate   *gate.Gate
-	lobby  *transport.Lobby
-	binder *binder
+	db      *journal.DB
+	members *membership // of the cluster; nil on a single host
+	x       *executor
+	engine  *transport.Engine
+	loops   []*loop
+	links   *links
+	gate    *gate.Gate
+	lobby   *transport.Lobby
+	binder  *binder
 
 	applying sync.Mutex // one operator's catalog after the other
 
@@ -69,8 +68,8 @@ func Serve(drain, kill context.Context, cfgPath string, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	if cfg.Cluster != nil {
-		return fmt.Errorf("%s: this build runs single hosts; a cluster section cannot be served yet", cfgPath)
+	if cfg.Witness() {
+		return fmt.Errorf("%s: %s is a witness: smsplane witness runs it", cfgPath, cfg.Name)
 	}
 	n := &Node{cfg: cfg, log: log, clock: monotonic(), started: time.Now()}
 	n.state.Store(stateStarting)
@@ -98,13 +97,26 @@ func (n *Node) serve(drain, kill context.Context) (err error) {
 	server := admin.NewServer(n.source())
 	defer server.Close()
 	go func() { _ = server.Serve(answers) }() // it ends with Close
+	if n.cfg.Cluster != nil {
+		hosts, err := listenHosts(n.cfg.Cluster)
+		if err != nil {
+			return err
+		}
+		defer hosts.Close()
+		if formed, err := n.join(drain, hosts); err != nil || !formed {
+			return err
+		}
+	}
 	if err := n.open(); err != nil {
 		return err
 	}
 	go n.x.run()
-	if err := n.firstCatalog(); err != nil {
-		n.halt()
-		return err
+	if n.members == nil {
+		if err := n.firstCatalog(); err != nil {
+			n.halt()
+			return err
+		}
+		n.ready.Store(true)
 	}
 	for _, d := range doors {
 		go func() {
@@ -113,7 +125,6 @@ func (n *Node) serve(drain, kill context.Context) (err error) {
 			}
 		}()
 	}
-	n.ready.Store(true)
 	n.state.Store(stateServing)
 	n.log.Info("serving", "node", n.cfg.Name, "smpp", n.cfg.SMPP.Listen, "smpp_tls", n.cfg.SMPP.TLSListen, "admin", n.cfg.Admin.Listen, "loops", len(n.loops), "lanes", len(n.x.lanes))
 	select {
@@ -129,19 +140,30 @@ func (n *Node) serve(drain, kill context.Context) (err error) {
 // again, and recovery decides from the log.
 const exitBroken = 70
 
-// open brings store, lanes and loops up, and the lanes' messages back to work.
-func (n *Node) open() error {
-	if err := os.MkdirAll(n.cfg.Data, 0o700); err != nil {
-		return err
+// openStore opens the store of a node file, or makes it.
+func openStore(cfg *config.Node, log *slog.Logger, clock func() int64) (*journal.DB, error) {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, err
 	}
-	var err error
-	if n.db, err = journal.Open(journal.Options{Dir: filepath.Join(n.cfg.Data, "store"), Logger: n.log, Clock: n.clock}); err != nil {
-		return fmt.Errorf("opening the store in %s: %w", n.cfg.Data, err)
+	db, err := journal.Open(journal.Options{Dir: filepath.Join(cfg.Data, "store"), Logger: log, Clock: clock})
+	if err != nil {
+		return nil, fmt.Errorf("opening the store in %s: %w", cfg.Data, err)
+	}
+	return db, nil
+}
+
+// open brings store, lanes and loops up, and the lanes' messages back to work.
+func (n *Node) open() (err error) {
+	if n.db == nil {
+		if n.db, err = openStore(n.cfg, n.log, n.clock); err != nil {
+			return err
+		}
 	}
 	if err := n.formed(); err != nil {
 		return err
 	}
 	n.x = n.executor()
+	n.x.fellows = n.fellows()
 	if err := n.heedCrashes(); err != nil {
 		return err
 	}
@@ -156,7 +178,9 @@ func (n *Node) open() error {
 		return err
 	}
 	n.watch()
-	n.lead()
+	if n.members == nil {
+		n.lead()
+	}
 	n.beginUpkeep()
 	return nil
 }
@@ -199,7 +223,7 @@ func (n *Node) recover(wait func()) error {
 		x.lanes = append(x.lanes, l)
 	}
 	for _, l := range x.lanes {
-		for !l.rep.Leader() {
+		for n.members == nil && !l.rep.Leader() {
 			x.now = n.clock()
 			k, err := l.rep.DoWork(x.now, l.apply)
 			if err != nil {
@@ -210,9 +234,12 @@ func (n *Node) recover(wait func()) error {
 			}
 		}
 	}
-	for _, o := range x.lanes[0].book.System.Orphans {
-		if x.view.Parse(o.PDU) == pdu.ROK && pdu.ParseReceipt(&x.view, &x.receipt) {
-			x.early.add(o.Carrier, &x.view, &x.receipt, o.PDU, o.At)
+	if n.members == nil {
+		x.recallOrphans()
+	} else if x.lanes[0].book.System.Version > 0 {
+		x.onCatalog = noLinks
+		if err := x.install(); err != nil {
+			return err
 		}
 	}
 	live := 0
@@ -233,17 +260,21 @@ func (n *Node) lane(i uint16) (*lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lane{n: i, x: x, log: log, routing: queue{kind: ledger.RunExternal}, queues: map[uint16]*[ledger.Classes]queue{}, returns: map[uint32]*returns{}, rework: map[uint32]*rework{}}
-	read := &blocks{log: log}
-	l.book = book.New(i, read, stragglers{n.db})
-	x.doing, x.folding = step{layer: inFold}, l.book
-	if err := l.book.Load(n.db, log.First(), read.scan); err != nil {
+	l := &lane{n: i, x: x, log: log}
+	l.clear()
+	if err := l.load(); err != nil {
 		return nil, err
 	}
-	x.doing = step{}
-	l.book.On = l.on
-	l.rep, err = replica.Open(replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(),
-		Wake: x.wake, Logger: n.log})
+	c := replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(), Wake: x.wake, Logger: n.log}
+	if f := x.fellows; f != nil {
+		c.ID, c.Group, c.Clock = f.me, replica.Group{Voters: f.voters}, f.clock
+		c.Send = func(to uint64, msg []byte) {
+			if !f.send(to, i, msg) {
+				f.unreached[to] = true
+			}
+		}
+	}
+	l.rep, err = replica.Open(c)
 	return l, err
 }
 
@@ -340,7 +371,7 @@ func (n *Node) transport() error {
 	}
 	x.wakeUp = func(i int) { n.engine.Wake(i) }
 	n.pin()
-	n.links = &links{log: n.log, x: x, engine: n.engine, loops: n.loops, ids: &n.ids, clock: n.clock, keep: map[linkKey]*keptLink{}}
+	n.links = &links{log: n.log, x: x, engine: n.engine, loops: n.loops, ids: &n.ids, clock: n.clock, keep: map[linkKey]*keptLink{}, lost: make(chan struct{})}
 	for _, l := range n.loops {
 		l.hurry = n.engine.Hurry
 	}
@@ -352,7 +383,10 @@ func (n *Node) transport() error {
 
 // follow brings links and clients' sessions in line with the catalog that came into force.
 func (n *Node) follow(t router.Numbers, c *catalog.Catalog) {
-	n.links.set(t, c)
+	if n.members == nil || n.x.lanes[0].leading {
+		n.links.set(t, c)
+		n.ready.Store(n.members == nil && n.ready.Load() || n.members != nil && n.x.lanes[0].leading)
+	}
 	for _, l := range n.loops {
 		n.engine.Post(l.index, func() { l.dismiss(n.clock()) })
 	}
@@ -378,6 +412,11 @@ func (n *Node) makeLoops(count int) {
 		lp.desk = entry.NewDesk(lp, x.shared.Load, lanes, mine, w.TPS)
 		lp.desk.First, first = uint8(first), first+mine
 		lp.desk.MaxWaiting = maxWaiting
+		for _, l := range lanes {
+			if l != nil && n.members != nil { // opened when the lane is led here
+				lp.desk.Close(l.Number)
+			}
+		}
 		n.loops = append(n.loops, lp)
 		x.ports = append(x.ports, &loopPort{outbox: outbox{ring: down}, up: up, index: i})
 	}
@@ -399,6 +438,7 @@ func (n *Node) lead() {
 	doubts := 0
 	for _, l := range x.lanes {
 		doubts += l.lead(x.now)
+		l.led.Store(true)
 	}
 	n.journalQuarantined()
 	if doubts > 0 {

@@ -26,7 +26,10 @@ type source struct {
 }
 
 func (n *Node) source() *source {
-	return &source{n: n, do: func(f func()) bool { return n.state.Load() != stateStarting && n.x.call(f) }}
+	return &source{n: n, do: func(f func()) bool {
+		st := n.state.Load()
+		return (st == stateServing || st == stateDraining) && n.x.call(f)
+	}}
 }
 
 var errNotNow = admin.Unavailable("the node is starting or stopping; ask again")
@@ -63,7 +66,7 @@ func buildVersion() string {
 func (s *source) Status(ctx context.Context) (admin.Status, error) {
 	state, _ := s.n.state.Load().(string)
 	st := admin.Status{Node: s.n.cfg.Name, Version: buildVersion(), State: state, Started: s.n.started}
-	if state == stateStarting {
+	if state == stateStarting || state == stateWitnessing {
 		st.Layers = s.starting()
 		return st, nil
 	}

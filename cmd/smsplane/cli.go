@@ -27,6 +27,7 @@ var errFinding = errors.New("finding")
 // node is what the commands need of the appliance; tests put another one in.
 type node struct {
 	serve   func(drain, kill context.Context, config string, log *slog.Logger) error
+	witness func(stop context.Context, config string, log *slog.Logger) error
 	check   func(config string) error
 	open    func(config string) (admin.Source, io.Closer, error)
 	restore func(ctx context.Context, config, dir string) (admin.Report, error)
@@ -71,7 +72,7 @@ func (c *cli) commands() *cobra.Command {
 	root.PersistentFlags().StringVar(&c.config, "config", "smsplane.yaml", "node file")
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON")
 	root.AddCommand(
-		c.serveCommand(), c.checkCommand(), c.initCommand(), c.versionCommand(),
+		c.serveCommand(), c.witnessCommand(), c.checkCommand(), c.initCommand(), c.versionCommand(),
 		c.statusCommand(), c.traceCommand(), c.findCommand(), c.edrCommand(),
 		c.applyCommand(), group("route", "How messages are routed", c.explainCommand()),
 		group("link", "Sessions to carriers", append(c.linkOrders(), c.linksCommand(), c.linkShowCommand())...),

@@ -129,7 +129,8 @@ func calls(file string, a *answers) func(args ...string) (code int, out, errs st
 	return func(args ...string) (int, string, string) {
 		var o, e strings.Builder
 		c := cli{out: &o, err: &e, node: node{
-			check: func(string) error { return nil },
+			check:   func(string) error { return nil },
+			witness: func(context.Context, string, *slog.Logger) error { return errors.New("witnessed") },
 			open: func(string) (admin.Source, io.Closer, error) {
 				if a == nil {
 					return nil, nil, errors.New("no store")
@@ -198,7 +199,8 @@ func TestExitCodesAndWords(t *testing.T) {
 		{good, "layer pause", 2, "arg"},
 		{good, "check", 0, "ok"},
 		{good, "version", 0, "smsplane"},
-		{good, "witness", 2, "unknown command"},
+		{good, "witness", 1, "witnessed"},
+		{good, "witnesses", 2, "unknown command"},
 		{good, "", 0, "Available Commands"},
 		{nowhere, "status", 1, "no node is running at 127.0.0.1"},
 		{nowhere, "status", 1, "no store"},

@@ -10,6 +10,7 @@ import (
 func main() {
 	c := cli{out: os.Stdout, err: os.Stderr, node: node{
 		serve:   dataplane.Serve,
+		witness: dataplane.Witness,
 		check:   dataplane.CheckConfig,
 		open:    dataplane.OpenOffline,
 		restore: dataplane.Restore,

@@ -28,6 +28,19 @@ func (c *cli) serveCommand() *cobra.Command {
 	}
 }
 
+func (c *cli) witnessCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "witness",
+		Short: "Run the witness of a pair in the foreground: it votes and stores no message",
+		Args:  cobra.NoArgs,
+		RunE: c.does(func(ctx context.Context, _ []string) error {
+			stop, _, end := onSignals(ctx)
+			defer end()
+			return c.node.witness(stop, c.config, slog.New(slog.NewTextHandler(c.err, nil)))
+		}),
+	}
+}
+
 // onSignals gives two contexts: the first ends with the first SIGTERM or SIGINT, the second with the next.
 func onSignals(ctx context.Context) (drain, kill context.Context, stop func()) {
 	drain, first := context.WithCancel(ctx)

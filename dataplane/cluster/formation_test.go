@@ -3,6 +3,8 @@ package cluster
 import (
 	"strings"
 	"testing"
+
+	"smsplane/ledger/replica"
 )
 
 // world is some hosts that hear one another as the test says.
@@ -58,7 +60,7 @@ func TestAClusterIsFormedWhenAllWereHeard(t *testing.T) {
 		if table == nil || table.Cluster != w["a"].Table().Cluster || table.Lanes != 8 || len(table.Members) != 3 {
 			t.Fatalf("%s: %+v", f.Self.Name, table)
 		}
-		if me := f.Me(); me.Store != f.Self.Store || me.Raft() != uint64(me.Number)|1<<16 {
+		if me := f.Me(); me.Store != f.Self.Store || me.Raft() != replica.MakeID(me.Number, 1, f.Self.Witness) {
 			t.Errorf("%+v", me)
 		}
 	}
@@ -91,7 +93,7 @@ func TestAWipedStoreIsRefusedUntilReplaced(t *testing.T) {
 		m := next.Find(name)
 		m.Store, m.Incarnation = ID{99}, 2
 		keeper.Change(next)
-		if errs := w.meet(t, name, keeper.Self.Name); errs != [2]error{} || w[name].Table() == nil || w[name].Me().Raft() != uint64(m.Number)|2<<16 {
+		if errs := w.meet(t, name, keeper.Self.Name); errs != [2]error{} || w[name].Table() == nil || w[name].Me().Raft() != replica.MakeID(m.Number, 2, m.Witness) {
 			t.Errorf("%s was replaced and is not let in: %v", name, errs)
 		}
 	}

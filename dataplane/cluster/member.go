@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"smsplane/ledger/replica"
 )
 
 // ID is a random name of 16 octets: of a store, or of a cluster. The zero ID is none.
@@ -27,16 +29,13 @@ func (i *ID) UnmarshalText(b []byte) error {
 type Member struct {
 	Name        string `json:"name"`
 	Number      uint16 `json:"number"`      // 1.., given once, never to another name
-	Incarnation uint16 `json:"incarnation"` // grows by one with every store that bears the name
+	Incarnation uint32 `json:"incarnation"` // grows by one with every store that bears the name
 	Store       ID     `json:"store"`
 	Witness     bool   `json:"witness,omitempty"`
 }
 
 // Raft is the member's id in raft groups: another store is another voter.
-func (m *Member) Raft() uint64 { return RaftID(m.Number, m.Incarnation) }
-
-// RaftID is the id in raft groups of a member's store.
-func RaftID(number, incarnation uint16) uint64 { return uint64(number) | uint64(incarnation)<<16 }
+func (m *Member) Raft() uint64 { return replica.MakeID(m.Number, m.Incarnation, m.Witness) }
 
 // Table is who belongs to a cluster. The newest epoch holds.
 type Table struct {

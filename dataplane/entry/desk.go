@@ -74,6 +74,21 @@ func NewDesk(up Up, table func() *router.Table, lanes []*Lane, workers, tps int)
 	return d
 }
 
+// Close stops a lane that is not led here: nothing enters it, and those who wait for an answer get none. Lead
+// lets it begin, with the sequence for its next message. Closed says that nothing enters now.
+func (d *Desk) Close(lane uint16) {
+	d.lanes[lane].close()
+	for id := range d.multis {
+		if id.Lane() == lane {
+			delete(d.multis, id)
+		}
+	}
+}
+
+func (d *Desk) Lead(lane uint16, next uint64) { d.lanes[lane].lead(next) }
+func (d *Desk) Has(lane uint16) bool          { return int(lane) < len(d.lanes) && d.lanes[lane] != nil }
+func (d *Desk) Closed(lane uint16) bool       { return !d.Has(lane) || d.lanes[lane].closed }
+
 // Workers is the number of the layer's workers at this desk.
 func (d *Desk) Workers() int { return len(d.workers) }
 
@@ -127,7 +142,7 @@ func (d *Desk) submitNow(s *Session, c *catalog.Client, h pdu.Header, p []byte, 
 // ready says whether a message may come in now at all; it takes a worker's turn.
 func (d *Desk) ready(s *Session, c *catalog.Client, l *Lane, now int64) pdu.Status {
 	switch {
-	case d.Draining:
+	case d.Draining || l.closed:
 		return d.refuse(RefusedDraining, pdu.RSysErr)
 	case c == nil:
 		return d.refuse(RefusedDraining, pdu.RInvBndSts) // its account left the catalog; the bind is about to end

@@ -41,10 +41,24 @@ type Lane struct {
 	cuts    []int   // messages of each block on its way, oldest first
 	cutAt   []int64 // when they were cut
 	cutHead int
+	closed  bool // the lane is not led here
 }
 
 // NewLane starts behind every sequence the lane ever used.
 func NewLane(number uint16, next uint64) *Lane { return &Lane{Number: number, next: next} }
+
+// close forgets the open block and who waits: the lane is not led here any more. What was on its way may be
+// committed by another leader or not; nobody is told.
+func (l *Lane) close() {
+	clear(l.tickets)
+	l.open, l.n = nil, 0
+	l.tickets, l.head = l.tickets[:0], 0
+	l.cuts, l.cutAt, l.cutHead = l.cuts[:0], l.cutAt[:0], 0
+	l.closed = true
+}
+
+// lead begins anew behind every sequence that the lane ever used.
+func (l *Lane) lead(next uint64) { l.next, l.closed = next, false }
 
 // InFlight is the number of blocks cut and not committed.
 func (l *Lane) InFlight() int { return len(l.cuts) - l.cutHead }

@@ -23,6 +23,7 @@ const (
 	Skip      Kind = 11 // messages whose records end the process when folded
 
 	Staged Kind = 0xf0 // chunks of an import; kinds from the log up to here make up a lane
+	Host   Kind = 0xf1 // what this host keeps for itself, and no other host gets: whom it forms a cluster with
 )
 
 const keyPrefix = 3 // kind u8, lane u16

@@ -1,0 +1,209 @@
+package dataplane
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"smsplane/dataplane/cluster"
+	"smsplane/dataplane/config"
+	"smsplane/ledger/journal"
+)
+
+// membership is this process among the hosts of its cluster: who is a member, and the streams to them. A node that
+// stores messages and a witness have one alike.
+type membership struct {
+	cfg  *config.Node
+	log  *slog.Logger
+	db   *journal.DB
+	mesh *cluster.Mesh
+
+	mu        sync.Mutex
+	formation *cluster.Formation
+	formed    chan struct{} // closed once there is a table
+
+	ways   atomic.Pointer[map[uint64]*cluster.Peer] // by id in raft groups
+	hear   atomic.Pointer[func(l letter)]
+	missed atomic.Pointer[func(id uint64)]
+}
+
+// tableKey is where the table of members is kept.
+var tableKey = journal.Key(journal.Host, 0, 1)
+
+// listenHosts opens the address for other hosts.
+func listenHosts(c *config.Cluster) (net.Listener, error) {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("cluster.listen: %w", err)
+	}
+	return l, nil
+}
+
+// joinHosts begins to hear and to be heard.
+func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listener) (*membership, error) {
+	h := &membership{cfg: cfg, log: log, db: db, formed: make(chan struct{})}
+	stored, err := db.Get(tableKey)
+	if err != nil {
+		return nil, err
+	}
+	var table *cluster.Table
+	if stored != nil {
+		if table, err = cluster.ParseTable(stored); err != nil {
+			return nil, err
+		}
+	}
+	self := cluster.Hello{Name: cfg.Name, Store: db.ID(), Witness: cfg.Witness()}
+	if !self.Witness {
+		self.Lanes = cfg.Lanes
+	}
+	peers := map[string]string{}
+	var seats []cluster.Seat
+	for _, m := range cfg.Cluster.Members {
+		seats = append(seats, cluster.Seat{Name: m.Name, Witness: m.Witness})
+		if m.Name != cfg.Name {
+			peers[m.Name] = m.Address
+		}
+	}
+	h.formation = cluster.NewFormation(self, seats, table)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mesh = cluster.Start(cluster.Options{Self: cfg.Name, Peers: peers, Listener: ln, Logger: log,
+		Hello: h.hello, Heard: h.heard, Receive: h.receive, Lost: h.lost})
+	if table != nil {
+		h.know()
+	}
+	return h, nil
+}
+
+func (h *membership) hello() *cluster.Hello {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.formation.Hello()
+}
+
+func (h *membership) heard(v *cluster.Hello) error {
+	h.mu.Lock()
+	changed, err := h.formation.Heard(v)
+	if changed {
+		h.keep()
+		h.know()
+	}
+	h.mu.Unlock()
+	if changed {
+		h.mesh.Announce()
+	}
+	return err
+}
+
+// keep stores the table; it is on stable storage when keep returns.
+func (h *membership) keep() {
+	w := journal.NewBatch()
+	w.Set(tableKey, h.formation.Table().Encode())
+	h.db.Write(w, nil)
+	done := make(chan struct{})
+	h.db.Append(journal.Append{Done: func() { close(done) }})
+	<-done
+}
+
+// know makes the table the one in force.
+func (h *membership) know() {
+	t := h.formation.Table()
+	ways := map[uint64]*cluster.Peer{}
+	for i := range t.Members {
+		if p := h.mesh.Peer(t.Members[i].Name); p != nil {
+			ways[t.Members[i].Raft()] = p
+		}
+	}
+	h.ways.Store(&ways)
+	select {
+	case <-h.formed:
+		h.log.Info("the members have changed", "cluster", t.Cluster, "epoch", t.Epoch)
+	default:
+		h.log.Info("the cluster is formed", "cluster", t.Cluster, "epoch", t.Epoch, "members", len(t.Members))
+		close(h.formed)
+	}
+}
+
+func (h *membership) table() *cluster.Table {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.formation.Table()
+}
+
+// await waits until the store belongs to a cluster; false when ctx ends first.
+func (h *membership) await(ctx context.Context) bool {
+	select {
+	case <-h.formed:
+		return true
+	default:
+	}
+	h.log.Info("the store belongs to no cluster yet", "store", cluster.ID(h.db.ID()))
+	select {
+	case <-h.formed:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// waits says in words what the store waits for before it belongs to a cluster.
+func (h *membership) waits() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.formation.Table() != nil {
+		return h.formation.Gone()
+	}
+	return h.formation.Waits()
+}
+
+// name is the member with an id in raft groups; empty for none.
+func (h *membership) name(id uint64) string {
+	t := h.table()
+	if m := t.ByRaft(id); m != nil {
+		return m.Name
+	}
+	return ""
+}
+
+// send queues a raft message; false when it is lost.
+func (h *membership) send(to uint64, lane uint16, msg []byte) bool {
+	p := (*h.ways.Load())[to]
+	return p != nil && p.Send(cluster.Raft, lane, msg)
+}
+
+func (h *membership) receive(_ *cluster.Peer, k cluster.Kind, lane uint16, payload []byte) {
+	if k != cluster.Raft {
+		return // of a later build
+	}
+	if f := h.hear.Load(); f != nil {
+		(*f)(letter{lane, payload})
+	}
+}
+
+func (h *membership) lost(p *cluster.Peer) {
+	f, ways := h.missed.Load(), h.ways.Load()
+	if f == nil || ways == nil {
+		return
+	}
+	for id, way := range *ways {
+		if way == p {
+			(*f)(id)
+		}
+	}
+}
+
+// listen says who is told of letters and of streams that broke.
+func (h *membership) listen(hear func(l letter), missed func(id uint64)) {
+	h.hear.Store(&hear)
+	h.missed.Store(&missed)
+}
+
+// close ends the streams.
+func (h *membership) close() {
+	if h != nil {
+		h.mesh.Close()
+	}
+}

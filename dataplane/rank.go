@@ -1,0 +1,239 @@
+package dataplane
+
+import (
+	"fmt"
+	"time"
+
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/journal"
+	"smsplane/pdu"
+)
+
+// A lane's rank at this host. On a single host every lane leads from the start on.
+//
+//	         loaded                       elected, and nothing of the time before is on its way
+//	loading ────────▶ following ──────────────────────────────────────────────────▶ leading
+//	   ▲                                                                               │
+//	   └───────────────────────────────── deposed ◀────────────────────────────────────┘
+//
+// A follower folds what is committed and decides nothing: its lists are empty, its messages have no phase. A
+// leader decides ahead of the log. When it is deposed, some of that will never be committed, and what it noted
+// in its messages cannot be told from what is in the books. So it forgets all of the book, as a process that is
+// killed does, and loads it anew: from what was flushed, and the log behind it.
+//
+// What a deposed leader has given to others comes back late: blocks and answers in the rings from the loops.
+// Each loop acknowledges the end (evForgotten) behind them, and until all have, the lane does not lead again.
+
+// fellows is what the executor knows of the other hosts; nil on a single host.
+type fellows struct {
+	me        uint64
+	voters    []uint64
+	name      func(id uint64) string
+	send      func(to uint64, lane uint16, msg []byte) bool
+	inbox     inbox
+	clock     func() int64    // that goes on in suspend, for leases
+	unreached map[uint64]bool // to be reported to the replicas
+
+	own  func()        // lane 0 is led here now: links to carriers are ours
+	lose func()        // it is not any more
+	rose func(l *lane) // a lane begins to lead: what the node does then
+}
+
+// newBook is the empty book of the lane.
+func (l *lane) newBook() *book.Book {
+	b := book.New(l.n, &blocks{log: l.log}, stragglers{l.x.db})
+	b.On = l.on
+	return b
+}
+
+// load reads the lane's book from the store.
+func (l *lane) load() error {
+	l.book = l.newBook()
+	l.x.doing, l.x.folding = step{layer: inFold}, l.book
+	read := &blocks{log: l.log}
+	err := l.book.Load(l.x.db, l.log.First(), read.scan)
+	l.x.doing = step{}
+	return err
+}
+
+// stand looks whether the lane's rank is still what its replica says.
+func (l *lane) stand(now int64) {
+	switch {
+	case l.x.fellows == nil:
+	case l.leading:
+		if !l.holds() {
+			l.demote()
+		}
+	case l.loading:
+		if l.readable && l.owed == 0 {
+			l.reload()
+		}
+	case l.mayLead():
+		l.promote(now)
+	default:
+		l.cede(now)
+	}
+}
+
+// cede gives a lane whose replica leads here to the host that leads lane 0.
+func (l *lane) cede(now int64) {
+	to := l.x.lanes[0].rep.LeaderID()
+	if l.n == 0 || now < l.handAt || to == 0 || to == l.x.fellows.me || !l.rep.Leader() {
+		return
+	}
+	l.handAt = now + int64(handEvery)
+	_ = l.rep.Transfer(to) // it is asked for again
+}
+
+// handEvery is how long a transfer may take before it is asked for again.
+const handEvery = 500 * time.Millisecond
+
+// holds says that the replica leads in the term in which the lane was led to work.
+func (l *lane) holds() bool { return l.rep.Leader() && l.rep.Term() == l.term }
+
+// mayLead says that the lane can be led to work. Messages cannot be routed without a catalog, and as long as one
+// host keeps the links to carriers all lanes are led there.
+func (l *lane) mayLead() bool {
+	system := l.x.lanes[0]
+	return l.rep.Leader() && (l.n == 0 || system.leading && system.book.System.Version > 0)
+}
+
+// demote forgets what was decided here and not committed, and begins to load the books anew.
+func (l *lane) demote() {
+	x := l.x
+	x.log.Warn("a lane is led here no more", "lane", l.n, "term", l.term, "led_by", x.fellows.name(l.rep.LeaderID()))
+	l.leading, l.loading, l.readable = false, true, false
+	l.led.Store(false)
+	x.forget(l)
+	l.clear()
+	l.book = l.newBook()
+	for _, p := range x.ports {
+		p.push(event{kind: evDemoted, lane: l.n})
+		l.owed++
+	}
+	if l.n == 0 {
+		x.disown()
+	}
+	x.db.Write(journal.NewBatch(), func() { x.post(func() { l.readable = true }) }) // behind the flushes
+}
+
+// forget takes a lane's messages out of what is counted over all lanes.
+func (x *executor) forget(l *lane) {
+	for n, classes := range l.queues {
+		c := x.carrier(n)
+		for class := range classes {
+			c.waiting[class] -= classes[class].front.Len()
+		}
+	}
+	for _, c := range x.serving {
+		keep := c.strand[:0]
+		for _, s := range c.strand {
+			if s.l != l {
+				keep = append(keep, s)
+			}
+		}
+		c.strand = keep
+	}
+	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
+		x.undoubt(m)
+		if m.Phase == phaseDispatching || m.Phase == phaseSent {
+			if s := x.links[m.Link]; s != nil {
+				s.out--
+			}
+		}
+	})
+	for i := range x.ended.slots { // some of them may not have ended
+		if s := &x.ended.slots[i]; s.hash != 0 && s.id.Lane() == l.n {
+			*s = endedSlot{}
+		}
+	}
+	for id, s := range x.clients {
+		if s.lane == l {
+			delete(x.clients, id)
+		}
+	}
+}
+
+// clear empties every list: a lane that decides nothing.
+func (l *lane) clear() {
+	l.routing, l.verifying, l.kept = queue{kind: ledger.RunExternal}, book.List{}, book.List{}
+	l.rework, l.queues, l.returns = map[uint32]*rework{}, map[uint16]*[ledger.Classes]queue{}, map[uint32]*returns{}
+	l.tired, l.hunts, l.resting, l.split, l.run, l.mo = nil, hunts{}, nil, false, 0, 0
+	l.open, l.records, l.acks = nil, 0, nil
+	l.proposed, l.head, l.backlog, l.stateOut = nil, 0, nil, 0
+}
+
+// reload brings the book to where the replica is.
+func (l *lane) reload() {
+	x := l.x
+	err := l.load()
+	if err == nil {
+		err = l.log.Scan(l.book.Applied()+1, l.rep.Applied(), func(e journal.Entry) error {
+			if e.Kind != journal.KindBlock || len(e.Data) == 0 {
+				return l.book.Apply(e.Index, nil)
+			}
+			return l.book.Apply(e.Index, e.Data)
+		})
+	}
+	if l.loading = false; err == nil && l.n == 0 && l.book.System.Version > 0 {
+		err = x.install()
+	}
+	if err != nil {
+		x.fail(fmt.Errorf("lane %d: loading the books anew: %w", l.n, err))
+	}
+}
+
+// promote leads the lane to work.
+func (l *lane) promote(now int64) {
+	x := l.x
+	l.term = l.rep.Term()
+	l.clear()
+	for _, a := range x.accounts {
+		if a.Lane == l.n {
+			a.Credit.Store(int64(a.Limit + l.book.Client(a.Number).Balance))
+			a.Waiting.Store(0)
+		}
+	}
+	if l.n == 0 {
+		x.own(now)
+	}
+	doubts := l.lead(now)
+	l.led.Store(true)
+	x.ports[l.loop].push(event{kind: evLed, lane: l.n, id: ledger.MsgID(l.book.NextSeq())})
+	x.fellows.rose(l)
+	x.log.Info("a lane is led here", "lane", l.n, "term", l.term, "in_doubt", doubts)
+}
+
+// own takes over what belongs to the host that leads lane 0: receipts that fit no message, and the links to
+// carriers, none of which is bound yet.
+func (x *executor) own(now int64) {
+	x.proposed = x.lanes[0].book.System.Version
+	x.early, x.strays = newEarly(), strays{}
+	x.recallOrphans()
+	x.grace = now + startGrace - downFor
+	for _, c := range x.serving {
+		if len(c.sessions) == 0 {
+			c.down, c.look = x.grace, true
+		}
+	}
+	x.fellows.own()
+}
+
+// disown is its inverse.
+func (x *executor) disown() {
+	x.early, x.strays = newEarly(), strays{}
+	for _, s := range x.links {
+		x.retire(s, x.now)
+	}
+	x.fellows.lose()
+}
+
+// recallOrphans remembers the receipts that wait for their message.
+func (x *executor) recallOrphans() {
+	for _, o := range x.lanes[0].book.System.Orphans {
+		if x.view.Parse(o.PDU) == pdu.ROK && pdu.ParseReceipt(&x.view, &x.receipt) {
+			x.early.add(o.Carrier, &x.view, &x.receipt, o.PDU, o.At)
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package dataplane
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"smsplane/dataplane/admin"
+	"smsplane/dataplane/config"
+	"smsplane/ledger/journal"
+	"smsplane/ledger/replica"
+	"smsplane/ring"
+)
+
+// witness is a member that votes and remembers terms and indexes. It folds nothing and takes no clients.
+type witness struct {
+	node   *Node
+	bell   *ring.Bell
+	inbox  inbox
+	lanes  []*replica.Replica
+	logs   []*journal.Log
+	failed error
+}
+
+// Witness runs the witness of a node file until stop ends.
+func Witness(stop context.Context, cfgPath string, log *slog.Logger) error {
+	cfg, err := config.Load(cfgPath)
+	if err != nil {
+		return err
+	}
+	if !cfg.Witness() {
+		return fmt.Errorf("%s: %s is no witness by its cluster section: smsplane serve runs it", cfgPath, cfg.Name)
+	}
+	n := &Node{cfg: cfg, log: log, clock: monotonic(), started: time.Now()}
+	n.state.Store(stateStarting)
+	hosts, err := listenHosts(cfg.Cluster)
+	if err != nil {
+		return err
+	}
+	defer hosts.Close()
+	answers, err := admin.Listen(cfg.Admin.Listen)
+	if err != nil {
+		return err
+	}
+	server := admin.NewServer(n.source())
+	defer server.Close()
+	go func() { _ = server.Serve(answers) }() // it ends with Close
+	if formed, err := n.join(stop, hosts); err != nil || !formed {
+		return err
+	}
+	w := &witness{node: n, bell: ring.NewBell()}
+	if err := w.open(); err != nil {
+		return err
+	}
+	n.state.Store(stateWitnessing)
+	n.ready.Store(true)
+	log.Info("witnessing", "node", cfg.Name, "cluster", cfg.Cluster.Listen, "lanes", len(w.lanes))
+	w.run(stop)
+	if w.failed != nil {
+		log.Error("stopping: the witness cannot go on", "err", w.failed)
+		os.Exit(exitBroken)
+	}
+	n.members.close()
+	return n.db.Close()
+}
+
+const stateWitnessing = "witnessing"
+
+// open opens the member of every lane.
+func (w *witness) open() error {
+	n := w.node
+	t := n.members.table()
+	var voters []uint64
+	for i := range t.Members {
+		voters = append(voters, t.Members[i].Raft())
+	}
+	wake := w.bell.Ring
+	n.members.listen(func(l letter) {
+		if w.inbox.put(l) {
+			wake()
+		}
+	}, w.inbox.miss)
+	for i := range t.Lanes {
+		lane := uint16(i)
+		log, err := n.db.Log(lane)
+		if err != nil {
+			return fmt.Errorf("lane %d: %w", i, err)
+		}
+		r, err := replica.Open(replica.Config{DB: n.db, Log: log, Lane: lane, ID: t.Find(n.cfg.Name).Raft(), Group: replica.Group{Voters: voters},
+			Clock: boottime, Wake: wake, Logger: n.log,
+			Send: func(to uint64, msg []byte) { n.members.send(to, lane, msg) }})
+		if err != nil {
+			return err
+		}
+		w.lanes, w.logs = append(w.lanes, r), append(w.logs, log)
+	}
+	return nil
+}
+
+// run is the owner of all members.
+func (w *witness) run(stop context.Context) {
+	go func() {
+		<-stop.Done()
+		w.bell.Ring()
+	}()
+	nothing := func(uint64, []byte) error { return nil }
+	for stop.Err() == nil {
+		now := w.node.clock()
+		all, _ := w.inbox.take()
+		for i := range all {
+			if v := &all[i]; int(v.lane) < len(w.lanes) {
+				_ = w.lanes[v.lane].Step(v.data)
+			}
+		}
+		w.inbox.give(all)
+		next := now + int64(idleFor)
+		for _, r := range w.lanes {
+			if _, err := r.DoWork(now, nothing); err != nil {
+				w.failed = err
+				return
+			}
+			next = min(next, r.Next())
+		}
+		if d := next - w.node.clock(); d > 0 {
+			w.bell.Wait(time.Duration(d), w.inbox.waiting)
+		}
+	}
+}
