@@ -54,7 +54,8 @@ func boottime() int64 {
 // own begins to keep the links to carriers; the catalog says which.
 func (n *Node) own() {
 	if t := n.x.table; t.Version() > 0 {
-		n.follow(numbers{n.x.lanes[0].book.System}, t.Catalog())
+		n.links.set(numbers{n.x.lanes[0].book.System}, t.Catalog())
+		n.ready.Store(true)
 	}
 }
 

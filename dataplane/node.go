@@ -385,7 +385,9 @@ func (n *Node) transport() error {
 func (n *Node) follow(t router.Numbers, c *catalog.Catalog) {
 	if n.members == nil || n.x.lanes[0].leading {
 		n.links.set(t, c)
-		n.ready.Store(n.members == nil && n.ready.Load() || n.members != nil && n.x.lanes[0].leading)
+	}
+	if n.members != nil && n.x.lanes[0].leading {
+		n.ready.Store(true)
 	}
 	for _, l := range n.loops {
 		n.engine.Post(l.index, func() { l.dismiss(n.clock()) })
