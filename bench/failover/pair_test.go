@@ -20,6 +20,7 @@ var (
 	rounds = flag.Int("rounds", 1, "how often each fault happens")
 	only   = flag.String("faults", "kill-leader,stop-leader,partition-leader,kill-both", "which of them, comma separated; all")
 	rate   = flag.Int("rate", 1000, "messages a second")
+	logs   = flag.Bool("logs", false, "print what the hosts logged even if all went well")
 	seed   = flag.Uint64("seed", 1, "of the moments")
 )
 
@@ -60,6 +61,7 @@ func suffer(t *testing.T, f *fault) {
 			eventually(t, 30*time.Second, "messages are accepted while a host is away", func() bool { return c.ackAfter(at+int64(100*time.Millisecond)) != 0 })
 			wait(500 * time.Millisecond)
 		}
+		t.Logf("round: it lasted %.0f ms", ms(time.Now().UnixNano()-at))
 		f.end(s, l)
 		over := time.Now().UnixNano()
 		eventually(t, 30*time.Second, "messages are accepted after "+f.name, func() bool { return c.ackAfter(over) != 0 })
@@ -122,6 +124,7 @@ func (s *site) outage(c *client, at int64) (o outage) {
 	}
 	c.mu.Unlock()
 	o.ack = ms(silenceAfter(acks, at))
+	s.t.Logf("silences over 150 ms, in ms after the fault began: %v", silences(acks, at))
 	for i := range s.first {
 		w := &s.first[i]
 		w.mu.Lock()
@@ -143,6 +146,16 @@ func silenceAfter(when []int64, at int64) (end int64) {
 		}
 	}
 	return end
+}
+
+// silences lists them from a moment on.
+func silences(when []int64, at int64) (all []string) {
+	for i := 1; i < len(when); i++ {
+		if when[i] >= at && when[i]-when[i-1] > int64(150*time.Millisecond) {
+			all = append(all, fmt.Sprintf("%.0f–%.0f", ms(when[i-1]-at), ms(when[i]-at)))
+		}
+	}
+	return all
 }
 
 func ms(ns int64) float64 { return float64(ns) / 1e6 }

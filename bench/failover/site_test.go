@@ -110,8 +110,8 @@ func (s *site) member(name string, n int, keys string) *member {
 	m.web = http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DialContext: m.net.dial, DisableKeepAlives: true}}
 	s.t.Cleanup(func() {
 		m.kill()
-		if b, err := os.ReadFile(m.config + ".log"); err == nil && s.t.Failed() {
-			s.t.Logf("%s said:\n…%s", name, b[max(0, len(b)-4000):])
+		if b, err := os.ReadFile(m.config + ".log"); err == nil && (s.t.Failed() || *logs) {
+			s.t.Logf("%s said:\n…%s", name, b[max(0, len(b)-8000):])
 		}
 	})
 	return m
