@@ -30,6 +30,7 @@ fuzz: ## each fuzz target for FUZZTIME
 
 e2e: deps build codec ## the built binaries against npm smpp, Net::SMPP, gosmpp, Kannel, tshark, raw sockets, kill -9
 	go test -tags e2e -count 1 -timeout 9m ./bench/e2e
+	go test -tags e2e -count 1 -timeout 9m ./bench/failover
 
 codec: deps ## our encoder against tshark, npm smpp and two Go libraries, PDU by PDU
 	cd bench/codec && go vet ./... && go test -count 1 ./...

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fetches what the end-to-end tests and the race detector need on a bare Debian: a C compiler, tshark, Perl's
-# Net::SMPP, Node and the npm package smpp, openssl and Kannel. What is there already is left alone; what cannot be had is told
+# Net::SMPP, Node and the npm package smpp, openssl, Kannel, and what makes hosts and networks of namespaces. What is there already is left alone; what cannot be had is told
 # by name, and the run fails: a test that silently did not run proves nothing.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +15,11 @@ need node nodejs
 need npm npm
 need perl perl
 need openssl openssl
+need ip iproute2
+need tc iproute2
+need nft nftables
+need nsenter util-linux
+need mkfs.ext4 e2fsprogs
 [ -x /usr/sbin/bearerbox ] || packages="$packages kannel"
 [ -e /usr/include/stdio.h ] || packages="$packages libc6-dev"
 perl -MNet::SMPP -e 1 >/dev/null 2>&1 || packages="$packages libnet-smpp-perl"

@@ -49,6 +49,9 @@ type client struct {
 // rebind is how long a bind was away: from its end to the next message accepted over it.
 type rebind struct{ ended, bound, acked int64 }
 
+// passwords of the clients, as the catalogs have them.
+var passwords = map[string]string{"load": "secret", "pre": "secret", "meter": "meter"}
+
 // newClient starts binds that send at a rate all together.
 func newClient(login string, run uint32, binds, window, rate, most int, addresses ...string) *client {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -117,7 +120,7 @@ func (c *client) bind(ctx context.Context, address string) (net.Conn, error) {
 		return nil, err
 	}
 	conn.SetDeadline(time.Now().Add(time.Second))
-	conn.Write(pdu.AppendBind(nil, &pdu.Bind{Command: pdu.BindTransceiver, SystemID: c.login, Password: "secret", Version: 0x34}, 1))
+	conn.Write(pdu.AppendBind(nil, &pdu.Bind{Command: pdu.BindTransceiver, SystemID: c.login, Password: passwords[c.login], Version: 0x34}, 1))
 	p, err := readPDU(conn)
 	if err == nil && pdu.ParseHeader(p).Status != pdu.ROK {
 		err = fmt.Errorf("bind: %v", pdu.ParseHeader(p).Status)

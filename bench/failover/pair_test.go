@@ -260,8 +260,11 @@ func (c *client) told() bool {
 }
 
 func arrivals(k *peer.Tally, run, i uint32) uint32 {
-	if r := k.Runs[fmt.Sprintf("%08x", run)]; r != nil {
+	if r := k.Runs[runName(run)]; r != nil {
 		return r.Count(i)
 	}
 	return 0
 }
+
+// runName is how a Tally calls a run.
+func runName(run uint32) string { return fmt.Sprintf("%08x", run) }

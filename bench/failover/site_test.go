@@ -24,7 +24,8 @@ import (
 type member struct {
 	t       *testing.T
 	name    string
-	net     *netns
+	net     *netns // nil: that of the test
+	admin   string // URL
 	config  string
 	dir     string
 	witness bool
@@ -56,6 +57,12 @@ const hubAddr = "127.77.0.100"
 // newSite starts carriers, a pair and a witness, and waits until the pair serves.
 func newSite(t *testing.T, nodeKeys string) *site {
 	t.Helper()
+	return newSiteOn(t, nodeKeys, 0)
+}
+
+// newSiteOn gives each member a disk of its own, of so many megabytes.
+func newSiteOn(t *testing.T, nodeKeys string, megabytes int64) *site {
+	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
 	newBridge(t, hubAddr)
 	for i := range s.first {
@@ -77,6 +84,9 @@ func newSite(t *testing.T, nodeKeys string) *site {
 	}
 	s.a, s.b, s.w = s.member("a", 1, nodeKeys), s.member("b", 2, nodeKeys), s.member("w", 3, "")
 	for _, m := range s.all() {
+		if megabytes > 0 {
+			m.disk(megabytes)
+		}
 		m.start()
 	}
 	s.serving()
@@ -98,7 +108,7 @@ func (s *site) write(name, text string) {
 
 func (s *site) member(name string, n int, keys string) *member {
 	ip := fmt.Sprintf("127.77.0.%d", n)
-	m := &member{t: s.t, name: name, net: newNetns(s.t, name, ip), witness: name == "w"}
+	m := &member{t: s.t, name: name, net: newNetns(s.t, name, ip), witness: name == "w", admin: "http://127.0.0.1:8080"}
 	m.dir = filepath.Join(s.dir, "data-"+name)
 	text := fmt.Sprintf("node: %s\ndata: ./data-%s\nadmin:\n  listen: \"127.0.0.1:8080\"\ncluster:\n  listen: \"%s:7775\"\n"+
 		"  members: {a: \"127.77.0.1:7775\", b: \"127.77.0.2:7775\", w: \"127.77.0.3:7775\"}\n  witness: [w]\n  insecure_plaintext: true\n", name, name, ip)
@@ -108,13 +118,24 @@ func (s *site) member(name string, n int, keys string) *member {
 	s.write(name+".yaml", text)
 	m.config = filepath.Join(s.dir, name+".yaml")
 	m.web = http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DialContext: m.net.dial, DisableKeepAlives: true}}
-	s.t.Cleanup(func() {
-		m.kill()
-		if b, err := os.ReadFile(m.config + ".log"); err == nil && (s.t.Failed() || *logs) {
-			s.t.Logf("%s said:\n…%s", name, b[max(0, len(b)-8000):])
-		}
-	})
+	s.t.Cleanup(m.tidy)
 	return m
+}
+
+// tidy ends the process, and shows what it had to say when the test failed.
+func (m *member) tidy() {
+	m.kill()
+	if b, err := os.ReadFile(m.config + ".log"); err == nil && (m.t.Failed() || *logs) {
+		m.t.Logf("%s said:\n…%s", m.name, b[max(0, len(b)-8000):])
+	}
+}
+
+// command is the program, run where the member lives.
+func (m *member) command(args ...string) *exec.Cmd {
+	if m.net == nil {
+		return exec.Command(program(m.t), args...)
+	}
+	return m.net.command(program(m.t), args...)
 }
 
 // program is the built appliance, or the one that SMSPLANE_BIN names.
@@ -144,7 +165,7 @@ func (m *member) start() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	c := m.net.command(program(m.t), verb, "--config", m.config)
+	c := m.command(verb, "--config", m.config)
 	c.Stdout, c.Stderr = said, said
 	if err := c.Start(); err != nil {
 		m.t.Fatal(err)
@@ -209,7 +230,7 @@ type status struct {
 }
 
 func (m *member) status() (st status, err error) {
-	resp, err := m.web.Get("http://127.0.0.1:8080/api/v1/status")
+	resp, err := m.web.Get(m.admin + "/api/v1/status")
 	if err != nil {
 		return st, err
 	}
@@ -230,7 +251,7 @@ func (m *member) leads() bool {
 
 // ready says whether binds are accepted.
 func (m *member) ready() bool {
-	resp, err := m.web.Get("http://127.0.0.1:8080/readyz")
+	resp, err := m.web.Get(m.admin + "/readyz")
 	if err != nil {
 		return false
 	}
@@ -242,7 +263,7 @@ func (m *member) ready() bool {
 func (m *member) ask(args ...string) (out []byte, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	c := m.net.command(program(m.t), append(args, "--config", m.config)...)
+	c := m.command(append(args, "--config", m.config)...)
 	var said bytes.Buffer
 	c.Stderr = &said
 	stop := context.AfterFunc(ctx, func() { _ = c.Process.Kill() })
@@ -320,6 +341,7 @@ var catalogFiles = map[string]string{
     deliver_window: 100
     max_binds: {tx: 20, rx: 20, trx: 20}
     tps: unlimited
+    statuses: {no_credit: 0x401}
     billing: {mode: prepaid, currency: EUR, credit_limit: 20, charge: sent}
 `,
 	"carriers.yaml": `carriers:
