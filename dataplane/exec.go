@@ -3,6 +3,7 @@ package dataplane
 import (
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -442,45 +443,61 @@ func (x *executor) fail(err error) {
 func (l *lane) lead(now int64) (doubts int) {
 	l.leading, l.book.Leads = true, true
 	l.leadRuns()
-	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
-		m.Note = 0
-		if m.State < book.StateTaken || m.State == book.StateDoubt {
-			m.Note |= noteWaiting
-			if a := l.x.accounts[m.Account]; a != nil {
-				a.Waiting.Add(1)
-			}
-		}
-		if m.Held && m.State != book.StateDispatched && m.State != book.StateTaken {
-			if m.State == book.StateDoubt {
-				l.x.inDoubt(m)
-			}
-			l.keep(m)
-			return
-		}
-		switch m.State {
-		case book.StateAccepted:
-			if m.Committed == 0 {
-				m.Committed = now
-			}
-			l.toRouting(m)
-		case book.StateRouted:
-			if m.Attempts > 0 { // a clock that was set back must not stretch the rest before a retry
-				m.Due = min(m.Due, now+int64(egress.Delay(egress.MaxAttempts)))
-			}
-			l.enqueue(m, now)
-		case book.StateDispatched:
+	for _, id := range l.inOrder() {
+		if l.takeUp(l.book.Get(id), now) {
 			doubts++
-			l.died(m, now)
-		case book.StateDoubt:
-			l.x.inDoubt(m)
-			l.doubt(m, now)
-		case book.StateTaken:
-			m.Phase = phaseAwaiting
-			l.settles(m, now)
-			l.joins(m, now)
-		case book.StateEnded:
-			l.toReturning(m, false)
 		}
-	})
+	}
 	return doubts
+}
+
+// inOrder lists the messages in memory in the order in which they were accepted.
+func (l *lane) inOrder() []ledger.MsgID {
+	ids := make([]ledger.MsgID, 0, l.book.InMemory())
+	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) { ids = append(ids, m.ID) })
+	slices.Sort(ids)
+	return ids
+}
+
+// takeUp brings one message back to work; it says whether its fate is in doubt.
+func (l *lane) takeUp(m *book.Msg, now int64) (doubt bool) {
+	m.Note = 0
+	if m.State < book.StateTaken || m.State == book.StateDoubt {
+		m.Note |= noteWaiting
+		if a := l.x.accounts[m.Account]; a != nil {
+			a.Waiting.Add(1)
+		}
+	}
+	if m.Held && m.State != book.StateDispatched && m.State != book.StateTaken {
+		if m.State == book.StateDoubt {
+			l.x.inDoubt(m)
+		}
+		l.keep(m)
+		return false
+	}
+	switch m.State {
+	case book.StateAccepted:
+		if m.Committed == 0 {
+			m.Committed = now
+		}
+		l.toRouting(m)
+	case book.StateRouted:
+		if m.Attempts > 0 { // a clock that was set back must not stretch the rest before a retry
+			m.Due = min(m.Due, now+int64(egress.Delay(egress.MaxAttempts)))
+		}
+		l.enqueue(m, now)
+	case book.StateDispatched:
+		l.died(m, now)
+		return true
+	case book.StateDoubt:
+		l.x.inDoubt(m)
+		l.doubt(m, now)
+	case book.StateTaken:
+		m.Phase = phaseAwaiting
+		l.settles(m, now)
+		l.joins(m, now)
+	case book.StateEnded:
+		l.toReturning(m, false)
+	}
+	return false
 }

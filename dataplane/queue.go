@@ -18,6 +18,8 @@ type queue struct {
 	runs    []uint32
 	spilled int    // messages in runs
 	loading uint32 // run whose LOAD is on its way; 0 is none
+
+	rejoined ledger.MsgID // the last one, near which the next one will stand
 }
 
 const (
@@ -33,13 +35,64 @@ func (q *queue) Len() int { return q.front.Len() + q.spilled + q.back.Len() }
 
 // push appends a message; served says that it stands in front.
 func (q *queue) push(b *book.Book, m *book.Msg) (served bool) {
-	if len(q.runs) == 0 && q.back.Len() == 0 {
+	if len(q.runs) == 0 && q.back.Len() == 0 || q.beforeRuns(b, m) {
 		b.Push(&q.front, m)
 		return true
 	}
 	m.Note |= noteBack
 	b.Push(&q.back, m)
 	return false
+}
+
+// beforeRuns says that a message is older than what stands in runs: it was in front of them, before the process began
+// anew or a link gave it back.
+func (q *queue) beforeRuns(b *book.Book, m *book.Msg) bool {
+	if len(q.runs) == 0 {
+		return false
+	}
+	r := b.RunOf(q.runs[0])
+	return r != nil && m.ID.Seq() < r.MinSeq
+}
+
+// rejoinSteps bounds the search for the place of a message that comes back.
+const rejoinSteps = 64
+
+// rejoin puts a message that was served once back where it stood, before what was accepted after it. What a link gives
+// back comes in order, so the place is mostly the one behind the last that came back. A place that is not near, from
+// there or from the front, is the end: the message has seen more of the queue pass than an order would tell.
+func (q *queue) rejoin(b *book.Book, m *book.Msg) (served bool) {
+	head := b.Front(&q.front)
+	if len(q.runs) > 0 && !q.beforeRuns(b, m) {
+		return q.push(b, m)
+	}
+	defer func() { q.rejoined = m.ID }()
+	if head == nil || m.ID < head.ID {
+		b.PushFront(&q.front, m)
+		return true
+	}
+	for _, at := range [...]*book.Msg{q.lastRejoined(b), head} {
+		if at == nil || m.ID < at.ID {
+			continue
+		}
+		for range rejoinSteps {
+			next := b.After(at)
+			if next == nil || m.ID < next.ID {
+				b.PushAfter(&q.front, at, m)
+				return true
+			}
+			at = next
+		}
+	}
+	return q.push(b, m)
+}
+
+// lastRejoined is the message that came back last, if it still stands in front.
+func (q *queue) lastRejoined(b *book.Book) *book.Msg {
+	m := b.Get(q.rejoined)
+	if m == nil || m.Phase != phaseQueued || !m.Listed() || m.Note&noteBack != 0 || m.Class != q.class || m.N == 0 || m.Present().Carrier != q.carrier {
+		return nil
+	}
+	return m
 }
 
 // remove takes a message out, wherever it stands; served says that it stood in front.

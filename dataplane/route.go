@@ -155,7 +155,11 @@ func (l *lane) enqueue(m *book.Msg, now int64) {
 	m.Phase = phaseQueued
 	carrier := m.Present().Carrier
 	q := l.queueOf(ledger.RunInternal, carrier, m.Class)
-	if q.push(l.book, m) {
+	join := q.push
+	if m.Attempts > 0 {
+		join = q.rejoin
+	}
+	if join(l.book, m) {
 		l.served(q, 1)
 	}
 	l.x.carrier(carrier).reserve.Saw(m.Class, now)

@@ -219,6 +219,29 @@ func (b *Book) PushFront(l *List, m *Msg) {
 	l.n++
 }
 
+// PushAfter puts m behind one that stands in l.
+func (b *Book) PushAfter(l *List, at, m *Msg) {
+	if at.next == listed {
+		b.Push(l, m)
+		return
+	}
+	if m.next != 0 || m.prev != 0 {
+		panic(fmt.Sprintf("book: message %v pushed while it stands in a list", m.ID))
+	}
+	m.next, m.prev = at.next, at.slot
+	b.t.at(at.next).prev = m.slot
+	at.next = m.slot
+	l.n++
+}
+
+// After is the message behind one that stands in a list, nil at its end.
+func (b *Book) After(m *Msg) *Msg {
+	if m.next == listed {
+		return nil
+	}
+	return b.t.at(m.next)
+}
+
 // Front is the oldest message of the list, nil when empty.
 func (b *Book) Front(l *List) *Msg {
 	if l.n == 0 {

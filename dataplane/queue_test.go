@@ -1,0 +1,141 @@
+package dataplane
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/pdu"
+)
+
+// pages is a log in memory.
+type pages map[uint64][]byte
+
+func (p pages) Block(i uint64) ([]byte, error)           { return p[i], nil }
+func (p pages) Straggler(uint16, uint64) ([]byte, error) { return nil, fmt.Errorf("no stragglers") }
+func (p pages) Run(uint16, uint32) ([]byte, error)       { return nil, fmt.Errorf("no runs") }
+
+// planned is a book of n messages that wait for carrier 3, and a queue that has nothing yet.
+func planned(t *testing.T, n int) (b *book.Book, apply func(blk []byte, records int), q *queue) {
+	t.Helper()
+	p := pages{}
+	b = book.New(0, p, p)
+	apply = func(blk []byte, records int) {
+		t.Helper()
+		i := b.Applied() + 1
+		p[i] = ledger.SealBlock(blk, 0, records, int64(i))
+		if err := b.Apply(i, p[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	blk := ledger.OpenBlock(nil)
+	for i := range n {
+		id := ledger.MakeMsgID(0, uint64(i+1))
+		s := pdu.Submit{Src: []byte("me"), Dst: []byte("4915112345678")}
+		blk = ledger.AppendAccept(blk, 0, id, 1, &ledger.Accept{Account: 1, Parts: 1, ValidUntil: never, PDU: s.Append(nil, 1)})
+		blk = ledger.AppendRoute(blk, 0, id, 1, &ledger.Route{N: 1, Targets: [ledger.MaxTargets]ledger.PlanTarget{{Carrier: 3}}})
+	}
+	apply(blk, 2*n)
+	return b, apply, &queue{kind: ledger.RunInternal, carrier: 3}
+}
+
+func seqs(b *book.Book, l *book.List) (all []uint64) {
+	for m := b.Front(l); m != nil; m = b.After(m) {
+		all = append(all, m.ID.Seq())
+	}
+	return all
+}
+
+// What a link gives back stands where it stood, in whatever order it is given back.
+func TestReturnedMessagesKeepTheirPlace(t *testing.T) {
+	for name, order := range map[string]func([]*book.Msg){"in order": func([]*book.Msg) {}, "backwards": slices.Reverse[[]*book.Msg]} {
+		b, _, q := planned(t, 400)
+		b.Each(0, b.Slots()+1, func(m *book.Msg) { m.Phase = phaseQueued; q.push(b, m) })
+		var away []*book.Msg
+		for range 300 {
+			away = append(away, b.Pop(&q.front))
+		}
+		order(away)
+		for _, m := range away {
+			if !q.rejoin(b, m) {
+				t.Fatalf("%s: message %v does not stand in front", name, m.ID)
+			}
+		}
+		if got := seqs(b, &q.front); len(got) != 400 || !slices.IsSorted(got) {
+			t.Errorf("%s: the queue is %v", name, got)
+		}
+	}
+}
+
+// A message from before the runs goes in front of them, one from behind them does not.
+func TestMessagesJoinOnTheirSideOfTheRuns(t *testing.T) {
+	b, apply, q := planned(t, 30)
+	mv := ledger.Move{Run: 1, Order: 1, Queue: ledger.RunInternal, Carrier: 3}
+	for seq := uint64(11); seq <= 20; seq++ {
+		mv.IDs = ledger.AppendID(mv.IDs, ledger.MakeMsgID(0, seq))
+	}
+	apply(ledger.AppendMove(ledger.OpenBlock(nil), 1, &mv), 1)
+	q.runs, q.spilled = []uint32{1}, 10
+	for _, join := range []func(*book.Book, *book.Msg) bool{q.push, q.rejoin} {
+		b.Each(0, b.Slots()+1, func(m *book.Msg) {
+			m.Phase = phaseQueued
+			if front := join(b, m); front != (m.ID.Seq() <= 10) {
+				t.Errorf("message %d in front: %v", m.ID.Seq(), front)
+			}
+		})
+		if f, k := seqs(b, &q.front), seqs(b, &q.back); len(f) != 10 || len(k) != 10 || !slices.IsSorted(f) || !slices.IsSorted(k) {
+			t.Errorf("front %v, back %v", f, k)
+		}
+		for b.Pop(&q.front) != nil || b.Pop(&q.back) != nil {
+		}
+		b.Each(0, b.Slots()+1, func(m *book.Msg) { m.Note = 0 })
+	}
+}
+
+// After a restart a queue is read in the order in which its messages were accepted: front, runs, back.
+func TestOrderOutlastsARestart(t *testing.T) {
+	file := testNodeFile(t)
+	n, stop := startTestNode(t, file)
+	lane := n.x.accounts[1].Lane
+	const messages = keepFront + 3*runMessages
+	for range messages / 512 {
+		n.admit(t, lane, 512)
+	}
+	n.x.call(func() { n.x.maxHot = 1000 })
+	spilled := func() bool { return n.x.lanes[lane].book.Spilled() >= 2*runMessages }
+	if !n.await(spilled) {
+		t.Fatalf("%d messages are in runs", n.x.lanes[lane].book.Spilled())
+	}
+	n.x.call(func() { n.x.maxHot = 1 << 20 })
+	n.admit(t, lane, 100)
+	stop()
+	n, stop = startTestNode(t, file)
+	defer stop()
+	n.x.call(func() {
+		l := n.x.lanes[lane]
+		for _, classes := range l.queues {
+			for c := range classes {
+				q := &classes[c]
+				if len(q.runs) == 0 {
+					continue
+				}
+				all := seqs(l.book, &q.front)
+				for _, r := range q.runs {
+					if err := l.book.EachOfRun(r, func(m *book.Msg, _ []byte) error { all = append(all, m.ID.Seq()); return nil }); err != nil {
+						t.Error(err)
+					}
+				}
+				if all = append(all, seqs(l.book, &q.back)...); !slices.IsSorted(all) || len(all) != messages+100 {
+					at := 1
+					for at < len(all) && all[at-1] < all[at] {
+						at++
+					}
+					t.Errorf("%d messages, %d in front, %d run(s); out of order at %d", len(all), q.front.Len(), len(q.runs), at)
+				}
+			}
+		}
+	})
+	check(t, n)
+}
