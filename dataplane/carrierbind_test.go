@@ -65,3 +65,39 @@ func TestCarrierBindsToUs(t *testing.T) {
 		t.Errorf("books %s", fmt.Sprint(b))
 	}
 }
+
+// By agreement a carrier that binds to us gets its messages there, as deliver_sm: its answer names them, and the
+// receipts that it submits find them. Without such a bind they wait.
+func TestCarrierTakesMessagesOverItsBind(t *testing.T) {
+	s := newStage(t, play{bindless: true, before: func(s *stage) {
+		old := string(s.read("catalog/carriers.yaml"))
+		head, _, _ := strings.Cut(old, "    links:")
+		s.write("catalog/carriers.yaml", head+"    inbound: {system_id: thecarrier, password: inside, mt: true, mt_window: 2, tps: unlimited, profile: {long: udh8}}\n    links: []\n")
+	}})
+	client := s.bind(trx)
+	words := strings.Repeat("over the carrier's own bind ", 8)
+	id := client.submit(text(s.number(), words))
+	in := s.bind(login{"thecarrier", "inside", pdu.BindTransceiver, 0x34})
+	in.set(func() {
+		in.name = func(m *pdu.Message) []byte { _, _, seq, _ := partOf(t, m); return fmt.Appendf(nil, "in-%d", seq) }
+	})
+	eventually(t, "the carrier has both parts", func() bool { return len(in.received()) == 2 })
+	if got := joined(t, in.received()); string(got) != words {
+		t.Errorf("it reads %q", got)
+	}
+	for _, m := range in.received() {
+		if m.Command() != pdu.DeliverSM || len(m.Validity()) != 0 || m.RegisteredDelivery() != 1 {
+			t.Errorf("%v, validity %q", m.Command(), m.Validity())
+		}
+	}
+	for _, name := range []string{"in-1", "in-2"} {
+		receipt := pdu.Submit{Src: in.received()[0].DstAddr(), SrcTON: 1, SrcNPI: 1, Dst: []byte("sender"), DstTON: 5, ESMClass: pdu.ESMReceipt,
+			Text: pdu.AppendReceiptText(nil, &pdu.Receipt{ID: []byte(name), State: pdu.StateDelivered})}
+		if h := pdu.ParseHeader(in.ask(receipt.Append(nil, 0))); h.Status != pdu.ROK {
+			t.Errorf("receipt of %s: %v", name, h.Status)
+		}
+	}
+	if _, r := client.receipt(id, 1); r.State != pdu.StateDelivered {
+		t.Errorf("the client's receipt says %v", r.State)
+	}
+}

@@ -22,6 +22,7 @@ type esme struct {
 	answers  map[uint32]chan []byte
 	got      [][]byte                                // deliver_sm and data_sm
 	status   func(m *pdu.Message) (pdu.Status, bool) // of a deliver_sm_resp; false is silence
+	name     func(m *pdu.Message) []byte             // message_id of a deliver_sm_resp; nil: none
 	deaf     bool                                    // answers nothing at all
 	enquired int
 }
@@ -98,7 +99,11 @@ func (e *esme) handle(p []byte) []byte {
 		}
 		e.got = append(e.got, p)
 		if st, ok := e.status(&m); ok {
-			return pdu.AppendMessageResp(nil, h.Command, st, h.Sequence, nil)
+			var id []byte
+			if e.name != nil {
+				id = e.name(&m)
+			}
+			return pdu.AppendMessageResp(nil, h.Command, st, h.Sequence, id)
 		}
 	default:
 		e.enquired++

@@ -2,10 +2,12 @@ package dataplane
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 
 	"smsplane/dataplane/gate"
 	"smsplane/dataplane/transport"
+	"smsplane/egress"
 	"smsplane/ledger/catalog"
 	"smsplane/pdu"
 	"smsplane/pdu/session"
@@ -48,11 +50,13 @@ func (b *binder) inbound(t *router.Table, remote netip.AddrPort, p *pdu.Bind, se
 		b.gate.Unbind(inboundGate|uint32(number), gate.Transceiver)
 		b.bound.Add(-1)
 	}
-	if !b.x.call(func() { b.x.links[id] = b.x.inboundSession(id, number, c, l.index) }) {
+	k := &inboundPort{linkPort: linkPort{port: port{loop: l}, id: id, config: b.inboundConfig(c, p), opened: func() {}, closed: func(error) { release() }}}
+	k.noTLVs, k.profiled = k.config.Version < pdu.Version34, c.Inbound.Profile != nil
+	end := func(pdu.Status) { b.engine.Post(l.index, func() { k.unbind(b.clock()) }) }
+	if !b.x.call(func() { b.x.links[id] = b.x.inboundSession(id, number, c, l.index, &k.config, end) }) {
 		release()
 		return transport.Admission{Status: pdu.RSysErr}
 	}
-	k := &inboundPort{linkPort: linkPort{port: port{loop: l}, id: id, config: b.inboundConfig(c, p), opened: func() {}, closed: func(error) { release() }}}
 	tell := k.config.Version
 	if tell < pdu.Version34 {
 		tell = 0 // it knows no TLVs
@@ -64,18 +68,25 @@ func (b *binder) inbound(t *router.Table, remote netip.AddrPort, p *pdu.Bind, se
 	}}
 }
 
-// inboundSession is the executor's side of it. Its window is zero: messages for the carrier go over the links
-// that we dial.
-func (x *executor) inboundSession(id uint32, number uint16, c *catalog.Carrier, loop int) *linkSession {
+// inboundSession is the executor's side of it. Its window is zero unless messages were agreed on: those for the
+// carrier go over the links that we dial.
+func (x *executor) inboundSession(id uint32, number uint16, c *catalog.Carrier, loop int, s *session.Config, end func(pdu.Status)) *linkSession {
 	car := x.carrier(number)
-	if car.inbound == nil { // one for all its binds: what is learned of its ids holds for each
-		car.inbound = &link{carrier: c.ID, index: -1, ids: newLearner(&catalog.Link{})}
+	d := catalog.Link{SystemID: c.Inbound.SystemID, Bind: s.Bind, Version: s.Version, Window: s.Window, TPS: c.Inbound.TPS, Profile: c.Inbound.Profile}
+	if car.inbound == nil || !reflect.DeepEqual(car.inbound.decl.Profile, d.Profile) || car.inbound.decl.TPS != d.TPS {
+		// one for all its binds: what is learned of its ids holds for each
+		car.inbound = &link{carrier: c.ID, index: -1, bucket: egress.NewBucket(d.TPS, linkDepth), adapt: egress.NewAdapt(d.TPS), ids: newLearner(&d)}
 	}
-	return &linkSession{id: id, carrier: car, link: car.inbound, loop: loop}
+	car.inbound.decl = d
+	return &linkSession{id: id, carrier: car, link: car.inbound, loop: loop, window: s.Window, end: end}
 }
 
 func (b *binder) inboundConfig(c *catalog.Carrier, p *pdu.Bind) session.Config {
 	s := &b.cfg.SMPP
-	return session.Config{Role: session.Server, Bind: p.Command, Version: negotiated(p.Version), PeerWindow: c.Inbound.Window, MaxPDU: s.MaxPDU,
+	window := 0
+	if c.Inbound.MT && p.Command != pdu.BindTransmitter {
+		window = c.Inbound.MTWindow
+	}
+	return session.Config{Role: session.Server, Bind: p.Command, Version: negotiated(p.Version), Window: window, PeerWindow: c.Inbound.Window, MaxPDU: s.MaxPDU,
 		EnquireEvery: s.EnquireEvery, ResponseTimeout: s.ResponseTimeout, InactivityTimeout: s.InactivityTimeout, Name: c.ID}
 }

@@ -127,6 +127,11 @@ func (k *linkPort) write(e *event, now int64) bool {
 	}
 	l.scratch = pdu.AppendTimeRelative(l.scratch[:0], time.Duration(max(e.at-now, int64(time.Second))))
 	hop := pdu.Hop{Priority: uint8(e.seq), Validity: l.scratch, Registered: uint8(e.status), NoTLVs: k.noTLVs, VendorTLVs: k.profiled}
+	if k.config.Role == session.Server {
+		if hop.Deliver = true; k.config.Version < pdu.Version50 {
+			hop.Validity = nil // 3.4 §4.6.1; 5.0 §4.3.1 has room for it
+		}
+	}
 	if !k.profiled && !l.view.International() { // carriers route by E.164; the client wrote its number otherwise
 		l.digits = e.number.Append(l.digits[:0])
 		hop.Dst = l.digits

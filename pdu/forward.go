@@ -7,6 +7,7 @@ type Hop struct {
 	Validity   []byte // SMPP time, at most 16 octets; empty = NULL
 	Registered uint8
 	VendorTLVs bool   // keep 0x1400-0x3FFF; they mean something only between two peers who agreed on them
+	Deliver    bool   // we are the SMSC of the peer: it gets a deliver_sm
 	NoTLVs     bool   // the peer is bound as 3.3: drop all of them. See FitsWithoutTLVs
 	Dst        []byte // E.164 digits to address instead of what the client wrote, as TON 1 NPI 1; empty keeps the client's
 }
@@ -32,7 +33,10 @@ func (m *Message) FitsWithoutTLVs() bool { return len(m.UserData()) <= maxShort 
 // leaves as the submit_sm that says the same, since data_sm has no field for the validity left.
 func AppendForward(dst []byte, m *Message, h *Hop) []byte {
 	p, at, c := m.p, len(dst), m.command
-	if c == DataSM {
+	switch {
+	case h.Deliver:
+		c = DeliverSM
+	case c == DataSM:
 		c = SubmitSM
 	}
 	dst = AppendHeader(dst, c, ROK, h.Sequence)

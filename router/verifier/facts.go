@@ -24,6 +24,9 @@ func NewFacts(c *catalog.Catalog, version uint32, n Numbers) *Facts {
 			continue
 		}
 		f.known.Set(number, true)
+		if x.Inbound != nil && x.Inbound.MT {
+			f.sends.Set(number, true)
+		}
 		for j := range x.Links {
 			if x.Links[j].Sends() {
 				f.sends.Set(number, true)
