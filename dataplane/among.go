@@ -3,6 +3,8 @@ package dataplane
 import (
 	"context"
 	"net"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,11 +30,12 @@ func (n *Node) fellows() *fellows {
 		return nil
 	}
 	f := &fellows{clock: boottime, name: n.members.name, send: n.members.send, unreached: map[uint64]bool{},
-		own: n.own, lose: n.lose, rose: n.rose}
+		own: n.own, lose: n.lose, rose: n.rose, quorum: n.quorum}
 	t := n.members.table()
 	for i := range t.Members {
 		f.voters = append(f.voters, t.Members[i].Raft())
 	}
+	f.fence = fence{clock: f.clock, until: make([]atomic.Int64, n.cfg.Lanes)}
 	f.me = t.Find(n.cfg.Name).Raft()
 	n.members.listen(func(l letter) {
 		if f.inbox.put(l) {
@@ -75,3 +78,57 @@ func (n *Node) rose(l *lane) {
 		}()
 	}
 }
+
+// quorum hears whether the cluster can decide anything. Without a majority nobody could be answered: clients are
+// sent away, and a closed port tells them to use their other address.
+func (n *Node) quorum(there bool) {
+	n.quorate.Store(there)
+	if !there {
+		n.log.Error("no quorum: no leader is known; clients are unbound and no more are received")
+	} else {
+		n.log.Warn("there is a quorum again; clients are received")
+	}
+	go func() {
+		if n.quorate.Load() {
+			if err := n.doors.reopen(); err != nil {
+				n.x.fail(err)
+			}
+			return
+		}
+		n.doors.shut()
+		for _, l := range n.loops {
+			n.engine.Post(l.index, func() { l.dismissAll(n.clock()) })
+		}
+	}()
+}
+
+// cede gives the lanes that are led here to other hosts before the node stops: carriers' answers are awaited
+// first, so that nothing comes in doubt, and clients are served until a moment before the other host leads; in
+// that moment they are told to come again.
+func (n *Node) cede(kill context.Context) {
+	if n.members == nil {
+		return
+	}
+	heirs := false
+	n.x.call(func() { heirs = n.x.heirs() })
+	if !heirs {
+		return
+	}
+	n.ready.Store(false)
+	n.x.call(func() { n.x.fellows.ceding, n.x.senders.paused = true, true })
+	limit, cancel := context.WithTimeout(kill, n.cfg.Drain)
+	defer cancel()
+	until(limit, func() bool { return n.unanswered() == 0 })
+	n.links.close(kill)
+	n.tellLoops(kill, func(l *loop) { l.desk.Ceding = true })
+	until(limit, func() bool { return n.uncommitted() == 0 })
+	leave, end := context.WithTimeout(kill, cedeFor)
+	defer end()
+	until(leave, func() (gone bool) {
+		n.x.call(func() { gone = n.x.transferAll() })
+		return gone
+	})
+}
+
+// cedeFor bounds how long a node that stops waits until others lead.
+const cedeFor = 3 * time.Second

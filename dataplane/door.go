@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
+	"sync"
 
 	"smsplane/dataplane/config"
 	"smsplane/dataplane/transport"
@@ -15,6 +17,71 @@ import (
 type door struct {
 	net.Listener
 	secure *tls.Config // nil: plain TCP
+}
+
+// doors are the addresses of the node file, open or shut.
+type doors struct {
+	cfg   *config.SMPP
+	log   *slog.Logger
+	lobby *transport.Lobby
+	fail  func(error)
+
+	mu   sync.Mutex
+	open []door
+	over bool // never opened again
+}
+
+// serve receives clients at all doors.
+func (d *doors) serve(l *transport.Lobby, fail func(error)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lobby, d.fail = l, fail
+	for _, v := range d.open {
+		go d.receive(v)
+	}
+}
+
+func (d *doors) receive(v door) {
+	err := v.serve(d.lobby)
+	if d.mu.Lock(); err != nil && slices.Contains(d.open, v) {
+		d.fail(fmt.Errorf("listener %v: %w", v.Addr(), err))
+	}
+	d.mu.Unlock()
+}
+
+// shut stops listening. Those who are bound stay.
+func (d *doors) shut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := d.open
+	d.open = nil
+	closeDoors(all)
+}
+
+// reopen listens again after a shut.
+func (d *doors) reopen() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.over || len(d.open) > 0 {
+		return nil
+	}
+	all, err := openDoors(d.cfg, d.log)
+	if err != nil {
+		return err
+	}
+	d.open = all
+	for _, v := range all {
+		go d.receive(v)
+	}
+	return nil
+}
+
+// end shuts the doors for good.
+func (d *doors) end() {
+	d.mu.Lock()
+	d.over = true
+	d.mu.Unlock()
+	d.shut()
 }
 
 // openDoors listens on every address of the node file, or on none.

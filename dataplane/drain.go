@@ -13,6 +13,7 @@ import (
 // waits are skipped, the records are not.
 func (n *Node) drain(kill context.Context) error {
 	n.log.Info("draining", "at_most", n.cfg.Drain)
+	n.cede(kill)
 	n.refuse(kill)
 	n.ready.Store(false) // who sees this is refused already
 	n.state.Store(stateDraining)
@@ -35,11 +36,16 @@ func (n *Node) drain(kill context.Context) error {
 
 // refuse has every loop refuse new messages, and waits until all do.
 func (n *Node) refuse(kill context.Context) {
+	n.tellLoops(kill, func(l *loop) { l.desk.Draining = true })
+}
+
+// tellLoops runs f on every loop, and waits until all have.
+func (n *Node) tellLoops(kill context.Context, f func(l *loop)) {
 	limit, cancel := context.WithTimeout(kill, unbindGrace)
 	defer cancel()
 	did := make(chan struct{}, len(n.loops))
 	for _, l := range n.loops {
-		if !n.engine.Post(l.index, func() { l.desk.Draining = true; did <- struct{}{} }) {
+		if !n.engine.Post(l.index, func() { f(l); did <- struct{}{} }) {
 			did <- struct{}{}
 		}
 	}

@@ -31,6 +31,7 @@ type executor struct {
 	bell    *ring.Bell
 	ports   []*loopPort
 	lanes   []*lane
+	fenced  bool           // some lane led here must not send to carriers now
 	fellows *fellows       // the other hosts of the cluster; nil on a single host
 	wakeUp  func(loop int) // tells a loop that its ring has events
 
@@ -158,6 +159,7 @@ func (x *executor) turn(now int64) (n int) {
 	}
 	x.doing = step{}
 	n += x.strands(now)
+	x.fence()
 	n += x.pull(now)
 	x.doing = step{}
 	for _, l := range x.lanes {
@@ -193,6 +195,7 @@ func (x *executor) timers(now int64) {
 			x.lookBack(now)
 		}
 	}
+	x.watchQuorum(now)
 	if now >= x.second {
 		if x.second != 0 {
 			x.busy = 1 - float64(x.idle-x.idleThen)/float64(now-x.second+int64(time.Second))
@@ -225,8 +228,12 @@ func (x *executor) next(now int64) int64 {
 	for _, l := range x.lanes {
 		at = min(at, l.next(now))
 	}
+	first := now
+	if x.fenced {
+		first += int64(fencedRest)
+	}
 	for _, c := range x.carriers {
-		at = min(at, c.due(x, now))
+		at = min(at, max(first, c.due(x, now)))
 	}
 	return at
 }

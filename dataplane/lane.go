@@ -53,6 +53,7 @@ type lane struct {
 	loading  bool        // deposed: the book is to be read anew
 	readable bool        // the store shows what was flushed before
 	owed     int         // loops that may still send something of before
+	fenced   bool        // nothing of it may be sent to carriers now
 	handAt   int64       // when the lane may be given to another host again
 	term     uint64      // in which it was led to work
 	led      atomic.Bool // leading, for other goroutines
@@ -359,6 +360,9 @@ func (l *lane) flush(now int64) {
 }
 
 func (l *lane) flushNow(now int64) {
+	if l.loading {
+		return // what is in memory is not what is to be stored
+	}
 	l.flushAt = now + int64(flushEvery)
 	if err := l.tidy(); err != nil {
 		l.x.fail(err)

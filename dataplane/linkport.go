@@ -35,6 +35,7 @@ func (k *linkPort) Opened(conn *transport.Conn, now int64) { k.begin(conn, now) 
 func (k *linkPort) begin(conn wire, now int64) {
 	k.conn = conn
 	k.sess = session.New(k.config, k, now)
+	k.fence = k.loop.fence
 	k.loop.links[k.id] = k
 	k.loop.up.push(event{kind: evLinkUp, session: k.id})
 	k.opened()
@@ -122,6 +123,10 @@ func (k *linkPort) open(class ledger.Class, now int64) bool {
 // write sends one message.
 func (k *linkPort) write(e *event, now int64) bool {
 	l := k.loop
+	if l.fence != nil && l.boot >= l.fence.until[e.id.Lane()].Load() {
+		l.up.push(event{kind: evUnsent, session: k.id, id: e.id})
+		return true
+	}
 	if st := l.view.Parse(e.data); st != pdu.ROK {
 		panic("dataplane: an accepted message no longer parses: " + st.String())
 	}

@@ -34,6 +34,9 @@ type loop struct {
 
 	accepted meter
 
+	boot  int64  // the fence's clock at the start of the turn
+	fence *fence // nil on a single host
+
 	inflight atomic.Int64 // blocks of this loop that are not committed; read by the drain
 }
 
@@ -44,6 +47,9 @@ const ticksPerSecond = 100
 
 // Turn implements transport.LoopHandler.
 func (l *loop) Turn(now int64) {
+	if l.fence != nil {
+		l.boot = l.fence.clock()
+	}
 	drain(l.down, ringSize, func(e *event) { l.handle(e, now) })
 	l.desk.Cut(now)
 	l.pump(now)
@@ -142,6 +148,15 @@ func (l *loop) forget(lane uint16, now int64) {
 	l.up.push(event{kind: evForgotten, lane: lane})
 }
 
+// dismissAll unbinds every client.
+func (l *loop) dismissAll(now int64) {
+	for _, c := range l.clients {
+		c.sess.Unbind(now)
+		c.leaving = true
+		c.touch()
+	}
+}
+
 // Block implements entry.Up.
 func (l *loop) Block(lane uint16, block []byte) {
 	l.up.push(event{kind: evBlock, lane: lane, data: block})
@@ -182,6 +197,7 @@ type port struct {
 	dirty   bool
 	leaving bool
 	first   []byte // written before anything else: a bind_resp
+	fence   *fence // of a link in a cluster
 }
 
 // touch notes that the session has output.
@@ -195,6 +211,10 @@ func (p *port) touch() {
 // flush writes what the session has to say with one write, and closes the connection when it is done.
 func (p *port) flush() {
 	p.dirty = false
+	if p.fence != nil && p.fence.shut(0) {
+		p.conn.Abort()
+		return
+	}
 	out := p.sess.Out()
 	if len(p.first) > 0 {
 		out = append(p.first, out...)

@@ -33,6 +33,7 @@ type Node struct {
 	started time.Time
 
 	db      *journal.DB
+	doors   *doors
 	members *membership // of the cluster; nil on a single host
 	x       *executor
 	engine  *transport.Engine
@@ -51,6 +52,7 @@ type Node struct {
 	quarantined []crashNote
 	ids         atomic.Uint32
 	ready       atomic.Bool
+	quorate     atomic.Bool  // the cluster has a leader; on a single host nobody asks
 	state       atomic.Value // string, see admin.Status
 }
 
@@ -85,11 +87,12 @@ func monotonic() func() int64 {
 
 func (n *Node) serve(drain, kill context.Context) (err error) {
 	// Listen before the store is touched: a second process on the same ports must change nothing.
-	doors, err := openDoors(&n.cfg.SMPP, n.log)
+	open, err := openDoors(&n.cfg.SMPP, n.log)
 	if err != nil {
 		return err
 	}
-	defer closeDoors(doors)
+	n.doors = &doors{cfg: &n.cfg.SMPP, log: n.log, open: open}
+	defer n.doors.end()
 	answers, err := admin.Listen(n.cfg.Admin.Listen)
 	if err != nil {
 		return err
@@ -118,13 +121,7 @@ func (n *Node) serve(drain, kill context.Context) (err error) {
 		}
 		n.ready.Store(true)
 	}
-	for _, d := range doors {
-		go func() {
-			if err := d.serve(n.lobby); err != nil {
-				n.x.fail(fmt.Errorf("listener %v: %w", d.Addr(), err))
-			}
-		}()
-	}
+	n.doors.serve(n.lobby, n.x.fail)
 	n.state.Store(stateServing)
 	n.log.Info("serving", "node", n.cfg.Name, "smpp", n.cfg.SMPP.Listen, "smpp_tls", n.cfg.SMPP.TLSListen, "admin", n.cfg.Admin.Listen, "loops", len(n.loops), "lanes", len(n.x.lanes))
 	select {
@@ -414,6 +411,9 @@ func (n *Node) makeLoops(count int) {
 		lp.desk = entry.NewDesk(lp, x.shared.Load, lanes, mine, w.TPS)
 		lp.desk.First, first = uint8(first), first+mine
 		lp.desk.MaxWaiting = maxWaiting
+		if x.fellows != nil {
+			lp.fence = &x.fellows.fence
+		}
 		for _, l := range lanes {
 			if l != nil && n.members != nil { // opened when the lane is led here
 				lp.desk.Close(l.Number)

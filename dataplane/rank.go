@@ -7,6 +7,7 @@ import (
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/ledger/journal"
+	"smsplane/ledger/replica"
 	"smsplane/pdu"
 )
 
@@ -32,8 +33,15 @@ type fellows struct {
 	name      func(id uint64) string
 	send      func(to uint64, lane uint16, msg []byte) bool
 	inbox     inbox
+	fence     fence
 	clock     func() int64    // that goes on in suspend, for leases
 	unreached map[uint64]bool // to be reported to the replicas
+
+	quorumAt int64 // when a leader of lane 0 was last known
+	without  bool  // none has been for a while
+	ceding   bool  // the node stops and gives up what it leads
+	stallAt  int64 // when the disk is looked at again
+	quorum   func(there bool)
 
 	own  func()        // lane 0 is led here now: links to carriers are ours
 	lose func()        // it is not any more
@@ -76,6 +84,33 @@ func (l *lane) stand(now int64) {
 	}
 }
 
+// heirs says that a lane is led here which another host could lead.
+func (x *executor) heirs() (there bool) {
+	for _, l := range x.lanes {
+		if l.leading {
+			l.rep.Progress(func(m replica.Member) {
+				there = there || m.Active && !m.Learner && !replica.IsWitness(m.ID)
+			})
+		}
+	}
+	return there
+}
+
+// transferAll asks other hosts to lead what is led here, and reports whether nothing is any more.
+func (x *executor) transferAll() (gone bool) {
+	gone = true
+	for _, l := range x.lanes {
+		if l.rep.Leader() {
+			gone = false
+			if x.now >= l.handAt {
+				l.handAt = x.now + int64(handEvery)
+				_ = l.rep.Transfer(0) // it is asked for again
+			}
+		}
+	}
+	return gone
+}
+
 // cede gives a lane whose replica leads here to the host that leads lane 0.
 func (l *lane) cede(now int64) {
 	to := l.x.lanes[0].rep.LeaderID()
@@ -96,7 +131,7 @@ func (l *lane) holds() bool { return l.rep.Leader() && l.rep.Term() == l.term }
 // host keeps the links to carriers all lanes are led there.
 func (l *lane) mayLead() bool {
 	system := l.x.lanes[0]
-	return l.rep.Leader() && (l.n == 0 || system.leading && system.book.System.Version > 0)
+	return l.rep.Leader() && !l.x.fellows.ceding && (l.n == 0 || system.leading && system.book.System.Version > 0)
 }
 
 // demote forgets what was decided here and not committed, and begins to load the books anew.
@@ -234,6 +269,35 @@ func (x *executor) recallOrphans() {
 	for _, o := range x.lanes[0].book.System.Orphans {
 		if x.view.Parse(o.PDU) == pdu.ROK && pdu.ParseReceipt(&x.view, &x.receipt) {
 			x.early.add(o.Carrier, &x.view, &x.receipt, o.PDU, o.At)
+		}
+	}
+}
+
+// quorumFor is how long no leader may be known before clients are sent away: elections take less.
+const quorumFor = time.Second
+
+// watchQuorum looks whether the cluster can decide, and whether this host should go on leading.
+func (x *executor) watchQuorum(now int64) {
+	f := x.fellows
+	if f == nil {
+		return
+	}
+	if x.lanes[0].rep.LeaderID() != 0 {
+		f.quorumAt = now
+	} else if f.quorumAt == 0 {
+		f.quorumAt = now // it has just begun
+	}
+	if without := now-f.quorumAt > int64(quorumFor); without != f.without {
+		f.without = without
+		f.quorum(!without)
+	}
+	if now >= f.stallAt {
+		f.stallAt = now + int64(handEvery)
+		for _, l := range x.lanes {
+			if l.leading && l.rep.Stalled() {
+				x.log.Error("the disk does not keep up; the lane is handed over", "lane", l.n)
+				_ = l.rep.Transfer(0) // nobody to take it: it is asked for again
+			}
 		}
 	}
 }

@@ -123,6 +123,9 @@ const agedBlocks = 4
 // age moves what lives in the oldest blocks out of them and drops the log behind; more says that some are left.
 func (l *lane) age(now int64) (more bool, err error) {
 	for range agedBlocks {
+		if l.loading {
+			return false, nil
+		}
 		at, err := l.book.OldestBlock()
 		if err != nil {
 			return false, fmt.Errorf("lane %d: %w", l.n, err)

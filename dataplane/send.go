@@ -174,10 +174,16 @@ func (x *executor) pick(c *carrier, now int64) (*book.Msg, *lane) {
 			c.lane = 0
 		}
 		l := x.lanes[c.lane]
+		if l.fenced {
+			continue
+		}
 		if q := l.queues[c.n]; q != nil && q[class].front.Len() > 0 {
 			c.waiting[class]--
 			return l.book.Pop(&q[class].front), l
 		}
+	}
+	if x.fenced {
+		return nil, nil
 	}
 	panic(fmt.Sprintf("dataplane: carrier %d counts %d waiting in class %v, and no lane has one", c.n, c.waiting[class], class))
 }

@@ -45,6 +45,8 @@ type Desk struct {
 	Counts Counts
 	// Draining refuses every new message: the node stops.
 	Draining bool
+	// Ceding puts every new message off with ESME_RTHROTTLED: another host is about to lead.
+	Ceding bool
 	// Full refuses new messages with ESME_RMSGQFUL: the store or its disk has reached a bound.
 	Full bool
 	// First is the number of the desk's first worker in the layer.
@@ -144,6 +146,8 @@ func (d *Desk) ready(s *Session, c *catalog.Client, l *Lane, now int64) pdu.Stat
 	switch {
 	case d.Draining || l.closed:
 		return d.refuse(RefusedDraining, pdu.RSysErr)
+	case d.Ceding:
+		return d.refuse(RefusedDraining, pdu.RThrottled)
 	case c == nil:
 		return d.refuse(RefusedDraining, pdu.RInvBndSts) // its account left the catalog; the bind is about to end
 	case !d.workers[s.worker].bucket.Take(now):
