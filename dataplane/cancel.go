@@ -10,7 +10,7 @@ import (
 // saying what became of it.
 func waits(m *book.Msg) bool {
 	switch m.Phase {
-	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseOperator:
+	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseOperator, phaseBehind:
 		return m.Policy == 0 && m.Part == 0 && !m.MO && m.State != book.StateEnded
 	}
 	return false

@@ -170,7 +170,7 @@ func (x *executor) selector(d *admin.Deed) (sel selector, err error) {
 // selects says whether a deed is about m: it waits in one of our queues, and every selector fits.
 func (l *lane) selects(sel *selector, m *book.Msg) bool {
 	switch m.Phase {
-	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld:
+	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseBehind:
 		if sel.action == ledger.ActionRelease {
 			return false
 		}

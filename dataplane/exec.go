@@ -450,6 +450,7 @@ func (x *executor) fail(err error) {
 func (l *lane) lead(now int64) (doubts int) {
 	l.leading, l.book.Leads = true, true
 	l.leadRuns()
+	l.lines = nil
 	for _, id := range l.inOrder() {
 		if l.takeUp(l.book.Get(id), now) {
 			doubts++
@@ -469,6 +470,7 @@ func (l *lane) inOrder() []ledger.MsgID {
 // takeUp brings one message back to work; it says whether its fate is in doubt.
 func (l *lane) takeUp(m *book.Msg, now int64) (doubt bool) {
 	m.Note = 0
+	l.inLine(m)
 	if m.State < book.StateTaken || m.State == book.StateDoubt {
 		m.Note |= noteWaiting
 		if a := l.x.accounts[m.Account]; a != nil {

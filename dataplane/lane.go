@@ -33,6 +33,7 @@ type lane struct {
 	returns   map[uint32]*returns               // by account
 	tired     []*returns                        // with binds that rest
 	hunts     hunts
+	lines     lineTable
 	groups    map[uint64]*group // of clients' parts
 	resting   restHeap
 
@@ -424,7 +425,7 @@ func (l *lane) sweep(now int64) {
 // timeout ends what waited too long: validity in our queues, receipt_wait at the carrier.
 func (l *lane) timeout(m *book.Msg, now int64) {
 	switch m.Phase {
-	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseKept, phaseOperator:
+	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseKept, phaseOperator, phaseBehind:
 		if m.State == book.StateEnded { // quarantined; only its receipt waits
 			l.giveUp(m, now)
 		} else if now >= m.ValidUntil {
@@ -460,6 +461,8 @@ func (l *lane) unlist(m *book.Msg) {
 		l.routing.remove(l.book, m)
 	case phaseVerifying:
 		l.book.Remove(&l.verifying, m)
+	case phaseBehind:
+		l.book.Remove(&l.lines[lineKey{m.Account, m.Number}].behind, m)
 	case phaseQueued:
 		l.dequeue(m)
 	case phaseReturning:
@@ -505,8 +508,9 @@ func (l *lane) final(m *book.Msg, f ledger.Final, now int64) {
 	l.recorded(now)
 }
 
-// leaveQueue counts a message out of what its client has waiting; once.
+// leaveQueue counts a message out of what its client has waiting, and lets who stood behind it go; once.
 func (l *lane) leaveQueue(m *book.Msg) {
+	l.giveWay(m)
 	if m.Note&noteWaiting != 0 {
 		m.Note &^= noteWaiting
 		if a := l.x.accounts[m.Account]; a != nil {

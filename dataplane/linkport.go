@@ -20,7 +20,7 @@ type linkPort struct {
 	profiled bool                    // the executor made its messages as its profile wants them
 	wait     [ledger.Classes]backlog // dispatched and committed, waiting for window or rate; at most one window in all
 	waiting  int                     // in all of them
-	pace     *egress.Second          // of the link, whose sessions are all on this loop; nil: no rate
+	pace     *egress.Pace            // of the link, whose sessions are all on this loop; nil: no rate
 	paced    bool                    // among loop.paced
 	turns    egress.Turns
 	reserve  egress.Reserve
@@ -102,22 +102,27 @@ func (k *linkPort) pump(now int64) {
 // unless one waits as well.
 func (k *linkPort) open(class ledger.Class, now int64) bool {
 	room := k.sess.Room()
-	if room <= 0 || k.conn.Congested() {
+	if room <= k.keep(class, k.config.Window, now) || k.conn.Congested() {
 		return false
 	}
-	if k.pace != nil && !k.pace.Open(now) { // commits come in bunches; what the carrier counts leaves from here
-		if !k.paced {
-			k.paced = true
-			k.loop.paced = append(k.loop.paced, k)
-		}
-		return false
+	if k.pace == nil || k.pace.Open(k.keep(class, k.pace.Depth(), now), now) {
+		return true
 	}
+	if !k.paced { // commits come in bunches; what the carrier counts leaves from here
+		k.paced = true
+		k.loop.paced = append(k.loop.paced, k)
+	}
+	return false
+}
+
+// keep is how many of n places a class leaves free for higher ones that may come.
+func (k *linkPort) keep(class ledger.Class, n int, now int64) int {
 	for h := int(class) + 1; h < ledger.Classes; h++ {
 		if !k.wait[h].empty() {
-			return true
+			return 0
 		}
 	}
-	return room > k.reserve.Keep(class, k.config.Window, now)
+	return k.reserve.Keep(class, n, now)
 }
 
 // write sends one message.

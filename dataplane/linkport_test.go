@@ -40,7 +40,7 @@ func (s *sink) Abort()          {}
 // newTestLink is a bound session on a loop of its own, without an executor.
 func newTestLink(window, tps int, now int64) (*linkPort, *sink) {
 	l := &loop{links: map[uint32]*linkPort{}, up: outbox{ring: ring.New[event](ringSize)}, hurry: func() {}}
-	pace := egress.NewSecond(tps)
+	pace := egress.NewPace(tps, linkDepth)
 	k := &linkPort{port: port{loop: l}, id: 1, pace: &pace, opened: func() {}, closed: func(error) {},
 		config: session.Config{Role: session.Client, Bind: pdu.BindTransceiver, Version: 0x34, Window: window, EnquireEvery: time.Hour,
 			ResponseTimeout: time.Hour, FirstSequence: 2}}

@@ -51,7 +51,7 @@ type linkKey struct {
 type keptLink struct {
 	link    *link
 	number  uint16
-	pace    egress.Second // the loop's
+	pace    egress.Pace // the loop's
 	keepers []*keeper
 	gone    sync.WaitGroup // its keepers
 }
@@ -177,7 +177,7 @@ func (k *links) start(car *catalog.Carrier, number uint16, index int, former *ke
 // newKeptLink is a link of the catalog without any session.
 func newKeptLink(car *catalog.Carrier, number uint16, index int) *keptLink {
 	d := car.Links[index]
-	return &keptLink{number: number, pace: egress.NewSecond(d.TPS), link: &link{carrier: car.ID, index: index, decl: d,
+	return &keptLink{number: number, pace: egress.NewPace(d.TPS, linkDepth), link: &link{carrier: car.ID, index: index, decl: d,
 		bucket: egress.NewBucket(d.TPS, linkDepth), adapt: egress.NewAdapt(d.TPS), ids: newLearner(&d)}}
 }
 

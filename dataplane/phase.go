@@ -28,4 +28,5 @@ const (
 	phaseReleasing         // RETURN proposed
 	phaseOperator          // in the lane's list of what an operator holds
 	phaseRerouting         // OPERATOR proposed; then planned anew
+	phaseBehind            // in line behind another message to the same number
 )

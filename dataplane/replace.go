@@ -68,7 +68,7 @@ func (l *lane) revised(o *order, m *book.Msg, c *catalog.Client, now int64) (*le
 	if st := v.Parse(octets); st != pdu.ROK {
 		return nil, st
 	}
-	until, due, st := entry.Times(&v, c, now)
+	until, due, st := entry.Times(&v, &c.Validity[m.Class], now)
 	if st != pdu.ROK {
 		return nil, st
 	}

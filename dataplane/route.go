@@ -19,6 +19,7 @@ const (
 	noteTaken                      // a carrier took it; the ANSWER may still be on its way to the log
 	noteDoubt                      // in doubt, and not dispatched again since
 	noteUnknown                    // ends as unknown
+	noteHolds                      // others to its number wait for it
 	noteTold                       // ended so, and the client was told more since
 )
 
@@ -32,7 +33,11 @@ func (l *lane) route(now int64) (n int) {
 		if !ok {
 			return n
 		}
-		l.plan(l.book.Pop(&l.routing.front), w, now)
+		m := l.book.Pop(&l.routing.front)
+		if l.stands(m, now) {
+			continue
+		}
+		l.plan(m, w, now)
 	}
 	return n
 }

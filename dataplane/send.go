@@ -79,7 +79,7 @@ func (k *link) adapted(now int64) {
 	k.bucket.SetRate(rate, linkDepth, now)
 }
 
-// linkDepth is how deep a link's bucket is. What leaves is counted once more where it leaves (egress.Second).
+// linkDepth is how deep a link's bucket is. What leaves is counted once more where it leaves (egress.Pace).
 const linkDepth = 50 * time.Millisecond
 
 // credit is how many more messages the session may be given: two windows, one on the link and one ahead.

@@ -67,7 +67,7 @@ func (l *lane) cutRun(q *queue, now int64) bool {
 	for n < runMessages && q.back.Len() > 0 {
 		m := l.book.Pop(&q.back)
 		m.Note &^= noteBack
-		if m.Policy != 0 || m.Part > 0 { // in doubt once, or sent in part: its state is its own, and it is old
+		if m.Policy != 0 || m.Part > 0 || m.Note&noteHolds != 0 { // in doubt once, sent in part, or waited for: it is old
 			l.book.Push(&q.front, m)
 			l.served(q, 1)
 			continue

@@ -47,15 +47,15 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 	if !ok {
 		return pdu.RInvDstAdr, RefusedNumber
 	}
-	until, due, st := Times(m, c, now)
-	if st != pdu.ROK {
-		return st, RefusedTimes
-	}
 	class := c.Class
 	if len(c.Senders) > 0 {
 		if own, ok := c.Senders[string(m.SrcAddr())]; ok {
 			class = own
 		}
+	}
+	until, due, st := Times(m, &c.Validity[class], now)
+	if st != pdu.ROK {
+		return st, RefusedTimes
 	}
 	if !t.HasRoute(acc.Number, n, class, now) {
 		return c.Statuses.NoRoute, RefusedRoute
@@ -75,8 +75,9 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 	return pdu.ROK, Admitted
 }
 
-// Times reads validity_period and schedule_delivery_time (3.4 §5.2.15, §5.2.16), absolute or relative.
-func Times(m *pdu.Message, c *catalog.Client, now int64) (until, due int64, st pdu.Status) {
+// Times reads validity_period and schedule_delivery_time (3.4 §5.2.15, §5.2.16), absolute or relative, within the
+// client's bounds for the message's class.
+func Times(m *pdu.Message, bounds *catalog.Validity, now int64) (until, due int64, st pdu.Status) {
 	if s := m.Schedule(); len(s) > 0 {
 		at, ok := pdu.ParseTime(s, now)
 		if !ok {
@@ -87,7 +88,7 @@ func Times(m *pdu.Message, c *catalog.Client, now int64) (until, due int64, st p
 		}
 	}
 	from := max(now, due)
-	until = from + int64(c.ValidityDefault)
+	until = from + int64(bounds.Default)
 	if s := m.Validity(); len(s) > 0 {
 		at, ok := pdu.ParseTime(s, now)
 		if !ok || at <= from {
@@ -101,8 +102,8 @@ func Times(m *pdu.Message, c *catalog.Client, now int64) (until, due int64, st p
 		}
 		until = from + int64(ttl)*int64(time.Second)
 	}
-	if c.ValidityMax > 0 {
-		until = min(until, from+int64(c.ValidityMax))
+	if bounds.Max > 0 {
+		until = min(until, from+int64(bounds.Max))
 	}
 	if due > now+int64(maxSchedule) {
 		return 0, 0, pdu.RInvSched

@@ -64,6 +64,12 @@ type Billing struct {
 	Charge      Charge
 }
 
+// Validity bounds how long messages of a class may be on their way.
+type Validity struct {
+	Default time.Duration // for messages that name none
+	Max     time.Duration // longer ones are cut to it
+}
+
 // Statuses are the command_status values that entry answers to what it does not admit. Each is
 // ESME_RSUBMITFAIL unless the client's `statuses` say otherwise.
 type Statuses struct{ NoRoute, NoPrice, NoCredit pdu.Status }
@@ -75,22 +81,22 @@ type Client struct {
 	SystemID string
 	Plan     string // rows of routes.csv that apply
 
-	Class           ledger.Class            // the highest it may ask for
-	Senders         map[string]ledger.Class // classes of single senders, none above Class; may be nil
-	Window          int                     // unanswered requests per bind, from the client
-	DeliverWindow   int                     // unanswered deliver_sm per bind, towards the client
-	MaxBinds        Binds
-	TPS             int // submit_sm per second over all its binds; 0 is unlimited
-	OverRate        OverRate
-	Country         string         // dialling code that completes national numbers; empty: none are taken
-	Allow           []netip.Prefix // sources it may bind from; empty: any
-	Statuses        Statuses
-	ValidityDefault time.Duration // for messages that name none
-	ValidityMax     time.Duration // longer ones are cut to it
-	ReceiptKeep     time.Duration // how long receipts and messages wait for the client to take them
-	BindErrorBody   bool          // a refused bind is answered with our system_id, as clients that cannot do without a body need it
-	Billing         Billing
-	Profile         *profile.Client // what it does otherwise than the specification; nil: nothing
+	Class         ledger.Class            // the highest it may ask for
+	Senders       map[string]ledger.Class // classes of single senders, none above Class; may be nil
+	Window        int                     // unanswered requests per bind, from the client
+	DeliverWindow int                     // unanswered deliver_sm per bind, towards the client
+	MaxBinds      Binds
+	TPS           int // submit_sm per second over all its binds; 0 is unlimited
+	OverRate      OverRate
+	Country       string         // dialling code that completes national numbers; empty: none are taken
+	Allow         []netip.Prefix // sources it may bind from; empty: any
+	Statuses      Statuses
+	Validity      [ledger.Classes]Validity
+	InOrder       bool          // a message waits until its carrier took the one before it to the same number
+	ReceiptKeep   time.Duration // how long receipts and messages wait for the client to take them
+	BindErrorBody bool          // a refused bind is answered with our system_id, as clients that cannot do without a body need it
+	Billing       Billing
+	Profile       *profile.Client // what it does otherwise than the specification; nil: nothing
 
 	password []byte // plain; nil when hash is set
 	hash     []byte // bcrypt

@@ -60,8 +60,8 @@ func TestContract(t *testing.T) {
 	meter := c.Clients[0]
 	want := Client{ID: "meter", Party: "meter", SystemID: "meter", Plan: "standard", Class: ledger.ClassTransactional,
 		Window: 5000, DeliverWindow: 1000, MaxBinds: Binds{200, 200, 200},
-		Statuses:        Statuses{pdu.RSubmitFail, pdu.RSubmitFail, pdu.RSubmitFail},
-		ValidityDefault: defaultValidity, ValidityMax: defaultValidityMax,
+		Statuses: Statuses{pdu.RSubmitFail, pdu.RSubmitFail, pdu.RSubmitFail},
+		Validity: [ledger.Classes]Validity{{defaultValidity, defaultValidityMax}, {defaultValidity, defaultValidityMax}, {defaultValidity, defaultValidityMax}},
 		OverRate: Throttle, ReceiptKeep: defaultReceiptKeep,
 		Billing:  Billing{Postpaid, "EUR", 1_000_000_000_000, ChargeSent},
 		password: []byte("meter"), line: 2}
@@ -224,6 +224,8 @@ func TestEverythingSaid(t *testing.T) {
     statuses: {no_route: ESME_RINVDSTADR, no_price: 69, no_credit: 0x401}
     validity_default: 24h
     validity_max: 48h
+    classes: {otp: {validity_max: 5m}, bulk: {validity_default: 1h}}
+    in_order: true
     over_rate: pace
     receipt_keep: 72h
     bind_error_body: true`, "max_binds: {tx: 200, rx: 200, trx: 200}", "max_binds: {trx: 4}", "tps: unlimited", "tps: 250")
@@ -237,7 +239,7 @@ func TestEverythingSaid(t *testing.T) {
 	c := parse(t, files)
 	x := c.Clients[0]
 	if x.Country != "49" || x.Statuses != (Statuses{pdu.RInvDstAdr, 69, 0x401}) || x.MaxBinds != (Binds{TRX: 4}) || x.TPS != 250 ||
-		x.ValidityDefault != 24*time.Hour || x.ValidityMax != 48*time.Hour || x.Allow[0] != netip.MustParsePrefix("127.0.0.1/32") || len(x.Allow) != 2 {
+		x.Validity != [ledger.Classes]Validity{{time.Hour, 48 * time.Hour}, {24 * time.Hour, 48 * time.Hour}, {5 * time.Minute, 5 * time.Minute}} || !x.InOrder || x.Allow[0] != netip.MustParsePrefix("127.0.0.1/32") || len(x.Allow) != 2 {
 		t.Errorf("client %+v", x)
 	}
 	if x.OverRate != Pace || x.ReceiptKeep != 72*time.Hour || !x.BindErrorBody {

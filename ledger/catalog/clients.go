@@ -23,9 +23,8 @@ func (p *parser) clients() {
 
 func (p *parser) client(m *document.Map) Client {
 	c := Client{line: m.Line("id"), Window: defaultWindow, DeliverWindow: defaultWindow,
-		MaxBinds:        Binds{defaultBinds, defaultBinds, defaultBinds},
-		Statuses:        Statuses{defaultRefusal, defaultRefusal, defaultRefusal},
-		ValidityDefault: defaultValidity, ValidityMax: defaultValidityMax,
+		MaxBinds: Binds{defaultBinds, defaultBinds, defaultBinds},
+		Statuses: Statuses{defaultRefusal, defaultRefusal, defaultRefusal},
 		OverRate: Throttle, ReceiptKeep: defaultReceiptKeep}
 	name(m, "id", &c.ID)
 	m.Label(fmt.Sprintf("client %q", c.ID))
@@ -47,20 +46,45 @@ func (p *parser) client(m *document.Map) Client {
 	country(m, &c.Country)
 	c.Allow = m.Prefixes("allow")
 	statuses(m, &c.Statuses)
-	m.Duration("validity_default", &c.ValidityDefault, time.Minute, maxDuration)
-	m.Duration("validity_max", &c.ValidityMax, time.Minute, maxDuration)
-	if !m.Has("validity_default") {
-		c.ValidityDefault = min(c.ValidityDefault, c.ValidityMax)
-	}
-	if c.ValidityDefault > c.ValidityMax {
-		m.Fail("validity_default", "%s is longer than validity_max, %s", c.ValidityDefault, c.ValidityMax)
-	}
+	validities(m, &c.Validity)
+	m.Bool("in_order", &c.InOrder)
 	m.Duration("receipt_keep", &c.ReceiptKeep, time.Second, maxDuration)
 	m.Bool("bind_error_body", &c.BindErrorBody)
 	billing(m, &c.Billing)
 	c.Profile = clientProfile(m)
 	m.Close()
 	return c
+}
+
+// validities reads validity_default and validity_max, of all classes and, in classes, of single ones.
+func validities(m *document.Map, v *[ledger.Classes]Validity) {
+	all := Validity{defaultValidity, defaultValidityMax}
+	validity(m, &all)
+	sub := m.Map("classes")
+	for c := range v {
+		v[c] = all
+		if sub == nil {
+			continue
+		}
+		if own := sub.Map(classWords[c]); own != nil {
+			validity(own, &v[c])
+			own.Close()
+		}
+	}
+	if sub != nil {
+		sub.Close()
+	}
+}
+
+func validity(m *document.Map, v *Validity) {
+	m.Duration("validity_default", &v.Default, time.Minute, maxDuration)
+	m.Duration("validity_max", &v.Max, time.Minute, maxDuration)
+	if !m.Has("validity_default") {
+		v.Default = min(v.Default, v.Max)
+	}
+	if v.Default > v.Max {
+		m.Fail("validity_default", "%s is longer than validity_max, %s", v.Default, v.Max)
+	}
 }
 
 // binds reads max_binds: said once, a type that is not named has none.

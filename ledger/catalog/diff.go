@@ -3,6 +3,7 @@ package catalog
 import (
 	"crypto/sha256"
 	"fmt"
+	"smsplane/ledger"
 	"strconv"
 	"strings"
 )
@@ -181,7 +182,7 @@ func (c *Client) thing() thing {
 		{name: "statuses.no_route", text: c.Statuses.NoRoute.String()},
 		{name: "statuses.no_price", text: c.Statuses.NoPrice.String()},
 		{name: "statuses.no_credit", text: c.Statuses.NoCredit.String()},
-		{name: "validity_default", text: c.ValidityDefault.String()}, {name: "validity_max", text: c.ValidityMax.String()},
+		{name: "validity", text: validityText(&c.Validity)}, {name: "in_order", text: strconv.FormatBool(c.InOrder)},
 		{name: "receipt_keep", text: c.ReceiptKeep.String()}, {name: "bind_error_body", text: strconv.FormatBool(c.BindErrorBody)},
 		{name: "billing.mode", text: c.Billing.Mode.String()}, {name: "billing.currency", text: c.Billing.Currency},
 		{name: "billing.credit_limit", text: c.Billing.CreditLimit.String()}, {name: "billing.charge", text: c.Billing.Charge.String()},
@@ -230,4 +231,20 @@ func sum(secrets ...[]byte) string {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return string(h.Sum(nil))
+}
+
+// validityText writes default and max of each class, "48h0m0s/72h0m0s" when they are the same for all.
+func validityText(v *[ledger.Classes]Validity) string {
+	var parts []string
+	for c, of := range v {
+		if c > 0 && of == v[0] {
+			continue
+		}
+		text := of.Default.String() + "/" + of.Max.String()
+		if c > 0 {
+			text = classWords[c] + " " + text
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
 }

@@ -25,7 +25,7 @@ func fuzz(f *testing.F, file string) {
 		}
 		for _, x := range c.Clients {
 			if x.ID == "" || x.SystemID == "" || x.Plan == "" || x.Window < 1 || x.Billing.Currency == "" || x.Billing.Mode == 0 || x.Billing.Charge == 0 ||
-				x.ValidityDefault > x.ValidityMax || x.password == nil == (x.hash == nil) {
+				x.Validity[0].Default > x.Validity[0].Max || x.Validity[2].Default > x.Validity[2].Max || x.password == nil == (x.hash == nil) {
 				t.Fatalf("accepted an incomplete client: %+v", x)
 			}
 		}
