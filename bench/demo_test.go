@@ -3,6 +3,7 @@ package bench
 import (
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,10 +110,11 @@ func TestJudge(t *testing.T) {
 		}, "client was told"},
 		{"receipts", func(_, after *admin.Status, _ *peer.Report, _ *peer.Account) { after.Books.ReceiptsReturned = 0 }, "returned 0"},
 		{"layers", func(_, after *admin.Status, _ *peer.Report, _ *peer.Account) { after.Layers = after.Layers[1:] }, "7 layers"},
+		{"a latency", func(_, after *admin.Status, _ *peer.Report, _ *peer.Account) { after.Layers[3].P50 = 0 }, "no latency"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := admin.Status{}
-			after := admin.Status{Layers: make([]admin.LayerStatus, layers), Books: admin.Books{Accepted: n, Delivered: n, ReceiptsReturned: n}}
+			after := admin.Status{Layers: slices.Repeat([]admin.LayerStatus{{P50: 1, P99: 2}}, layers), Books: admin.Books{Accepted: n, Delivered: n, ReceiptsReturned: n}}
 			r := peer.Report{Accepted: n, Receipts: peer.Receipts{Expected: n, Matched: n, Delivered: n}}
 			a := peer.Account{Accepted: n, Arrived: n}
 			tt.spoil(&before, &after, &r, &a)

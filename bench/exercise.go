@@ -111,6 +111,11 @@ func judge(before, after *admin.Status, r *peer.Report, a *peer.Account, count i
 	if len(after.Layers) != layers {
 		say("status tells of %d layers, there are %d", len(after.Layers), layers)
 	}
+	for _, l := range after.Layers {
+		if l.P50 <= 0 || l.P99 < l.P50 {
+			say("layer %s tells no latency: p50 %v ms, p99 %v ms", l.Name, l.P50, l.P99)
+		}
+	}
 	return problems
 }
 

@@ -155,8 +155,9 @@ func (x *executor) turn(now int64) (n int) {
 	x.woken.Store(false)
 	x.doing = step{}
 	for _, l := range x.lanes {
-		n += l.work(now)
+		n += l.work(x.now)
 	}
+	now = x.now
 	x.doing = step{}
 	n += x.strands(now)
 	x.fence()

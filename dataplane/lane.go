@@ -188,7 +188,7 @@ func (l *lane) work(now int64) (n int) {
 		l.refill(now)
 	}
 	n += l.route(now)
-	n += l.verify(now)
+	n += l.verify(l.x.now)
 	return n
 }
 
@@ -247,9 +247,9 @@ func (l *lane) follow(r *ledger.Record, m *book.Msg) error {
 		}
 		m.Committed = l.x.now
 		m.Note |= noteWaiting
-		l.x.external.messages++
-		l.x.external.latency.Add(l.x.now - m.Accepted)
-		if l.leading {
+		if l.leading { // what is replayed at a start was done by the process before
+			l.x.external.messages++
+			l.x.external.latency.Add(l.x.now - m.Accepted)
 			l.toRouting(m)
 			if r.Replaces() {
 				l.supersede(m)

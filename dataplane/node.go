@@ -43,6 +43,8 @@ type Node struct {
 	lobby   *transport.Lobby
 	binder  *binder
 
+	admissions admissions
+
 	applying sync.Mutex // one operator's catalog after the other
 
 	plan        plan
@@ -374,7 +376,7 @@ func (n *Node) transport() error {
 	}
 	x.onCatalog, x.onOrder = n.follow, n.links.ordered
 	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready, engine: n.engine, clock: n.clock}
-	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log}, n.binder.admit)
+	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log, Bound: n.admissions.add}, n.binder.admit)
 	return nil
 }
 

@@ -67,14 +67,14 @@ func (l *lane) left(r *returns, s *clientSession) {
 
 // ended follows a committed FINAL: the hold goes back to the credit, the receipt to the client.
 func (l *lane) ended(r *ledger.Record, m *book.Msg) error {
-	x := l.x
-	x.billers.messages++
-	var f ledger.Final
-	r.Final(&f)
-	x.billers.latency.Add(x.now - m.Ended)
 	if !l.leading {
 		return nil // the credit is set from the books when all of the log is applied
 	}
+	x := l.x
+	var f ledger.Final
+	r.Final(&f)
+	x.billers.messages++
+	x.billers.latency.Add(x.now - m.Ended)
 	if a := x.accounts[m.Account]; a != nil {
 		a.Credit.Add(int64(f.Hold - f.Charge))
 	}

@@ -28,6 +28,8 @@ const holdFor = time.Second
 
 // route is layer 4 of the lane: plans for what is committed.
 func (l *lane) route(now int64) (n int) {
+	lap := lap{x: l.x, layer: l.x.routers}
+	defer lap.end()
 	for ; n < turnBudget && l.routing.front.Len() > 0 && l.verifying.Len() < externalCap; n++ {
 		w, ok := l.x.routers.take(now)
 		if !ok {
@@ -37,7 +39,8 @@ func (l *lane) route(now int64) (n int) {
 		if l.stands(m, now) {
 			continue
 		}
-		l.plan(m, w, now)
+		lap.begin(m.Committed)
+		l.plan(m, w, l.x.now)
 	}
 	return n
 }
@@ -47,7 +50,6 @@ func (l *lane) plan(m *book.Msg, worker uint8, now int64) {
 	x.doing = step{inRouter, m.ID}
 	p := &x.plan
 	x.undoubt(m)
-	x.routers.latency.Add(now - m.Committed)
 	if !x.table.Route(p, m.Account, router.Number(m.Number), m.Class, x.rand.Uint64(), now, x.recent) {
 		x.routers.refused++
 		l.final(m, ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonNoRoute}, now)
@@ -64,12 +66,16 @@ func (l *lane) plan(m *book.Msg, worker uint8, now int64) {
 
 // verify is layer 6 of the lane: a second look at each plan, and the ROUTE record of what passed.
 func (l *lane) verify(now int64) (n int) {
+	lap := lap{x: l.x, layer: l.x.verifiers}
+	defer lap.end()
 	for ; n < turnBudget && l.verifying.Len() > 0; n++ {
 		w, ok := l.x.verifiers.take(now)
 		if !ok {
 			return n
 		}
-		l.check(l.book.Pop(&l.verifying), w, now)
+		m := l.book.Pop(&l.verifying)
+		lap.begin(m.Routed)
+		l.check(m, w, l.x.now)
 	}
 	return n
 }
@@ -77,7 +83,6 @@ func (l *lane) verify(now int64) (n int) {
 func (l *lane) check(m *book.Msg, worker uint8, now int64) {
 	x := l.x
 	x.doing = step{inVerifier, m.ID}
-	x.verifiers.latency.Add(now - m.Routed)
 	verdict, why := l.judge(m, now)
 	switch verdict {
 	case verifier.Pass:

@@ -207,6 +207,8 @@ func (x *executor) layers(n *Node, f loopFacts) []admin.LayerStatus {
 		security.Reasons = map[string]uint64{"denied": st.Denied, "connections": st.TooMany + st.TooManySource + st.Full, "no TLS": st.Handshake, "no bind in time": st.Timeout,
 			"garbage": st.Garbage, "not a bind": st.NotBind, "bind refused": st.Refused}
 		security.Refusals = total(security.Reasons)
+		p50, p99 := n.admissions.quantiles()
+		security.P50, security.P99 = ms(p50), ms(p99)
 	}
 	in := admin.LayerStatus{Name: layerNames[1], Workers: w.Entry.Count, Messages: f.counts.Accepted, TPS: f.rate, Limit: float64(w.Entry.Count * w.Entry.TPS),
 		P50: ms(f.counts.Latency.Quantile(.5)), P99: ms(f.counts.Latency.Quantile(.99)), Reasons: map[string]uint64{}}

@@ -116,7 +116,7 @@ type LayerStatus struct {
 	Messages uint64            `json:"messages"`
 	TPS      float64           `json:"tps"`       // over the last ten seconds
 	Limit    float64           `json:"limit_tps"` // rating of all its workers; 0 = none
-	P50      float64           `json:"p50_ms"`
+	P50      float64           `json:"p50_ms"`    // of what each layer measures, see docs/operations.md
 	P99      float64           `json:"p99_ms"`
 	Refusals uint64            `json:"refusals"`
 	Reasons  map[string]uint64 `json:"reasons,omitempty"` // refusals by reason or command_status name

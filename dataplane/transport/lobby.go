@@ -20,6 +20,10 @@ type LobbyOptions struct {
 	MaxPDU     int          // largest command_length that is not garbage, octets; 0: 70,000
 	MaxPending int          // connections in the lobby, over all listeners; 0: 1,024
 	Logger     *slog.Logger // nil: slog.Default()
+
+	// Bound hears how long a connection was in the lobby when a loop takes it: from accept, with the TLS handshake and the
+	// time until its peer had sent a bind. On many goroutines. May be nil.
+	Bound func(took time.Duration)
 }
 
 // Admission is the answer to a bind that was well formed.

@@ -31,6 +31,7 @@ type visit struct {
 	buf    [lobbyBuffer]byte
 	n      int  // octets in buf
 	handed bool // the engine owns the connection and its slot in the gate
+	since  time.Time
 }
 
 // run ends in exactly one count.
@@ -49,7 +50,8 @@ func (v *visit) run() {
 		}
 		outcome.Add(1)
 	}()
-	deadline := time.Now().Add(l.gate.BindTimeout())
+	v.since = time.Now()
+	deadline := v.since.Add(l.gate.BindTimeout())
 	if !v.handshake(deadline) {
 		outcome = &l.counts.handshake
 		return
@@ -201,6 +203,9 @@ func (v *visit) enroll(a Admission, rest []byte) bool {
 		return false
 	}
 	v.handed = true
+	if l.opts.Bound != nil {
+		l.opts.Bound(time.Since(v.since))
+	}
 	return true
 }
 
