@@ -27,7 +27,7 @@ var levels = [][]string{
 	{"pdu/text", "ledger/journal", "ledger/catalog/document"},
 	{"pdu/profile"},
 	{"pdu/session", "ledger/catalog", "ledger/replica", "ledger/book"},
-	{"router", "ledger/crash"},
+	{"router", "ledger/crash", "ledger/measure"},
 	{"router/verifier", "egress", "dataplane/gate", "dataplane/config", "dataplane/admin", "dataplane/cluster"},
 	{"dataplane/transport"},
 	{"dataplane/entry"},
