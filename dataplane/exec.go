@@ -56,6 +56,7 @@ type executor struct {
 	maxHot      int        // messages of all lanes kept in memory; more are spilled
 	doing       step       // for the note about a crash
 	folding     *book.Book // the book that doing is about, while folding
+	progress    *progress  // of recovery; may be nil
 	crashFile   string
 	quarantined atomic.Bool // what had to be quarantined is, by committed records
 	die         func(panicked any)

@@ -52,6 +52,7 @@ type Node struct {
 	upkeep      upkeep
 	retention   retention
 	quarantined []crashNote
+	progress    *progress
 	ids         atomic.Uint32
 	ready       atomic.Bool
 	quorate     atomic.Bool  // the cluster has a leader; on a single host nobody asks
@@ -75,7 +76,7 @@ func Serve(drain, kill context.Context, cfgPath string, log *slog.Logger) error 
 	if cfg.Witness() {
 		return fmt.Errorf("%s: %s is a witness: smsplane witness runs it", cfgPath, cfg.Name)
 	}
-	n := &Node{cfg: cfg, log: log, clock: monotonic(), started: time.Now()}
+	n := &Node{cfg: cfg, log: log, clock: monotonic(), started: time.Now(), progress: &progress{log: log, lanes: cfg.Lanes}}
 	n.state.Store(stateStarting)
 	return n.serve(drain, kill)
 }
@@ -194,6 +195,7 @@ func (n *Node) executor() *executor {
 		early: newEarly(), doubts: doubts{}, ended: newEndedTable(), failed: make(chan error, 1), done: make(chan struct{}),
 		maxWindow: maxWindow, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare)}
 	x.die = func(p any) { panic(p) }
+	x.progress = n.progress
 	x.retainAll, x.aged = n.cfg.Journal.RetainAll, int64(n.cfg.Retention.Bodies)/agedShare
 	x.now = n.clock()
 	x.grace = x.now + startGrace - downFor
@@ -255,6 +257,7 @@ func (n *Node) recover(wait func()) error {
 
 func (n *Node) lane(i uint16) (*lane, error) {
 	x := n.x
+	x.progress.at(readingLog, i, 0, 0)
 	log, err := n.db.Log(i)
 	if err != nil {
 		return nil, err

@@ -55,12 +55,22 @@ func (l *lane) newBook() *book.Book {
 	return b
 }
 
+// progressStep is how many entries of a log pass between two words about progress.
+const progressStep = 256
+
 // load reads the lane's book from the store.
 func (l *lane) load() error {
 	l.book = l.newBook()
 	l.x.doing, l.x.folding = step{layer: inFold}, l.book
 	read := &blocks{log: l.log}
-	err := l.book.Load(l.x.db, l.log.First(), read.scan)
+	err := l.book.Load(l.x.db, l.log.First(), func(from, to uint64, f func(uint64, []byte) error) error {
+		return read.scan(from, to, func(index uint64, block []byte) error {
+			if index%progressStep == 0 {
+				l.x.progress.at(folding, l.n, index, to)
+			}
+			return f(index, block)
+		})
+	})
 	l.x.doing = step{}
 	return err
 }

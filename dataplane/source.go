@@ -67,7 +67,7 @@ func (s *source) Status(ctx context.Context) (admin.Status, error) {
 	state, _ := s.n.state.Load().(string)
 	st := admin.Status{Node: s.n.cfg.Name, Version: buildVersion(), State: state, Started: s.n.started}
 	if state == stateStarting || state == stateWitnessing {
-		st.Layers = s.starting()
+		st.Layers, st.Recovery = s.starting(), s.n.progress.get()
 		return st, nil
 	}
 	loops := s.loops()

@@ -29,6 +29,9 @@ func (c *cli) statusCommand() *cobra.Command {
 
 func overview(t *table, st admin.Status) {
 	t.line(fmt.Sprintf("node %s is %s, catalog version %d, %d client sessions", st.Node, st.State, st.Catalog.Version, st.Sessions.Bound))
+	if st.Recovery != nil {
+		t.line("recovering: " + st.Recovery.String())
+	}
 	if st.Catalog.Differs {
 		t.line("the catalog folder is not what was applied:")
 		for _, change := range st.Catalog.Changes {

@@ -70,6 +70,7 @@ type Status struct {
 	Version  string         `json:"version"`
 	State    string         `json:"state"` // starting, serving, draining, stopped
 	Started  time.Time      `json:"started,omitzero"`
+	Recovery *Recovery      `json:"recovery,omitempty"` // while it is starting
 	Catalog  CatalogStatus  `json:"catalog"`
 	Layers   []LayerStatus  `json:"layers"`
 	Books    Books          `json:"books"`
@@ -80,6 +81,23 @@ type Status struct {
 	Threads  []ThreadStatus `json:"threads"`
 	Journal  JournalStatus  `json:"journal"`
 	Process  ProcessStatus  `json:"process"`
+}
+
+// Recovery is how far a node that is starting has come.
+type Recovery struct {
+	Doing string `json:"doing"`
+	Lane  uint16 `json:"lane"`
+	Lanes int    `json:"lanes"`
+	Index uint64 `json:"index"` // of the lane's log
+	Last  uint64 `json:"last"`  // where that ends; 0 while it is not known
+}
+
+func (r *Recovery) String() string {
+	s := fmt.Sprintf("%s of lane %d, of %d lanes", r.Doing, r.Lane, r.Lanes)
+	if r.Last > 0 {
+		s += fmt.Sprintf(": index %d of %d", r.Index, r.Last)
+	}
+	return s
 }
 
 // JournalStatus is what the store was given to write since the process started.
