@@ -70,6 +70,7 @@ type executor struct {
 	plan    ledger.Route
 	view    pdu.Message
 	receipt pdu.Receipt
+	unheard []event // from carriers, until every lane is led
 	early   early
 	belated belated
 	adapt   adapter
@@ -160,6 +161,7 @@ func (x *executor) turn(now int64) (n int) {
 	}
 	now = x.now
 	x.doing = step{}
+	x.listen(now)
 	n += x.strands(now)
 	x.fence()
 	n += x.pull(now)
@@ -277,9 +279,8 @@ func (x *executor) handle(p *loopPort, e *event, now int64) {
 	case evAnswer, evLate, evLost, evUnsent:
 		x.fromLink(e, now)
 	case evFromCarrier:
-		if s := x.links[e.session]; s != nil {
-			x.fromCarrier(s, e, now)
-		}
+		x.unheard = append(x.unheard, *e)
+		x.listen(now)
 	case evReturned, evUnreturned:
 		s := x.clients[e.session]
 		l := x.lanes[e.id.Lane()]

@@ -224,7 +224,7 @@ func (n *Node) recover(wait func()) error {
 		x.lanes = append(x.lanes, l)
 	}
 	for _, l := range x.lanes {
-		for n.members == nil && !l.rep.Leader() {
+		for x.fellows == nil && !l.rep.Leader() {
 			x.now = n.clock()
 			k, err := l.rep.DoWork(x.now, l.apply)
 			if err != nil {
@@ -235,7 +235,7 @@ func (n *Node) recover(wait func()) error {
 			}
 		}
 	}
-	if n.members == nil {
+	if x.fellows == nil {
 		x.recallOrphans()
 	} else if x.lanes[0].book.System.Version > 0 {
 		x.onCatalog = noLinks

@@ -265,8 +265,31 @@ func (x *executor) own(now int64) {
 	x.fellows.own()
 }
 
-// disown is its inverse.
+// listen takes what carriers sent. The links are here as soon as lane 0 is led; what comes over them may be about a
+// lane that is not led yet and could not journal it, so it waits for all. Carriers' windows bound how much that is.
+func (x *executor) listen(now int64) {
+	if len(x.unheard) == 0 {
+		return
+	}
+	for _, l := range x.lanes {
+		if !l.leading {
+			return
+		}
+	}
+	for i := range x.unheard {
+		e := &x.unheard[i]
+		if s := x.links[e.session]; s != nil {
+			x.fromCarrier(s, e, now)
+		}
+	}
+	clear(x.unheard)
+	x.unheard = x.unheard[:0]
+}
+
+// disown is the inverse of own.
 func (x *executor) disown() {
+	clear(x.unheard)
+	x.unheard = x.unheard[:0]
 	x.early, x.strays = newEarly(), strays{}
 	for _, s := range x.links {
 		x.retire(s, x.now)

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -14,7 +15,9 @@ import (
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
 	"smsplane/ledger/journal"
+	"smsplane/ledger/replica"
 	"smsplane/pdu"
+	"smsplane/ring"
 	"smsplane/router"
 )
 
@@ -40,6 +43,18 @@ type Surroundings struct {
 	Wait  func()          // recovery waits for the journal: step and sync the store, which Opened has told
 	// Opened hands over the store before anything is recovered from it.
 	Opened func(*journal.DB)
+
+	Fellows *Fellows // the other hosts of its cluster; nil: none
+}
+
+// Fellows are the hosts of a cluster that was formed, as a Stepped host sees them.
+type Fellows struct {
+	Me     uint64                                        // its own id in raft groups
+	Voters []uint64                                      // of every lane, itself among them
+	Clock  func() int64                                  // of leases; it never leaps
+	Send   func(to uint64, lane uint16, msg []byte) bool // false: lost, and known to be; msg is valid during the call
+	Own    func()                                        // the links to carriers are this host's from now on,
+	Lose   func()                                        // and not any more: their connections end at once
 }
 
 // Wire is a connection as the host writes to it.
@@ -47,6 +62,7 @@ type Wire = wire
 
 // OpenStepped brings a host up from its store until its lanes lead.
 func OpenStepped(cfg *config.Node, o Surroundings) (s *Stepped, err error) {
+	s = &Stepped{links: map[linkKey]*keptLink{}}
 	n := &Node{cfg: cfg, log: o.Store.Logger, clock: o.Clock, started: time.Unix(0, o.Clock())}
 	n.state.Store(stateStarting)
 	o.Store.Stepped, o.Store.Clock = true, o.Clock
@@ -60,12 +76,18 @@ func OpenStepped(cfg *config.Node, o Surroundings) (s *Stepped, err error) {
 	n.x = n.executor()
 	n.x.stepped = true
 	n.x.rand = rand.New(rand.NewPCG(o.Seed, 1))
+	if f := o.Fellows; f != nil {
+		n.x.fellows = &fellows{me: f.Me, voters: f.Voters, clock: f.Clock, send: f.Send, own: func() { s.own(f) }, lose: f.Lose, unreached: map[uint64]bool{},
+			name: func(id uint64) string { return fmt.Sprint(id) }, rose: func(*lane) {}}
+	}
 	if err := n.recover(o.Wait); err != nil {
 		return nil, err
 	}
-	s = &Stepped{n: n, links: map[linkKey]*keptLink{}}
+	s.n = n
 	s.join()
-	n.lead()
+	if n.x.fellows == nil {
+		n.lead()
+	}
 	n.ready.Store(true)
 	n.state.Store(stateServing)
 	return s, s.Failed()
@@ -82,6 +104,14 @@ func (s *Stepped) join() {
 	n.x.onOrder = func(book.LinkName, ledger.Verb, string, ledger.Verb) {}
 	n.x.onCatalog = s.declare
 	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: n.x, loops: n.loops, ids: &n.ids, ready: &n.ready, clock: n.clock}
+}
+
+// own takes the links over, and what the catalog in force says of them.
+func (s *Stepped) own(f *Fellows) {
+	if x := s.n.x; x.table.Version() > 0 {
+		s.declare(numbers{x.lanes[0].book.System}, x.table.Catalog())
+	}
+	f.Own()
 }
 
 // declare makes the links of a catalog; those that are there keep what they have learned.
@@ -103,6 +133,18 @@ func (s *Stepped) Execute() int {
 	x.now = s.n.clock()
 	return x.turn(x.now)
 }
+
+// Hear hands over what another host's Send gave out for a lane; the slice is the host's from then on.
+func (s *Stepped) Hear(lane uint16, msg []byte) { s.n.x.fellows.inbox.put(letter{lane, msg}) }
+
+// Leads says that the host leads a lane to work.
+func (s *Stepped) Leads(lane uint16) bool { return s.n.x.lanes[lane].leading }
+
+// Term is that of a lane's replica.
+func (s *Stepped) Term(lane uint16) uint64 { return s.n.x.lanes[lane].rep.Term() }
+
+// Applied is the index of the last block in a lane's book.
+func (s *Stepped) Applied(lane uint16) uint64 { return s.n.x.lanes[lane].book.Applied() }
 
 // Next is when the executor must turn even if nothing happens.
 func (s *Stepped) Next() int64 { return s.n.x.next(s.n.clock()) }
@@ -204,4 +246,38 @@ func (s *Stepped) Carrier(carrier string, index int, version uint8, w Wire) (*At
 	x.links[id].end = func(pdu.Status) { w.Abort() }
 	p.begin(w, s.n.clock())
 	return &Attached{s: s, h: p}, nil
+}
+
+// SteppedWitness is a witness without threads, sockets and clock.
+type SteppedWitness struct {
+	w     *witness
+	db    *journal.DB
+	clock func() int64
+}
+
+// OpenSteppedWitness opens the witness of a formed cluster.
+func OpenSteppedWitness(lanes int, o Surroundings) (*SteppedWitness, error) {
+	o.Store.Stepped, o.Store.Clock = true, o.Clock
+	db, err := journal.Open(o.Store)
+	if err != nil {
+		return nil, err
+	}
+	o.Opened(db)
+	w := &witness{bell: ring.NewBell()}
+	for i := range uint16(lanes) {
+		if err := w.lane(replica.Config{DB: db, Lane: i, ID: o.Fellows.Me, Group: replica.Group{Voters: o.Fellows.Voters}, Clock: o.Fellows.Clock, Logger: o.Store.Logger,
+			Send: func(to uint64, msg []byte) { o.Fellows.Send(to, i, msg) }}); err != nil {
+			return nil, err
+		}
+	}
+	return &SteppedWitness{w: w, db: db, clock: o.Clock}, nil
+}
+
+// Hear hands over what another host said about a lane.
+func (s *SteppedWitness) Hear(lane uint16, msg []byte) { s.w.inbox.put(letter{lane, msg}) }
+
+// Work is one turn.
+func (s *SteppedWitness) Work() error {
+	_, err := s.w.turn(s.clock())
+	return err
 }

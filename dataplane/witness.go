@@ -9,7 +9,6 @@ import (
 
 	"smsplane/dataplane/admin"
 	"smsplane/dataplane/config"
-	"smsplane/ledger/journal"
 	"smsplane/ledger/replica"
 	"smsplane/ring"
 )
@@ -20,7 +19,6 @@ type witness struct {
 	bell   *ring.Bell
 	inbox  inbox
 	lanes  []*replica.Replica
-	logs   []*journal.Log
 	failed error
 }
 
@@ -82,21 +80,26 @@ func (w *witness) open() error {
 			wake()
 		}
 	}, w.inbox.miss)
-	for i := range t.Lanes {
-		lane := uint16(i)
-		log, err := n.db.Log(lane)
-		if err != nil {
-			return fmt.Errorf("lane %d: %w", i, err)
-		}
-		r, err := replica.Open(replica.Config{DB: n.db, Log: log, Lane: lane, ID: t.Find(n.cfg.Name).Raft(), Group: replica.Group{Voters: voters},
-			Clock: boottime, Wake: wake, Logger: n.log,
-			Send: func(to uint64, msg []byte) { n.members.send(to, lane, msg) }})
-		if err != nil {
+	id := t.Find(n.cfg.Name).Raft()
+	for i := range uint16(t.Lanes) {
+		if err := w.lane(replica.Config{DB: n.db, Lane: i, ID: id, Group: replica.Group{Voters: voters}, Clock: boottime, Wake: wake, Logger: n.log,
+			Send: func(to uint64, msg []byte) { n.members.send(to, i, msg) }}); err != nil {
 			return err
 		}
-		w.lanes, w.logs = append(w.lanes, r), append(w.logs, log)
 	}
 	return nil
+}
+
+// lane opens the member of one lane.
+func (w *witness) lane(c replica.Config) (err error) {
+	if c.Log, err = c.DB.Log(c.Lane); err != nil {
+		return fmt.Errorf("lane %d: %w", c.Lane, err)
+	}
+	r, err := replica.Open(c)
+	if err == nil {
+		w.lanes = append(w.lanes, r)
+	}
+	return err
 }
 
 // run is the owner of all members.
@@ -105,26 +108,33 @@ func (w *witness) run(stop context.Context) {
 		<-stop.Done()
 		w.bell.Ring()
 	}()
-	nothing := func(uint64, []byte) error { return nil }
 	for stop.Err() == nil {
-		now := w.node.clock()
-		all, _ := w.inbox.take()
-		for i := range all {
-			if v := &all[i]; int(v.lane) < len(w.lanes) {
-				_ = w.lanes[v.lane].Step(v.data)
-			}
-		}
-		w.inbox.give(all)
-		next := now + int64(idleFor)
-		for _, r := range w.lanes {
-			if _, err := r.DoWork(now, nothing); err != nil {
-				w.failed = err
-				return
-			}
-			next = min(next, r.Next())
+		next, err := w.turn(w.node.clock())
+		if err != nil {
+			w.failed = err
+			return
 		}
 		if d := next - w.node.clock(); d > 0 {
 			w.bell.Wait(time.Duration(d), w.inbox.waiting)
 		}
 	}
+}
+
+// turn does all there is to do now, and says when there is something again.
+func (w *witness) turn(now int64) (next int64, err error) {
+	all, _ := w.inbox.take()
+	for i := range all {
+		if v := &all[i]; int(v.lane) < len(w.lanes) {
+			_ = w.lanes[v.lane].Step(v.data)
+		}
+	}
+	w.inbox.give(all)
+	next = now + int64(idleFor)
+	for _, r := range w.lanes {
+		if _, err := r.DoWork(now, func(uint64, []byte) error { return nil }); err != nil {
+			return 0, err
+		}
+		next = min(next, r.Next())
+	}
+	return next, nil
 }

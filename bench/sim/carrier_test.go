@@ -249,21 +249,21 @@ func (s *carrierSession) answered(h pdu.Header) {
 	s.pump()
 }
 
-// keepLinks dials what the catalog says, for one life of a host.
+// keepLinks dials what the catalog says, for one life of a host, and in a cluster as long as the links are its own.
 func (w *world) keepLinks(h *host) {
 	for _, c := range w.carriers {
 		for range 2 {
-			w.keep(h, h.life, c)
+			w.keep(h, h.life, h.owning, c)
 		}
 	}
 }
 
 // keep keeps one session between a host and a carrier.
-func (w *world) keep(h *host, life int, c *carrier) {
-	if !h.alive || h.life != life {
+func (w *world) keep(h *host, life, owning int, c *carrier) {
+	if !h.alive || h.life != life || h.owning != owning {
 		return
 	}
-	again := func() { w.after(w.between(10*time.Millisecond, time.Second), func() { w.keep(h, life, c) }) }
+	again := func() { w.after(w.between(10*time.Millisecond, time.Second), func() { w.keep(h, life, owning, c) }) }
 	if c.down || h.s.Version() == 0 {
 		again()
 		return
@@ -272,6 +272,7 @@ func (w *world) keep(h *host, life int, c *carrier) {
 	a, err := h.s.Carrier(c.id, 0, 0x34, mine)
 	must(err)
 	h.adopt(mine, a)
+	mine.link = true
 	closed := mine.closed
 	mine.closed = func(err error) {
 		closed(err)

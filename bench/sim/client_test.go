@@ -65,7 +65,12 @@ func (c *client) dial() {
 		return
 	}
 	h := w.hosts[c.at]
-	again := func() { w.after(w.between(20*time.Millisecond, time.Second), c.dial) }
+	again := func() {
+		if w.net != nil {
+			c.at = (c.at + 1) % len(w.hosts)
+		}
+		w.after(w.between(20*time.Millisecond, time.Second), c.dial)
+	}
 	if !h.alive || h.s == nil {
 		again()
 		return

@@ -24,10 +24,16 @@ type host struct {
 	disk  *disk
 	db    *journal.DB
 	s     *dataplane.Stepped
+	wit   *dataplane.SteppedWitness // in place of s
 	alive bool
 	life  int
 	fatal chan error
 	ends  []*end // of its connections, in this life
+
+	id     uint64 // in raft groups; 0: a single host
+	lanes  int
+	clock  float64 // how fast its clock goes
+	owning int     // the links to carriers, for the n-th time; 0: it does not
 
 	hot     int64 // there is work, probably, until then
 	tickAt  int64
@@ -45,7 +51,7 @@ func (w *world) newHost(name string, lanes int, retainAll bool) *host {
 	if w.chance(3) { // queues leave memory early
 		cfg.Memory = 8 << 10
 	}
-	h := &host{w: w, name: name, cfg: cfg, disk: newDisk(), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 3))}
+	h := &host{w: w, lanes: lanes, clock: 1, name: name, cfg: cfg, disk: newDisk(), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 3))}
 	w.hosts = append(w.hosts, h)
 	return h
 }
@@ -57,23 +63,36 @@ func (h *host) start() {
 	h.fatal, h.ends, h.alive = make(chan error, 1), nil, true
 	h.tickAt = w.now
 	w.tell("%s starts, life %d", h.name, h.life)
-	h.mortal(func() {
-		s, err := dataplane.OpenStepped(h.cfg, dataplane.Surroundings{
-			Store: journal.Options{FS: h.disk.fs(), Dir: "store", Logger: slog.New(&teller{h}), Fatal: h.broken},
-			Clock: func() int64 { return w.now }, Seed: h.rng.Uint64(), Wait: h.wait, Opened: func(db *journal.DB) { h.db = db }})
-		if err != nil {
-			w.fail("%s does not start: %v", h.name, err)
-		}
-		h.s = s
-		if s.Version() == 0 {
-			must(s.Apply(w.catalog(1), "sim"))
-		}
-		h.warm()
-	})
-	if h.alive {
+	h.mortal(h.open)
+	if h.alive && h.id == 0 {
 		w.keepLinks(h)
 	}
 }
+
+// open brings the process up.
+func (h *host) open() {
+	o := dataplane.Surroundings{Store: journal.Options{FS: h.disk.fs(), Dir: "store", Logger: slog.New(&teller{h}), Fatal: h.broken},
+		Clock: h.now, Seed: h.rng.Uint64(), Wait: h.wait, Opened: func(db *journal.DB) { h.db = db }}
+	if h.id != 0 {
+		o.Fellows = h.fellows()
+	}
+	var err error
+	if h.witness() {
+		h.wit, err = dataplane.OpenSteppedWitness(h.lanes, o)
+	} else {
+		h.s, err = dataplane.OpenStepped(h.cfg, o)
+	}
+	if err != nil {
+		h.w.fail("%s does not start: %v", h.name, err)
+	}
+	if h.id == 0 && h.s.Version() == 0 {
+		must(h.s.Apply(h.w.catalog(1), "sim"))
+	}
+	h.warm()
+}
+
+// now is the time as the host's clock has it.
+func (h *host) now() int64 { return begin + int64(float64(h.w.now-begin)*h.clock) }
 
 // mortal does some of the host's work; when the process dies of it, it is dead afterwards.
 func (h *host) mortal(f func()) {
@@ -104,7 +123,7 @@ func (h *host) broken(err error) {
 	case h.fatal <- err:
 	default:
 	}
-	runtime.Goexit()
+	select {} // in a process nothing would run any more; and Pebble's goroutines hold locks
 }
 
 func (h *host) busy() bool { return h.alive && h.w.now < h.hot }
@@ -130,6 +149,10 @@ func (h *host) step() {
 }
 
 func (h *host) do(what int) {
+	if h.witness() {
+		h.doWitness(what)
+		return
+	}
 	switch what {
 	case 0:
 		h.journal()
@@ -140,6 +163,7 @@ func (h *host) do(what int) {
 		if err := h.s.Failed(); err != nil {
 			h.w.fail("%s gives up: %v", h.name, err)
 		}
+		h.found()
 	case 2:
 		if h.w.now >= h.tickAt {
 			h.tickAt = h.w.now + int64(10*time.Millisecond)
@@ -208,7 +232,7 @@ func (h *host) die(why string, next *disk, silent bool) {
 	if h.db != nil {
 		_ = h.db.Abandon() // the old disk is nobody's any more
 	}
-	h.disk, h.db, h.s, h.failing = next, nil, nil, false
+	h.disk, h.db, h.s, h.wit, h.failing, h.owning = next, nil, nil, nil, false, 0
 	life := h.life
 	w.after(w.between(10*time.Millisecond, 3*time.Second), func() {
 		if !h.alive && h.life == life {

@@ -11,6 +11,7 @@ import (
 type end struct {
 	w    *world
 	peer *end
+	link bool  // a host's, with a carrier
 	open bool  // nothing has ended it on this side
 	at   int64 // arrival of the newest piece on its way to the peer
 

@@ -1,9 +1,11 @@
 package sim
 
 import (
+	crand "crypto/rand"
 	"flag"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -17,15 +19,16 @@ import (
 )
 
 var (
-	seedCount = flag.Int("seeds", 150, "histories of single hosts in TestSeeds")
-	seedFrom  = flag.Uint64("from", 1, "the first seed")
+	seedCount    = flag.Int("seeds", 150, "histories in TestSeeds")
+	clusterCount = flag.Int("clusters", 60, "histories of clusters in TestClusterSeeds, unless -seeds says so")
+	seedFrom     = flag.Uint64("from", 1, "the first seed")
 )
 
 // mutated names the fault that TestMutants has switched on; the first seed that sees it is enough.
 var mutated = os.Getenv("SMSPLANE_MUTANT")
 
-// run is one history of one host, judged.
-func run(seed uint64, verbose bool) (w *world, problem string) {
+// run is one history of one host or, as play has it, of several, judged.
+func run(seed uint64, verbose bool, play func(w *world)) (w *world, problem string) {
 	w = newWorld(seed)
 	w.verbose = verbose
 	defer func() {
@@ -41,25 +44,62 @@ func run(seed uint64, verbose bool) (w *world, problem string) {
 	w.deliverWindow, w.linkWindow = 1+w.rng.IntN(20), 1+w.rng.IntN(30)
 	w.doubt = []string{"resend", "expire"}[w.rng.IntN(2)]
 	w.gap = w.between(100*time.Millisecond, 4*time.Second)
-	h := w.newHost("a", 1+w.rng.IntN(3), w.chance(2))
+	play(w)
+	return w, ""
+}
+
+// storms lets clients and carriers meet the hosts in bad weather, until it clears and everything has come to rest.
+func (w *world) storms() {
 	w.newCarrier("north")
 	w.newCarrier("south")
 	w.newClient("post", false)
 	w.newClient("pre", true)
-	h.start()
+	for _, h := range w.hosts {
+		h.start()
+	}
 	w.after(w.between(0, time.Second), w.storm)
 	for end := w.now + int64(w.between(time.Second, 10*time.Second)); w.now < end; {
 		w.step()
 	}
 	w.clear()
 	w.rest()
+}
+
+// alone is the history of a single host.
+func alone(w *world) {
+	h := w.newHost("a", 1+w.rng.IntN(3), w.chance(2))
+	w.storms()
 	before := w.judge(h)
 	w.refold(h)
 	h.die("the last power loss", h.disk.cut(0, w.rng), false)
 	w.until("the host is up again", time.Minute, func() bool { return h.alive }, w.unrest)
 	w.rest()
 	w.compare(before, w.judge(h))
-	return w, ""
+}
+
+// together is the history of a cluster: in the end every data host is asked, and again when the leader has died.
+func together(w *world) {
+	w.patience = 5 * time.Minute // every heartbeat costs
+	w.newCluster(1+w.rng.IntN(3), w.chance(2), w.rng.IntN(3) > 0)
+	w.storms()
+	first := w.leader()
+	before := w.judge(first)
+	w.equal(before)
+	first.die("the leader's last power loss", first.disk.cut(0, w.rng), false)
+	w.until("a host leads", time.Minute, func() bool { return w.leader() != nil }, w.unrest)
+	w.rest()
+	w.compare(before, w.judge(w.leader()))
+	w.equal(before)
+}
+
+// equal holds every data host to what the leader has.
+func (w *world) equal(p *past) {
+	for _, h := range w.hosts {
+		if !h.witness() {
+			w.compare(p, w.read(h))
+			w.refold(h)
+		}
+	}
 }
 
 // close lets go of the stores.
@@ -71,27 +111,45 @@ func (w *world) close() {
 	}
 }
 
-func reproduce(seed uint64) string {
-	return fmt.Sprintf("go test ./bench/sim -run 'TestSeeds$' -seeds 1 -from %d -v", seed)
+// TestSeeds runs histories of single hosts.
+func TestSeeds(t *testing.T) { seeds(t, "TestSeeds", *seedCount, runtime.GOMAXPROCS(0), alone) }
+
+// TestClusterSeeds runs histories of clusters, one at a time: raft draws its timeouts from one source for the
+// whole process, which is seeded here.
+func TestClusterSeeds(t *testing.T) {
+	count := *seedCount
+	if !isSet("seeds") {
+		count = *clusterCount
+	}
+	real := crand.Reader
+	defer func() { crand.Reader = real }()
+	seeds(t, "TestClusterSeeds", count, 1, func(w *world) {
+		crand.Reader = rand.NewChaCha8([32]byte{byte(w.rng.Uint32()), byte(w.rng.Uint32()), byte(w.rng.Uint32())})
+		together(w)
+	})
 }
 
-// TestSeeds runs histories of single hosts.
-func TestSeeds(t *testing.T) {
+func isSet(name string) (set bool) {
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
+}
+
+func seeds(t *testing.T, test string, count, workers int, play func(w *world)) {
 	var next, accepted, copies, messages atomic.Int64
 	var mu sync.Mutex
 	var seen atomic.Bool
 	faults, bad := map[string]int{}, 0
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(*seedCount) && (mutated == "" || !seen.Load()); i = next.Add(1) - 1 {
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(count) && (mutated == "" || !seen.Load()); i = next.Add(1) - 1 {
 				seed := *seedFrom + uint64(i)
-				w, problem := run(seed, testing.Verbose() && *seedCount == 1)
+				w, problem := run(seed, testing.Verbose() && count == 1, play)
 				mu.Lock()
 				if problem != "" {
 					seen.Store(true)
 					if bad++; bad <= 5 {
-						t.Errorf("seed %d: %s\n%s", seed, problem, reproduce(seed))
+						t.Errorf("seed %d: %s\ngo test ./bench/sim -run '%s$' -seeds 1 -from %d -v", seed, problem, test, seed)
 					}
 				}
 				for k, n := range w.faults {
@@ -108,12 +166,12 @@ func TestSeeds(t *testing.T) {
 			}
 		})
 	}
-	workers.Wait()
-	t.Logf("%d histories, %d failed; %d messages, %d accepted, %d copies at carriers", *seedCount, bad, messages.Load(), accepted.Load(), copies.Load())
+	group.Wait()
+	t.Logf("%d histories, %d failed; %d messages, %d accepted, %d copies at carriers", count, bad, messages.Load(), accepted.Load(), copies.Load())
 	for _, k := range slices.Sorted(maps.Keys(faults)) {
 		t.Logf("%8d × %s", faults[k], k)
 	}
-	if mutated == "" && *seedCount >= 100 && accepted.Load() < int64(*seedCount)*10 {
+	if mutated == "" && count >= 50 && accepted.Load() < int64(count)*10 {
 		t.Error("too few messages were accepted to show anything")
 	}
 }

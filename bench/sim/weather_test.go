@@ -15,6 +15,10 @@ func (w *world) storm() {
 
 // fault is one thing that goes wrong.
 func (w *world) fault() {
+	if w.net != nil && w.chance(3) {
+		w.clusterFault()
+		return
+	}
 	h := w.hosts[w.rng.IntN(len(w.hosts))]
 	c := w.carriers[w.rng.IntN(len(w.carriers))]
 	k := w.clients[w.rng.IntN(len(w.clients))]
@@ -52,11 +56,34 @@ func (w *world) fault() {
 	case 11, 12:
 		c.drift()
 	case 13:
-		if h.alive && h.s != nil && h.s.Version() > 0 {
+		if h.alive && h.s != nil && h.s.Version() > 0 && h.leadsAll() {
 			w.versions++
 			_ = h.s.Apply(w.catalog(w.versions), "sim") // refused while another is on its way
 			h.warm()
 			w.faults["catalog"]++
+		}
+	}
+}
+
+// clusterFault is one thing that goes wrong between hosts, or with several at once.
+func (w *world) clusterFault() {
+	switch w.rng.IntN(6) {
+	case 0, 1:
+		w.severed()
+	case 2:
+		w.net.loss, w.net.twice = w.rng.IntN(30), w.rng.IntN(30)
+	case 3:
+		w.net.loss, w.net.twice = 0, 0
+	default: // some of them, or all, at the same moment
+		which, power := 1+w.rng.IntN(7), w.chance(2)
+		for i, h := range w.hosts {
+			switch {
+			case which&(1<<i) == 0 || !h.alive:
+			case power:
+				h.die("power loss of several", h.disk.cut([]int{0, 30, 100}[w.rng.IntN(3)], w.rng), w.chance(2))
+			default:
+				h.die("kill -9 of several", h.disk.killed(), false)
+			}
 		}
 	}
 }
@@ -67,6 +94,10 @@ func (w *world) clear() {
 	w.calm = true
 	for _, c := range w.carriers {
 		c.up()
+	}
+	if w.net != nil {
+		clear(w.net.cut)
+		w.net.loss, w.net.twice = 0, 0
 	}
 	for _, h := range w.hosts {
 		h.stalled = 0

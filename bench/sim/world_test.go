@@ -20,6 +20,12 @@ type world struct {
 	carriers []*carrier
 	calm     bool // no faults any more: everything is to come to rest
 
+	net      *network // between hosts; nil: there is one
+	voters   []uint64
+	ownings  int // how often a host came to own the links
+	leaders  map[leadership]*host
+	founding int64
+
 	messages []*message
 	versions int // of the catalog
 
@@ -28,16 +34,18 @@ type world struct {
 	deliverWindow, linkWindow int
 	doubt                     string // what is done with what is in doubt at the second carrier
 
-	faults  map[string]int
-	story   []string
-	verbose bool
+	faults   map[string]int
+	patience time.Duration // virtual, until everything has come to rest
+	story    []string
+	verbose  bool
 }
 
 // begin is the virtual time at which every run starts.
 var begin = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).UnixNano()
 
 func newWorld(seed uint64) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 77)), now: begin, faults: map[string]int{}}
+	w := &world{rng: rand.New(rand.NewPCG(seed, 77)), now: begin, faults: map[string]int{}, leaders: map[leadership]*host{}}
+	w.patience = 30 * time.Minute
 	w.pieces = []time.Duration{200 * time.Microsecond, 2 * time.Millisecond, 30 * time.Millisecond}[w.rng.IntN(3)]
 	return w
 }
