@@ -170,16 +170,16 @@ func (l *lane) on(r *ledger.Record, m *book.Msg) error {
 	if m == nil {
 		return nil
 	}
+	if r.Kind == ledger.KindAccept && len(l.proposed) > 0 && l.first(m) {
+		l.latency = append(l.latency, time.Since(l.proposed[0]))
+		l.proposed = l.proposed[1:]
+	}
 	if r.Kind == l.until {
 		l.ended++
 		return nil
 	}
 	switch r.Kind {
 	case ledger.KindAccept:
-		if len(l.proposed) > 0 && l.first(m) {
-			l.latency = append(l.latency, time.Since(l.proposed[0]))
-			l.proposed = l.proposed[1:]
-		}
 		l.plan.CommittedAt, l.plan.RoutedAt = now, now
 		l.recorded(ledger.AppendRoute(l.begin(), 1, m.ID, now, &l.plan))
 	case ledger.KindRoute:
@@ -191,6 +191,30 @@ func (l *lane) on(r *ledger.Record, m *book.Msg) error {
 		l.recorded(ledger.AppendFinal(l.begin(), 4, m.ID, now, &ledger.Final{End: ledger.EndDelivered, Reason: ledger.ReasonReceipt, Hold: 45_000, Charge: 45_000}))
 	}
 	return nil
+}
+
+// clear ends whatever lives, in a block after the other.
+func (l *lane) clear() {
+	was := l.until
+	defer func() { l.until = was }()
+	l.until = ledger.KindFinal
+	for l.book.InMemory() > 0 {
+		now := time.Now().UnixNano()
+		n := 0
+		l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
+			if n++; n <= 4096 {
+				l.recorded(ledger.AppendFinal(l.begin(), 4, m.ID, now, &ledger.Final{End: ledger.EndExpired, Reason: ledger.ReasonValidity, Hold: 45_000}))
+			}
+		})
+		l.cut()
+		for want := l.book.Applied(); l.rep.InFlight() > 0 || l.book.Applied() == want; {
+			l.work()
+			if l.rep.InFlight() > 0 {
+				l.wait(flushEvery)
+			}
+		}
+	}
+	l.flushNow()
 }
 
 // first says that m is the first of its ACCEPT block.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"smsplane/ledger"
 )
 
 const (
@@ -57,6 +59,7 @@ func pair(b testing.TB, l *lane, n, each int) (v figures) {
 	took := l.drive(blocks, each, 0)
 	used = cpu() - used
 	messages := float64(n * each)
+	defer l.clear()
 	v.octets = float64(l.db.Stats().Bytes-before.Bytes) / messages
 	v.lane, v.cpu = messages/took.Seconds(), float64(used.Nanoseconds())/messages/1000
 	f := rawFile(b, b.TempDir())
@@ -76,13 +79,19 @@ func medianOf(all []figures, of func(*figures) float64) float64 {
 	return v[len(v)/2]
 }
 
-// BenchmarkRatios is what `lane against raw` comes to: rates, CPU, and latency at a quarter of the maximum. One round is the
-// whole measurement: run it with -benchtime 1x, alone on the machine.
+// BenchmarkRatios is what `lane against raw` comes to: rates, CPU, and latency at a quarter of the maximum; for what a
+// submit_sm_resp waits for (accept: the block is committed, folded, and the books' state flushed), and for whole lives.
+// One round is the whole measurement: run it with -benchtime 1x, alone on the machine.
 func BenchmarkRatios(b *testing.B) {
-	for _, each := range []int{128, 512} {
-		b.Run(fmt.Sprintf("block=%d", each), func(b *testing.B) {
-			l := openLane(b, b.TempDir())
+	for _, c := range []struct {
+		what  string
+		until ledger.Kind
+		each  int
+	}{{"accept", ledger.KindAccept, 128}, {"accept", ledger.KindAccept, 512}, {"life", ledger.KindFinal, 128}, {"life", ledger.KindFinal, 512}} {
+		b.Run(fmt.Sprintf("%s/block=%d", c.what, c.each), func(b *testing.B) {
+			l, each := openLane(b, b.TempDir()), c.each
 			defer l.close()
+			l.until = c.until
 			pair(b, l, 40_960/each, each) // memtables and segments exist from here on
 			var all []figures
 			for range pairs {
@@ -110,6 +119,7 @@ func latencies(b *testing.B, l *lane, each int, rate, octets float64) {
 		l.latency = nil
 		n := int(2 * time.Second / pace)
 		l.drive(l.blocks(n, each), each, pace)
+		l.clear()
 		_, lat := raw(b, f, slices.Repeat([]byte{0xA5}, int(octets*float64(each))), n, depth, pace)
 		for i, q := range []float64{0.5, 0.99} {
 			ours[i], theirs[i] = append(ours[i], quantile(l.latency, q)), append(theirs[i], quantile(lat, q))
@@ -141,6 +151,10 @@ func TestMeasurement(t *testing.T) {
 	if l.book.Counts.Accepted != 640 || l.ended != 640 || l.book.InMemory() != 0 || len(l.latency) != 10 {
 		t.Errorf("%+v, %d ended, %d in memory, %d latencies", l.book.Counts, l.ended, l.book.InMemory(), len(l.latency))
 	}
+	l.until = ledger.KindAccept
+	if v := pair(t, l, 6, 64); v.ratio <= 0 || l.book.InMemory() != 0 || l.book.Counts.Accepted != 1024 {
+		t.Errorf("accepts alone: %+v, %d in memory, %+v", v, l.book.InMemory(), l.book.Counts)
+	}
 	if v.ratio <= 0 || v.cpu <= 0 || v.octets < pduOctets {
 		t.Errorf("%+v", v)
 	}
@@ -150,7 +164,7 @@ func TestMeasurement(t *testing.T) {
 	l.close()
 	l = openLane(t, l.dir)
 	defer l.close()
-	if l.book.Counts.Accepted != 640 {
+	if l.book.Counts.Accepted != 1024 {
 		t.Errorf("after a restart: %+v", l.book.Counts)
 	}
 }
