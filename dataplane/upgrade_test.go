@@ -128,11 +128,12 @@ func TestOldStoreIsUpgraded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	newest := int(d.Version())
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if v := layoutVersion(t, cfg); v != 2 {
-		t.Fatalf("after the upgrade the store has version %d", v)
+	if v := layoutVersion(t, cfg); v != newest || v < 2 {
+		t.Fatalf("after the upgrade the store has version %d, the build's is %d", v, newest)
 	}
 	s, done = offline(t, cfg)
 	defer done()
