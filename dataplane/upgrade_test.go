@@ -128,8 +128,15 @@ func TestOldStoreIsUpgraded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newest := int(d.Version())
 	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := journal.Open(journal.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := int(fresh.Version())
+	if err := fresh.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if v := layoutVersion(t, cfg); v != newest || v < 2 {
