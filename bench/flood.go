@@ -29,6 +29,8 @@ type floodOptions struct {
 	early                  bool          // the run may end with messages throttled
 	wait                   time.Duration // for everything to end; 0: 2 minutes
 	base                   uint64        // messages that were on their way before, and stay
+
+	calm func(ctx context.Context) ([]string, error) // behind the last answer, before all is accounted for; may be nil
 }
 
 // flood runs a load to its end and accounts for it.
@@ -67,7 +69,14 @@ func (s *stand) flood(ctx context.Context, o floodOptions) (f Flood, problems []
 	if err != nil {
 		return f, nil, err
 	}
+	var uneasy []string
+	if o.calm != nil {
+		if uneasy, err = o.calm(ctx); err != nil {
+			return f, uneasy, err
+		}
+	}
 	f.Work, problems, err = s.account(ctx, o.wait, o.base, runs...)
+	problems = append(uneasy, problems...)
 	if err != nil {
 		return f, problems, err
 	}

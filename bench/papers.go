@@ -95,10 +95,14 @@ func (s *stand) carriersFile() string {
 	if s.o.TPS > 0 {
 		tps = strconv.Itoa(s.o.TPS)
 	}
+	timers := ""
+	if s.o.Unruly {
+		timers = "        response_timeout: 2s\n        enquire_link: 2s\n"
+	}
 	one := func(id, address string) {
 		fmt.Fprintf(&b, "  - id: %s\n    party: %s\n    currency: EUR\n    cost: sent\n    receipts: %s\n    receipt_wait: 72h\n    in_doubt: {default: resend}\n"+
-			"    links:\n      - address: %q\n        system_id: smsplane\n        password: secret\n        bind: transceiver\n        sessions: %d\n        window: %d\n        tps: %s\n",
-			id, id, receipts, address, s.o.Sessions, s.o.Window, tps)
+			"    links:\n      - address: %q\n        system_id: smsplane\n        password: secret\n        bind: transceiver\n        sessions: %d\n        window: %d\n        tps: %s\n%s",
+			id, id, receipts, address, s.o.Sessions, s.o.Window, tps, timers)
 	}
 	for i, a := range s.addresses {
 		one(carrierName(i), a)

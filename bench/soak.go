@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"time"
 
 	"smsplane/bench/peer"
@@ -19,6 +20,8 @@ type SoakOptions struct {
 	Every   time.Duration `json:"every_ns"`    // a look at the process
 	Binds   int           `json:"binds"`
 	Window  int           `json:"window"`
+	Unruly  bool          `json:"unruly"` // carriers misbehave at random; between two rounds they are calm
+	Seed    uint64        `json:"seed"`   // of their misbehaviour
 	Out     string        `json:"-"`
 }
 
@@ -37,6 +40,10 @@ func (o *SoakOptions) fill() {
 	}
 	if o.Binds == 0 {
 		o.Binds = 20
+	}
+	if o.Unruly {
+		o.Stand.Unruly, o.Stand.Receipts = true, true
+		o.Stand.Carriers = max(3, o.Stand.Carriers)
 	}
 	if o.Window == 0 {
 		o.Window = 500
@@ -57,15 +64,18 @@ type SoakLook struct {
 // SoakResult says what changed over the time, and what became of every message.
 type SoakResult struct {
 	Origin
-	Options  SoakOptions `json:"options"`
-	Rate     float64     `json:"rate_tps"`
-	Rounds   []Flood     `json:"rounds"`
-	Looks    []SoakLook  `json:"looks"`
-	Drift    []Drift     `json:"drift"`
-	Audit    []string    `json:"audit"`
-	Digest   string      `json:"digest"`
-	Problems []string    `json:"problems"`
-	File     string      `json:"-"`
+	Options  SoakOptions    `json:"options"`
+	Rate     float64        `json:"rate_tps"`
+	Rounds   []Flood        `json:"rounds"`
+	Looks    []SoakLook     `json:"looks"`
+	Drift    []Drift        `json:"drift"`
+	Audit    []string       `json:"audit"`
+	Digest   string         `json:"digest"`
+	Did      map[string]int `json:"misbehaviour,omitempty"` // how often a carrier took to it
+	Resent   uint64         `json:"resent"`                 // messages sent again out of doubt
+	Dropped  int            `json:"dropped"`                // messages still in doubt when all was calm, each ended by an order
+	Problems []string       `json:"problems"`
+	File     string         `json:"-"`
 }
 
 // Drift is how a figure's mean in the last quarter of the time compares with the second quarter; the first is warming up.
@@ -121,8 +131,25 @@ func (r *SoakResult) soak(ctx context.Context, s *stand) error {
 	for time.Since(began) < o.For {
 		left := o.For - time.Since(began)
 		over := min(left, time.Duration(float64(o.Round)/r.Rate*1e9))
-		f, problems, err := s.flood(ctx, floodOptions{clients: s.o.Clients, binds: o.Binds, window: o.Window,
-			load: peer.Load{Count: maxMessages, Rate: r.Rate}, over: max(over, 100*time.Millisecond)})
+		at := floodOptions{clients: s.o.Clients, binds: o.Binds, window: o.Window, load: peer.Load{Count: maxMessages, Rate: r.Rate},
+			over: max(over, 100*time.Millisecond)}
+		before, err := s.node.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if o.Unruly {
+			at.calm = r.disturb(ctx, s, rand.New(rand.NewPCG(o.Seed, uint64(len(r.Rounds)))))
+		}
+		f, problems, err := s.flood(ctx, at)
+		if o.Unruly && err == nil {
+			after, err := s.node.Status(ctx)
+			if err != nil {
+				return err
+			}
+			again := after.Books.Resent - before.Books.Resent
+			r.Resent += again
+			problems = knownTwice(problems, f.Twice, again)
+		}
 		r.Rounds, r.Problems = append(r.Rounds, f), append(r.Problems, problems...)
 		if err != nil {
 			return err
@@ -141,6 +168,29 @@ func (r *SoakResult) soak(ctx context.Context, s *stand) error {
 	}
 	return nil
 }
+
+// disturb lets carriers misbehave until what it returns is called.
+func (r *SoakResult) disturb(ctx context.Context, s *stand, rnd *rand.Rand) (calm func(ctx context.Context) ([]string, error)) {
+	if r.Did == nil {
+		r.Did = map[string]int{}
+	}
+	on, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.misbehave(on, rnd, r.Did)
+	}()
+	return func(ctx context.Context) ([]string, error) {
+		stop()
+		<-ended
+		dropped, problems, err := s.calm(ctx, calmWait)
+		r.Dropped += dropped
+		return problems, err
+	}
+}
+
+// calmWait is how long the last retries may take once carriers keep the rules: a bind that was refused rests for minutes.
+const calmWait = 5 * time.Minute
 
 // look reads the process until ctx ends.
 func (r *SoakResult) look(ctx context.Context, s *stand, began time.Time) (all []SoakLook) {
@@ -237,6 +287,9 @@ func (r *SoakResult) Print(w io.Writer) {
 	}
 	for _, l := range r.Audit {
 		fmt.Fprintln(w, "  audit:", l)
+	}
+	if r.Options.Unruly {
+		fmt.Fprintf(w, "  misbehaviour %v\n  %d sent again out of doubt, %d still in doubt when all was calm, each listed and ended by an order\n", r.Did, r.Resent, r.Dropped)
 	}
 	var runs []Work
 	for i := range r.Rounds {

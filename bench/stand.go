@@ -36,6 +36,7 @@ type StandOptions struct {
 	Keep     time.Duration  `json:"edr_ns"`          // how long EDRs are kept; 0 = default
 	Routes   int            `json:"routes"`          // rows of routes.csv besides, each for a prefix of its own
 	Receipts bool           `json:"receipts"`        // carriers send them, clients ask for them
+	Unruly   bool           `json:"unruly"`          // links find out soon that a carrier is silent
 	Cores    []int          `json:"cores,omitempty"` // the appliance may use only these; nil = all
 }
 
@@ -152,12 +153,8 @@ func (s *stand) serve() error {
 }
 
 func (s *stand) startCarriers() error {
-	receipts := "off"
-	if s.o.Receipts {
-		receipts = "asked"
-	}
 	for i := range s.addresses {
-		c, err := s.startCarrier(i, receipts)
+		c, err := s.startCarrier(i, s.behaviour().Receipts)
 		if err != nil {
 			return err
 		}
@@ -167,12 +164,23 @@ func (s *stand) startCarriers() error {
 }
 
 func (s *stand) startCarrier(i int, receipts string) (*peer.Carrier, error) {
+	b := s.behaviour()
+	b.Receipts = receipts
 	c, err := peer.StartCarrier(peer.CarrierOptions{Listen: s.addresses[i], Seed: uint64(i), Observe: s.observe,
-		Behaviour: peer.Behaviour{Receipts: receipts, ReceiptWindow: 5000}})
+		Behaviour: b})
 	if err != nil {
 		return nil, fmt.Errorf("play a carrier: %w", err)
 	}
 	return c, nil
+}
+
+// behaviour is that of carriers that keep the rules.
+func (s *stand) behaviour() peer.Behaviour {
+	receipts := "off"
+	if s.o.Receipts {
+		receipts = "asked"
+	}
+	return peer.Behaviour{Receipts: receipts, ReceiptWindow: 5000}
 }
 
 // stopCarriers ends all links at once; what they took stays counted.

@@ -161,6 +161,8 @@ func (c *cli) soakCommand() *cobra.Command {
 			f.Float64Var(&o.Share, "share", 0.5, "of the maximum")
 			f.Float64Var(&o.Maximum, "maximum", 0, "messages per second; 0 = find it")
 			f.Int64Var(&o.Round, "round", 2_000_000, "messages of a round")
+			f.BoolVar(&o.Unruly, "unruly", false, "carriers misbehave at random: resets, silence, garbage, receipts early, twice or contradicting, and more")
+			f.Uint64Var(&o.Seed, "seed", 1, "of their misbehaviour")
 			f.DurationVar(&o.Every, "every", 0, "a look at the process; 0 = 200 in all, at least 1 s apart")
 			loadFlags(f, &o.Binds, &o.Window)
 			outFlag(f, &o.Out)
