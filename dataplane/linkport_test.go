@@ -118,3 +118,42 @@ func TestWindowServesClassesByWeight(t *testing.T) {
 		t.Errorf("bulk, transactional, otp left %v times", n)
 	}
 }
+
+// Before a link that bulk would fill ten times over, otp leaves at once: a place of its rate is kept, whenever the loop
+// stood still before.
+func TestOTPFindsAPlaceBesideBulk(t *testing.T) {
+	const tps = 100
+	start := int64(1e18)
+	k, s := newTestLink(1<<14, tps, start)
+	k.turn(s, start, ledger.ClassOTP)
+	rnd, late, worst, asked := rand.New(rand.NewPCG(5, 6)), 0, time.Duration(0), []int64{start}
+	for i, now := 0, start; now < start+30*int64(time.Second); i++ {
+		step := int64(10e6)
+		if rnd.IntN(50) == 0 {
+			step += rnd.Int64N(150e6)
+		}
+		now += step
+		classes := make([]ledger.Class, 10)
+		if i%5 == 4 {
+			classes = append(classes, ledger.ClassOTP)
+			asked = append(asked, now)
+		}
+		k.turn(s, now, classes...)
+	}
+	n := 0
+	for i, m := range s.class {
+		if m.Priority() == uint8(ledger.ClassOTP) {
+			if d := time.Duration(s.sent[i] - asked[n]); d > 0 {
+				late++
+				worst = max(worst, d)
+			}
+			n++
+		}
+	}
+	if n < len(asked)-1 || late > n/20 || worst > 60*time.Millisecond {
+		t.Errorf("%d of %d otp left, %d not at once, one after %v", n, len(asked), late, worst)
+	}
+	if len(s.sent) < 25*tps {
+		t.Errorf("%d left in 30 s", len(s.sent))
+	}
+}

@@ -23,6 +23,8 @@ type smsc struct {
 	l     net.Listener
 	conns map[net.Conn]bool
 	got   [][]byte // submit_sm
+	from  []net.Conn
+	acks  []uint32 // deliver_sm that were answered
 	next  int
 	seq   uint32
 	// state is what the receipt of a message says, in order; nil sends none. status refuses.
@@ -126,14 +128,18 @@ func (c *smsc) answer(conn net.Conn, p []byte) (out []byte) {
 		c.mu.Unlock()
 		return pdu.AppendBindResp(nil, h.Command, pdu.ROK, h.Sequence, "north", 0x34)
 	case pdu.SubmitSM:
-		return c.take(p, h)
+		return c.take(conn, p, h)
+	case pdu.DeliverSMResp:
+		c.mu.Lock()
+		c.acks = append(c.acks, h.Sequence)
+		c.mu.Unlock()
 	case pdu.EnquireLink, pdu.Unbind:
 		return pdu.AppendPlain(nil, h.Command.Resp(), pdu.ROK, h.Sequence)
 	}
 	return nil
 }
 
-func (c *smsc) take(p []byte, h pdu.Header) (out []byte) {
+func (c *smsc) take(conn net.Conn, p []byte, h pdu.Header) (out []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var m pdu.Message
@@ -141,7 +147,7 @@ func (c *smsc) take(p []byte, h pdu.Header) (out []byte) {
 	if st := c.status(&m); st != pdu.ROK {
 		return pdu.AppendMessageResp(nil, h.Command, st, h.Sequence, nil)
 	}
-	c.got = append(c.got, slices.Clone(p))
+	c.got, c.from = append(c.got, slices.Clone(p)), append(c.from, conn)
 	if c.mute != nil && c.mute(&m) {
 		return nil
 	}
@@ -183,4 +189,31 @@ func readPDU(r io.Reader) ([]byte, error) {
 	p := append(bytes.Clone(head[:]), make([]byte, n-4)...)
 	_, err := io.ReadFull(r, p[4:])
 	return p, err
+}
+
+// sendApart lets the carrier send something on a session that the first submit_sm did not come by.
+func (c *smsc) sendApart(p []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.conns {
+		if len(c.from) == 0 || conn != c.from[0] {
+			conn.Write(p)
+			return
+		}
+	}
+	c.t.Error("there is no other session")
+}
+
+// answerFirst answers the first submit_sm.
+func (c *smsc) answerFirst(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.from[0].Write(pdu.AppendMessageResp(nil, pdu.SubmitSM, pdu.ROK, pdu.ParseHeader(c.got[0]).Sequence, []byte(id)))
+}
+
+// heard says whether a deliver_sm was answered.
+func (c *smsc) heard(seq uint32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.acks, seq)
 }
