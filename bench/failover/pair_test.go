@@ -134,11 +134,11 @@ func (s *site) outage(c *client, at int64) (o outage) {
 	return o
 }
 
-// silenceAfter is when the longest silence around a moment was over, from that moment on.
+// silenceAfter is when the longest silence that began around a moment was over, from that moment on.
 func silenceAfter(when []int64, at int64) (end int64) {
 	longest := int64(0)
 	for i := 1; i < len(when); i++ {
-		if when[i] < at || when[i-1] > at+int64(5*time.Second) {
+		if when[i] < at || when[i-1] > at+int64(250*time.Millisecond) {
 			continue
 		}
 		if gap := when[i] - when[i-1]; gap > longest {
