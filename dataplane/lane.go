@@ -384,16 +384,22 @@ func (l *lane) flushNow(now int64) {
 // tidy keeps the log's window small: when it has outgrown its bound, the few messages that live in its
 // oldest blocks move to keys of their own; and blocks beyond the memory budget leave memory.
 func (l *lane) tidy() error {
-	low := l.book.LowWater()
-	if last := l.log.Last(); last-low > l.x.maxWindow && !l.x.retainAll {
-		for range 64 {
-			n, err := l.book.Move(moveBelow)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				break
-			}
+	low, last := l.book.LowWater(), l.log.Last()
+	blocks, limit := 0, 0
+	switch {
+	case l.x.retainAll:
+	case l.book.Scattered(last, l.x.scattered): // the front of a queue, say, with millions in runs behind it
+		blocks, limit = 8, ledger.MaxOperatorIDs
+	case last-low > l.x.maxWindow:
+		blocks, limit = 64, moveBelow
+	}
+	for range blocks {
+		n, err := l.book.Move(limit)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
 		}
 	}
 	l.evictAt = max(l.evictAt, l.log.First())

@@ -193,7 +193,7 @@ func (n *Node) executor() *executor {
 		external: newLayer("external messaging", config.Worker{Count: 1}), routers: newLayer("routing", w.Router),
 		verifiers: newLayer("verification", w.Verifier), senders: newLayer("delivery", w.Egress), billers: newLayer("billing", w.Billing),
 		early: newEarly(), doubts: doubts{}, ended: newEndedTable(), failed: make(chan error, 1), done: make(chan struct{}),
-		maxWindow: maxWindow, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare)}
+		maxWindow: maxWindow, scattered: scatteredWindow, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare)}
 	x.die = func(p any) { panic(p) }
 	x.progress = n.progress
 	x.retainAll, x.aged = n.cfg.Journal.RetainAll, int64(n.cfg.Retention.Bodies)/agedShare
@@ -207,6 +207,9 @@ func (n *Node) executor() *executor {
 
 // hotShare is how many bytes of the memory setting stand for one message in memory, besides its block.
 const hotShare = 256
+
+// scatteredWindow is how many entries a lane's log holds before it is asked how many of them carry a live message.
+const scatteredWindow = 2048
 
 // maxWindow is how many entries a lane's log holds before stragglers are moved out of it.
 const maxWindow = 20_000

@@ -103,13 +103,16 @@ func TestOrderOutlastsARestart(t *testing.T) {
 	for range messages / 512 {
 		n.admit(t, lane, 512)
 	}
-	n.x.call(func() { n.x.maxHot = 1000 })
+	n.x.call(func() { n.x.maxHot, n.x.scattered = 1000, 40 })
 	spilled := func() bool { return n.x.lanes[lane].book.Spilled() >= 2*runMessages }
 	if !n.await(spilled) {
 		t.Fatalf("%d messages are in runs", n.x.lanes[lane].book.Spilled())
 	}
 	n.x.call(func() { n.x.maxHot = 1 << 20 })
 	n.admit(t, lane, 100)
+	if !n.await(func() bool { l := n.x.lanes[lane]; return !l.book.Scattered(l.log.Last(), n.x.scattered) }) {
+		t.Error("the front of the queue holds the log's beginning, and hardly anything behind it lives")
+	}
 	stop()
 	n, stop = startTestNode(t, file)
 	defer stop()

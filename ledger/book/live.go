@@ -6,6 +6,7 @@ type liveBlocks struct {
 	base   uint64 // index of counts[0]
 	counts []uint32
 	head   int // counts before it are gone
+	used   int // blocks that some message needs
 }
 
 func (l *liveBlocks) add(index uint64) {
@@ -15,14 +16,18 @@ func (l *liveBlocks) add(index uint64) {
 	for at := index - l.base; at >= uint64(len(l.counts)); {
 		l.counts = append(l.counts, 0)
 	}
-	l.counts[index-l.base]++
+	if l.counts[index-l.base]++; l.counts[index-l.base] == 1 {
+		l.used++
+	}
 }
 
 func (l *liveBlocks) drop(index uint64) {
 	if l.counts[index-l.base] == 0 {
 		panic("book: block released more often than used")
 	}
-	l.counts[index-l.base]--
+	if l.counts[index-l.base]--; l.counts[index-l.base] == 0 {
+		l.used--
+	}
 	for l.head < len(l.counts) && l.counts[l.head] == 0 {
 		l.head++
 	}

@@ -137,6 +137,17 @@ func readMsg(m *Msg, v []byte) (parts *split, p []byte, err error) {
 	return parts, r.b, nil
 }
 
+// Scattered says that few of the log's entries up to last carry a message that lives: the low-water mark is held by a few
+// old ones, and what lies between costs disk, and time at the next start.
+func (b *Book) Scattered(last uint64, window uint64) bool {
+	entries := last + 1 - min(b.LowWater(), last+1)
+	return entries > window && uint64(b.live.used)*scatter < entries
+}
+
+// scatter is how many entries a block with live messages stands for at most: each message has its ACCEPT, and its share of
+// three or four more entries.
+const scatter = 8
+
 // Move writes the live messages of the oldest block under keys of their own, so that the log can be dropped
 // behind them; at most limit messages. It returns how many it moved.
 func (b *Book) Move(limit int) (int, error) {
