@@ -8,7 +8,8 @@ import (
 
 // Backoff says when a link that lost its session dials again: from a quarter of a second, doubled up to half
 // a minute, with jitter so that the links of a host never come back in step. A carrier that refuses the bind
-// is asked rarely from the start: hammering after ESME_RBINDFAIL or ESME_RINVPASWD gets accounts locked.
+// is asked rarely from the start, and after a wrong password once a minute at most: hammering after ESME_RBINDFAIL or
+// ESME_RINVPASWD gets accounts locked.
 type Backoff struct {
 	fails   int
 	refused int
@@ -19,6 +20,8 @@ const (
 	backoffMax    = 30 * time.Second
 	refusedMin    = 5 * time.Second
 	refusedMax    = 2 * time.Minute
+	wrongMin      = time.Minute // a wrong password does not mend itself
+	wrongMax      = 10 * time.Minute
 	jitterPercent = 25
 )
 
@@ -37,7 +40,11 @@ func (b *Backoff) Refused(st pdu.Status, pick uint64) time.Duration {
 	if st == pdu.RSysErr || st == pdu.RThrottled {
 		return b.Failed(pick)
 	}
-	d := grow(refusedMin, refusedMax, b.refused)
+	least, most := refusedMin, refusedMax
+	if st == pdu.RInvPaswd || st == pdu.RInvSysID {
+		least, most = wrongMin, wrongMax
+	}
+	d := grow(least, most, b.refused)
 	b.refused++
 	return jitter(d, pick)
 }

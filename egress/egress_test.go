@@ -78,8 +78,15 @@ func TestBackoffGrowsAndForgets(t *testing.T) {
 	if d := b.Failed(0); d > backoffMin {
 		t.Fatalf("first wait after a bind is %v", d)
 	}
-	if d := b.Refused(pdu.RInvPaswd, 0); d < refusedMin*3/4 {
-		t.Fatalf("asks again %v after a refused password", d)
+	for st, least := range map[pdu.Status]time.Duration{pdu.RInvPaswd: wrongMin, pdu.RInvSysID: wrongMin, pdu.RBindFail: refusedMin, pdu.RAlyBnd: refusedMin} {
+		b, last := Backoff{}, time.Duration(0)
+		for range 12 {
+			d := b.Refused(st, 0)
+			if d < least*3/4 || d < last || d > wrongMax {
+				t.Fatalf("%v: asks again after %v, then %v", st, last, d)
+			}
+			last = d
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package mischief
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -304,4 +305,24 @@ func TestAdmitsOneBind(t *testing.T) {
 	await(t, 20*time.Second, "one session is bound again after a bounce", func() bool {
 		return r.carriers["north"].Tally().Binds >= 2 && r.carriers["north"].Binds() == 1
 	})
+}
+
+// A carrier that says that the password is wrong is asked once by each session, and then not for long.
+func TestWrongPassword(t *testing.T) {
+	t.Parallel()
+	r := start(t, carrier{id: "north", behaviour: receipts(peer.Mischief{RefuseBinds: 1 << 30, RefuseStatus: pdu.RInvPaswd}), links: "sessions: 3"})
+	r.state("north", "refused")
+	links, err := r.admin.Links(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		_, wait, _ := strings.Cut(l.Reason, "next try in ")
+		if d, err := time.ParseDuration(wait); err != nil || d < 45*time.Second {
+			t.Errorf("session %d: %s", l.Session, l.Reason)
+		}
+	}
+	if tally := r.carriers["north"].Tally(); tally.BindsRefused != 3 {
+		t.Errorf("asked %d times", tally.BindsRefused)
+	}
 }

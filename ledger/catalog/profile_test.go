@@ -56,6 +56,9 @@ func TestLinkProfile(t *testing.T) {
 	if !reflect.DeepEqual(have, want) {
 		t.Errorf("have %+v\nwant %+v", have, want)
 	}
+	if p := linkProfile(first(open(t, "profile: {tlvs: all}\n"))); !p.TLVs.AllVendor {
+		t.Errorf("tlvs: all is %+v", p.TLVs)
+	}
 	if linkProfile(first(open(t, "other: 1\n"))) != nil {
 		t.Error("a link without a profile has one")
 	}
