@@ -8,6 +8,7 @@ import (
 	"smsplane/dataplane/admin"
 	"smsplane/ledger"
 	"smsplane/ledger/book"
+	"smsplane/pdu"
 	"smsplane/router"
 	"smsplane/router/verifier"
 )
@@ -31,14 +32,9 @@ func (s *source) EDRs(ctx context.Context, q admin.EDRQuery) (page admin.EDRPage
 	}
 	for int(at.lane) < len(s.n.x.lanes) && page.Next == "" && err == nil {
 		l := s.n.x.lanes[at.lane]
-		p := book.Past{EDR: func(e *book.EDR) error {
-			if w.wants(e) {
-				page.Rows = append(page.Rows, w.row(e))
-			}
-			return nil
-		}}
+		p := w.past(&page)
 		err = book.WalkFrom(s.n.db, l.n, at.pack, p, func(index uint64) bool {
-			if len(page.Rows) >= admin.EDRRows {
+			if page.Len() >= admin.EDRRows {
 				page.Next = fmt.Sprintf("%d.%d", at.lane, index)
 			}
 			return page.Next == "" && ctx.Err() == nil
@@ -85,9 +81,73 @@ func (s *source) edrWriter(q *admin.EDRQuery) (*edrWriter, error) {
 	return w, err
 }
 
-func (w *edrWriter) wants(e *book.EDR) bool {
-	return (w.account == 0 || e.Account == w.account) && (w.q.Since.IsZero() || e.Ended >= w.q.Since.UnixNano()) &&
-		(w.q.Until.IsZero() || e.Ended < w.q.Until.UnixNano())
+// past collects what is asked for.
+func (w *edrWriter) past(page *admin.EDRPage) book.Past {
+	switch w.q.Of {
+	case admin.EDRAttempts:
+		return book.Past{Attempt: func(a *book.Attempt) error {
+			if a.Outcome != ledger.Moved && w.wants(a.Account, a.Answered) { // a move is no attempt
+				page.Attempts = append(page.Attempts, w.attempt(a))
+			}
+			return nil
+		}, EDR: func(e *book.EDR) error {
+			if taken(e) && w.wants(e.Account, e.Ended) {
+				page.Attempts = append(page.Attempts, w.last(e))
+			}
+			return nil
+		}}
+	case admin.EDRParts:
+		return book.Past{Part: func(v *book.PartNote) error {
+			if w.wants(v.Account, v.At) {
+				page.Parts = append(page.Parts, w.part(v))
+			}
+			return nil
+		}}
+	}
+	return book.Past{EDR: func(e *book.EDR) error {
+		if w.wants(e.Account, e.Ended) {
+			page.Rows = append(page.Rows, w.row(e))
+		}
+		return nil
+	}}
+}
+
+func (w *edrWriter) wants(account uint32, at int64) bool {
+	return (w.account == 0 || account == w.account) && (w.q.Since.IsZero() || at >= w.q.Since.UnixNano()) &&
+		(w.q.Until.IsZero() || at < w.q.Until.UnixNano())
+}
+
+// taken says that the last attempt of a message was; others have entries of their own.
+func taken(e *book.EDR) bool { return e.Attempts > 0 && e.Status == 0 && e.Answered >= e.Dispatched }
+
+func (w *edrWriter) last(e *book.EDR) admin.EDRAttempt {
+	return admin.EDRAttempt{MessageID: e.ID.String(), Client: w.clients[e.Account], Attempt: int(e.Attempts), Carrier: w.carriers[uint32(e.Carrier)],
+		CarrierMessageID: string(e.CarrierID), Session: e.Link, DispatchedAt: instant(e.Dispatched), AnsweredAt: instant(e.Answered),
+		AnswerStatus: "0", Outcome: ledger.Taken.String(), Resent: e.Resends > 0}
+}
+
+func (w *edrWriter) attempt(a *book.Attempt) admin.EDRAttempt {
+	r := admin.EDRAttempt{MessageID: a.ID.String(), Client: w.clients[a.Account], Attempt: int(a.N), Carrier: w.carriers[uint32(a.Carrier)],
+		Session: a.Link, DispatchedAt: instant(a.Dispatched), AnsweredAt: instant(a.Answered), Outcome: a.Outcome.String(), Resent: a.Resend}
+	switch a.Outcome {
+	case 0:
+		r.Outcome, r.Policy = "in doubt", a.Policy.String()
+	case ledger.Unsent:
+	case ledger.Taken:
+		r.Part, r.AnswerStatus = int(a.Status)+1, "0"
+	default:
+		r.AnswerStatus = strconv.FormatUint(uint64(a.Status), 10)
+	}
+	return r
+}
+
+func (w *edrWriter) part(v *book.PartNote) admin.EDRPart {
+	r := admin.EDRPart{MessageID: v.ID.String(), Client: w.clients[v.Account], Part: int(v.N) + 1, Parts: int(v.Of), Carrier: w.carriers[uint32(v.Carrier)],
+		CarrierMessageID: string(v.CarrierID), ErrorRaw: string(v.Err), FinalAt: instant(v.At)}
+	if v.State != 0 {
+		r.ReceiptState = pdu.State(v.State).String()
+	}
+	return r
 }
 
 func (w *edrWriter) row(e *book.EDR) admin.EDR {
@@ -117,6 +177,8 @@ func (w *edrWriter) row(e *book.EDR) admin.EDR {
 	switch {
 	case e.Inferred:
 		r.ReceiptOrigin = "inferred"
+	case e.Reason == ledger.ReasonDerived:
+		r.ReceiptOrigin = "derived"
 	case e.Receipted != 0:
 		r.ReceiptOrigin = "carrier"
 	case e.Return:

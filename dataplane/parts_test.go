@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"smsplane/dataplane/admin"
 	"smsplane/pdu"
 )
 
@@ -93,6 +94,39 @@ func TestPartThatFails(t *testing.T) {
 		if b := s.books(); b.Failed != 1 || b.InFlight != 0 || len(s.carrier.taken()) != 3 {
 			t.Errorf("%+v, %d parts sent", b, len(s.carrier.taken()))
 		}
+		s.exported(id, failing)
+	}
+}
+
+// exported demands what the files of parts and attempts say of a text of three parts, of which one failed.
+func (s *stage) exported(id string, failing uint8) {
+	s.t.Helper()
+	var page admin.EDRPage
+	s.get("/api/v1/edr?of=parts&client=esme", &page)
+	for i, p := range page.Parts {
+		state := "DELIVERED"
+		if i == int(failing) {
+			state = "UNDELIVERABLE"
+		}
+		if p.MessageID != id || p.Client != "esme" || p.Part != i+1 || p.Parts != 3 || p.CarrierMessageID == "" || p.ReceiptState != state || p.ErrorRaw != "007" {
+			s.t.Errorf("part %d fails: %+v", failing+1, p)
+		}
+	}
+	n := len(page.Parts)
+	page = admin.EDRPage{}
+	s.get("/api/v1/edr?of=attempts&client=esme", &page)
+	for i, a := range page.Attempts {
+		if a.MessageID != id || a.Client != "esme" || a.Part != (i+1)%3 || a.Attempt != i+1 || a.Outcome != "taken" || a.AnswerStatus != "0" || a.AnsweredAt.IsZero() {
+			s.t.Errorf("attempt %d: %+v", i+1, a)
+		}
+	}
+	if n != 3 || len(page.Attempts) != 3 || len(page.Rows) != 0 {
+		s.t.Errorf("%d parts, %d attempts, %d rows of messages", n, len(page.Attempts), len(page.Rows))
+	}
+	page = admin.EDRPage{}
+	s.get("/api/v1/edr?of=parts&client=esme&until=2020-01-01T00:00:00Z", &page)
+	if len(page.Parts) != 0 {
+		s.t.Errorf("%d parts before there were any", len(page.Parts))
 	}
 }
 

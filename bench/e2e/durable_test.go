@@ -40,25 +40,25 @@ func everythingBack(t *testing.T, box *outbox, carriers ...*carrier) {
 			t.Logf("accepted %d, arrived %d, receipts back %d, refused %v", box.accepted(), arrived(box, carriers...), box.returned(), box.refused)
 		}
 	}()
-	advances(t, "all accepted messages arrive", box.accepted(), func() int { return arrived(box, carriers...) })
-	advances(t, "all receipts are back", box.accepted(), box.returned)
+	advances(t, "all accepted messages arrive", box.accepted, func() int { return arrived(box, carriers...) })
+	advances(t, "all receipts are back", box.accepted, box.returned)
 }
 
-// advances waits until count is want, for as long as it changes at least once a minute: a large backlog takes its time.
+// advances waits until count is what is wanted, which may still grow, for as long as it changes at least once a minute: a large backlog takes its time.
 // Counting a large one costs, so it rests ten times as long as that took.
-func advances(t *testing.T, what string, want int, count func() int) {
+func advances(t *testing.T, what string, want, count func() int) {
 	t.Helper()
 	last, seen := time.Now(), -1
 	for {
 		began := time.Now()
 		n := count()
 		switch {
-		case n == want:
+		case n == want():
 			return
 		case n != seen:
 			last, seen = began, n
 		case began.Sub(last) > time.Minute:
-			t.Fatalf("%s: %d of %d, and no more within a minute", what, n, want)
+			t.Fatalf("%s: %d of %d, and no more within a minute", what, n, want())
 		}
 		<-time.After(max(20*time.Millisecond, 10*time.Since(began)))
 	}

@@ -110,9 +110,11 @@ func TestLifeOfOneMessage(t *testing.T) {
 	n.up()
 	look("after a restart")
 	oneRecord(t, n, id, carrierID)
+	oneAttempt(t, n, id, carrierID)
 	n.stop()
 	look("stopped, from the store")
 	oneRecord(t, n, id, carrierID)
+	oneAttempt(t, n, id, carrierID)
 	n.proven()
 }
 
@@ -140,6 +142,22 @@ func oneRecord(t *testing.T, n *node, id, carrierID string) {
 		if at, err := time.Parse("2006-01-02T15:04:05.000000Z", got[name]); err != nil || time.Since(at) > time.Hour {
 			t.Errorf("edr: %s is %q", name, got[name])
 		}
+	}
+}
+
+// oneAttempt demands the one row of the file of attempts, and none in that of parts: the message went out whole.
+func oneAttempt(t *testing.T, n *node, id, carrierID string) {
+	t.Helper()
+	code, out, errs := n.command("edr", "--attempts", "--client", "demo")
+	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	if code != 0 || err != nil || len(rows) != 2 {
+		t.Fatalf("edr --attempts: exit %d, %v, %d rows\n%s%s", code, err, len(rows), out, errs)
+	}
+	if r := rows[1]; r[0] != id || r[1] != "demo" || r[2] != "1" || r[4] != "c0" || r[5] != carrierID || r[9] != "0" || r[10] != "taken" {
+		t.Errorf("edr --attempts: %q", r)
+	}
+	if code, out, errs = n.command("edr", "--parts"); code != 0 || strings.Count(out, "\n") != 1 {
+		t.Errorf("edr --parts: exit %d\n%s%s", code, out, errs)
 	}
 }
 

@@ -19,19 +19,36 @@ var edrHeader = []string{"message_id", "client", "party", "class", "source", "de
 	"answer_status", "final_state", "final_error", "final_error_raw", "final_at", "receipt_origin", "sell_micro", "sell_currency", "buy_micro",
 	"buy_currency", "reason", "destination_sent", "resent"}
 
+var attemptHeader = []string{"message_id", "client", "attempt", "part", "carrier", "carrier_message_id", "session", "dispatched_at", "answered_at",
+	"answer_status", "outcome", "policy", "resent"}
+
+var partHeader = []string{"message_id", "client", "part", "parts", "carrier", "carrier_message_id", "receipt_state", "error_raw", "final_at"}
+
 func (c *cli) edrCommand() *cobra.Command {
 	var q admin.EDRQuery
 	var since, until string
+	var attempts, parts bool
 	cmd := &cobra.Command{
 		Use:   "edr",
 		Short: "Export the records of messages that ended, as CSV, one row a message",
-		Args:  cobra.NoArgs,
+		Long: "edr writes one row for each message that ended. --attempts writes one for each time that a message was given to a carrier,\n" +
+			"--parts one for each part of the messages that went out in parts: files of their own, joined by message_id.",
+		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	f.StringVar(&since, "since", "", "ended at or after: a time such as 2026-01-31T08:00:00Z, a day, or how long ago, such as 90m")
 	f.StringVar(&until, "until", "", "ended before; likewise")
 	f.StringVar(&q.Client, "client", "", "client id")
+	f.BoolVar(&attempts, "attempts", false, "one row for each attempt")
+	f.BoolVar(&parts, "parts", false, "one row for each part of what went out in parts")
+	cmd.MarkFlagsMutuallyExclusive("attempts", "parts")
 	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		switch {
+		case attempts:
+			q.Of = admin.EDRAttempts
+		case parts:
+			q.Of = admin.EDRParts
+		}
 		if q.Since, err = instant(since, time.Now()); err == nil {
 			q.Until, err = instant(until, time.Now())
 		}
@@ -39,22 +56,29 @@ func (c *cli) edrCommand() *cobra.Command {
 	}
 	cmd.RunE = c.asks(func(ctx context.Context, s admin.Source, _ []string) error {
 		out := bufio.NewWriter(c.out)
-		write, end := edrLines(out, c.json)
+		defer out.Flush() // what came before an error is good
+		write := newRowWriter(out, c.json)
+		switch q.Of {
+		case admin.EDRAttempts:
+			write.head(attemptHeader)
+		case admin.EDRParts:
+			write.head(partHeader)
+		default:
+			write.head(edrHeader)
+		}
 		for {
 			page, err := s.EDRs(ctx, q)
 			if err != nil {
 				return err
 			}
-			for i := range page.Rows {
-				if err := write(&page.Rows[i]); err != nil {
-					return err
-				}
-			}
+			rows(write, page.Rows, edrRow)
+			rows(write, page.Attempts, attemptRow)
+			rows(write, page.Parts, partRow)
 			if q.After = page.Next; page.Next == "" {
 				break
 			}
 		}
-		if err := end(); err != nil {
+		if err := write.end(); err != nil {
 			return err
 		}
 		return out.Flush()
@@ -62,26 +86,67 @@ func (c *cli) edrCommand() *cobra.Command {
 	return cmd
 }
 
-// edrLines writes CSV, or one JSON array, row by row: there may be millions.
-func edrLines(out *bufio.Writer, asJSON bool) (write func(*admin.EDR) error, end func() error) {
+// rowWriter writes CSV, or one JSON array, row by row: there may be millions. An error is kept for end.
+type rowWriter struct {
+	out  *bufio.Writer
+	csv  *csv.Writer
+	json *json.Encoder // nil for CSV
+	sep  string
+	err  error
+}
+
+func newRowWriter(out *bufio.Writer, asJSON bool) *rowWriter {
+	w := &rowWriter{out: out, csv: csv.NewWriter(out), sep: "["}
 	if asJSON {
-		e, sep := json.NewEncoder(out), "["
-		e.SetEscapeHTML(false)
-		return func(r *admin.EDR) error {
-				out.WriteString(sep) // a bufio.Writer keeps its error for Flush
-				sep = ","
-				return e.Encode(r)
-			}, func() error {
-				if sep == "[" {
-					out.WriteString(sep)
-				}
-				_, err := out.WriteString("]\n")
-				return err
-			}
+		w.json = json.NewEncoder(out)
+		w.json.SetEscapeHTML(false)
 	}
-	w := csv.NewWriter(out)
-	w.Write(edrHeader) // and a csv.Writer for Error
-	return func(r *admin.EDR) error { return w.Write(edrRow(r)) }, func() error { w.Flush(); return w.Error() }
+	return w
+}
+
+func (w *rowWriter) head(columns []string) {
+	if w.json == nil {
+		w.err = w.csv.Write(columns)
+	}
+}
+
+func rows[T any](w *rowWriter, rs []T, columns func(*T) []string) {
+	for i := range rs {
+		switch {
+		case w.err != nil:
+			return
+		case w.json == nil:
+			w.err = w.csv.Write(columns(&rs[i]))
+		default:
+			w.out.WriteString(w.sep) // a bufio.Writer keeps its error for Flush
+			w.sep = ","
+			w.err = w.json.Encode(&rs[i])
+		}
+	}
+}
+
+func (w *rowWriter) end() error {
+	switch {
+	case w.err != nil:
+	case w.json == nil:
+		w.csv.Flush()
+		w.err = w.csv.Error()
+	default:
+		if w.sep == "[" {
+			w.out.WriteString(w.sep)
+		}
+		w.out.WriteString("]\n")
+	}
+	return w.err
+}
+
+func attemptRow(r *admin.EDRAttempt) []string {
+	return []string{r.MessageID, r.Client, strconv.Itoa(r.Attempt), strconv.Itoa(r.Part), r.Carrier, r.CarrierMessageID, strconv.FormatUint(uint64(r.Session), 10),
+		micros(r.DispatchedAt), micros(r.AnsweredAt), r.AnswerStatus, r.Outcome, r.Policy, strconv.FormatBool(r.Resent)}
+}
+
+func partRow(r *admin.EDRPart) []string {
+	return []string{r.MessageID, r.Client, strconv.Itoa(r.Part), strconv.Itoa(r.Parts), r.Carrier, r.CarrierMessageID, r.ReceiptState, r.ErrorRaw, micros(r.FinalAt)}
 }
 
 func edrRow(r *admin.EDR) []string {

@@ -112,6 +112,7 @@ func checkPack(body []byte, has map[uint32]bool, ended *Ended) error {
 		Returned: func(r *Returned) error { return found("receipt", r.ID, hashID(r.ID)) },
 		Ordered:  func(o *Ordered) error { return found("order", o.ID, hashID(o.ID)) },
 		Repeated: func(r *Repeated) error { return found("repeated receipt", r.ID, hashID(r.ID)) },
+		Part:     func(v *PartNote) error { return found("part", v.ID, hashID(v.ID)) },
 		Deed: func(d *Deed) error {
 			for _, id := range d.IDs {
 				if err := found("deed", id, hashID(id)); err != nil {

@@ -457,7 +457,7 @@ func (b *Book) answer(r *ledger.Record, m *Msg) error {
 		return nil
 	}
 	if !b.replay {
-		b.pack.attempt(&Attempt{ID: m.ID, N: m.Attempts, Target: m.Target, Carrier: m.Carrier, Link: m.Link, Worker: m.EgressWorker,
+		b.pack.attempt(&Attempt{ID: m.ID, Account: m.Account, N: m.Attempts, Target: m.Target, Carrier: m.Carrier, Link: m.Link, Worker: m.EgressWorker,
 			Dispatched: m.Dispatched, Answered: r.At, Status: a.Status, Outcome: a.Outcome, Resend: m.Resends > 0})
 	}
 	b.aim(m, a.Target, a.Due)
@@ -535,6 +535,7 @@ func (b *Book) writeEDR(m *Msg) error {
 	}
 	m.Coding = b.view.DataCoding()
 	b.pack.edr(m, b.view.SrcAddr(), b.view.DstAddr())
+	b.noteParts(m)
 	return nil
 }
 

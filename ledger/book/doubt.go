@@ -15,7 +15,7 @@ func (b *Book) moved(r *ledger.Record, m *Msg, a *ledger.Answer) error {
 		return bad(r, m, "moved while a link has it, or nowhere")
 	}
 	if !b.replay {
-		b.pack.attempt(&Attempt{ID: m.ID, N: m.Attempts, Target: m.Target, Carrier: uint16(a.Status), Worker: r.Worker, Answered: r.At,
+		b.pack.attempt(&Attempt{ID: m.ID, Account: m.Account, N: m.Attempts, Target: m.Target, Carrier: uint16(a.Status), Worker: r.Worker, Answered: r.At,
 			Outcome: a.Outcome})
 	}
 	b.aim(m, a.Target, a.Due)
@@ -51,7 +51,7 @@ func (b *Book) doubt(r *ledger.Record, m *Msg) error {
 	m.Policy = p
 	if !b.replay {
 		b.Counts.Doubts++
-		b.pack.attempt(&Attempt{ID: m.ID, N: m.Attempts, Target: m.Target, Carrier: m.Carrier, Link: m.Link, Worker: m.EgressWorker,
+		b.pack.attempt(&Attempt{ID: m.ID, Account: m.Account, N: m.Attempts, Target: m.Target, Carrier: m.Carrier, Link: m.Link, Worker: m.EgressWorker,
 			Dispatched: m.Dispatched, Answered: r.At, Policy: p, Resend: m.Resends > 0})
 	}
 	b.aim(m, target, m.Due)

@@ -22,6 +22,7 @@ const (
 	entryDeed
 	entryOrder
 	entryRepeated
+	entryPart
 )
 
 // EDR is the life of one message that has ended, in integers and in the addresses as the client wrote them.
@@ -57,6 +58,7 @@ type EDR struct {
 // Attempt is a dispatch that did not end in "taken", or, with Outcome Taken, one of a part that is not the last.
 type Attempt struct {
 	ID                   ledger.MsgID
+	Account              uint32 // 0: written before layout version 4
 	N, Target            uint8
 	Carrier              uint16
 	Link                 uint32
@@ -233,7 +235,8 @@ func (p *pack) attempt(a *Attempt) {
 	b = le.AppendUint32(b, a.Status)
 	b = le.AppendUint32(b, a.Link)
 	b = le.AppendUint16(b, a.Carrier)
-	p.scratch = append(b, a.N, a.Target, a.Worker, byte(a.Outcome), byte(a.Policy), flag(a.Resend, 1))
+	b = append(b, a.N, a.Target, a.Worker, byte(a.Outcome), byte(a.Policy), flag(a.Resend, 1))
+	p.scratch = le.AppendUint32(b, a.Account)
 	p.add(entryAttempt, hashID(a.ID))
 }
 
@@ -243,6 +246,9 @@ func readAttempt(body []byte) (a Attempt, ok bool) {
 	a.Status, a.Link, a.Carrier = r.u32(), r.u32(), r.u16()
 	a.N, a.Target, a.Worker, a.Outcome, a.Policy = r.u8(), r.u8(), r.u8(), ledger.Outcome(r.u8()), ledger.Policy(r.u8())
 	a.Resend = r.u8() != 0
+	if len(r.b) > 0 {
+		a.Account = r.u32()
+	}
 	return a, !r.bad && len(r.b) == 0
 }
 

@@ -138,7 +138,7 @@ func (b *Book) partTaken(r *ledger.Record, m *Msg, a *ledger.Answer) {
 	m.Cost += a.Cost
 	if !b.replay {
 		b.acc.owe(m.Carrier, a.Cost)
-		b.pack.attempt(&Attempt{ID: m.ID, N: m.Attempts, Target: m.Target, Carrier: m.Carrier, Link: m.Link, Worker: m.EgressWorker,
+		b.pack.attempt(&Attempt{ID: m.ID, Account: m.Account, N: m.Attempts, Target: m.Target, Carrier: m.Carrier, Link: m.Link, Worker: m.EgressWorker,
 			Dispatched: m.Dispatched, Answered: r.At, Status: uint32(a.Part), Outcome: ledger.Taken, Resend: m.Resends > 0})
 	}
 	b.SetPartID(m, a.Part, a.CarrierID)

@@ -23,6 +23,7 @@ type Past struct {
 	Deed     func(d *Deed) error
 	Ordered  func(v *Ordered) error
 	Repeated func(v *Repeated) error
+	Part     func(v *PartNote) error
 }
 
 // Hashes to search by; 0 searches everything.
@@ -137,6 +138,11 @@ func (p *Past) entry(k entryKind, v []byte) error {
 		var t Repeated
 		if t, ok = readRepeated(v); ok && p.Repeated != nil {
 			err = p.Repeated(&t)
+		}
+	case entryPart:
+		var t PartNote
+		if t, ok = readPart(v); ok && p.Part != nil {
+			err = p.Part(&t)
 		}
 	default:
 		ok = false

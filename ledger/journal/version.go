@@ -13,9 +13,10 @@ import (
 //	1  the first
 //	2  OPERATOR records, seals, the chain in a lane's state, skipped messages
 //	3  groups of several members, imports of lanes
+//	4  parts and the accounts of attempts in the archive
 const (
 	oldestVersion = 1
-	storeVersion  = 3
+	storeVersion  = 4
 )
 
 // Version is the layout version that the store was opened with, before any upgrade.
