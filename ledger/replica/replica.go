@@ -299,7 +299,7 @@ func (r *Replica) DoWork(now int64, apply func(index uint64, block []byte) error
 // tick tells raft of the time. An owner that was held up ticks once, not for all it missed: it has not
 // listened in that time either, so it must not conclude that the others were silent.
 func (r *Replica) tick(now int64) {
-	if r.alone || now < r.nextTick {
+	if r.quiescent() || now < r.nextTick {
 		return
 	}
 	if r.nextTick != 0 {
@@ -314,9 +314,13 @@ func (r *Replica) tick(now int64) {
 	}
 }
 
+// quiescent says that time means nothing: the only member leads. One that became the only one while it
+// followed still has to be elected.
+func (r *Replica) quiescent() bool { return r.alone && (r.leads() || r.nextTick == 0) }
+
 // Next is when DoWork must be called even if nothing wakes it, unix ns; 0: only when woken.
 func (r *Replica) Next() int64 {
-	if r.alone {
+	if r.quiescent() {
 		return 0
 	}
 	return r.nextTick

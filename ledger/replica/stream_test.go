@@ -112,8 +112,13 @@ func (h *simHost) receive(t *transfer) (ok, done bool) {
 		imp.Abort()
 		return true, true
 	}
-	for range 1 + s.rng.IntN(3) {
-		c, err := t.export.Chunk(imp.After(), 600)
+	if s.mut.plan == nil && s.rng.IntN(60) == 0 {
+		h.kill(s.rng.IntN(2) == 0)
+		h.start()
+		return false, false
+	}
+	for range max(0, s.rng.IntN(6)-2) {
+		c, err := t.export.Chunk(imp.After(), 300)
 		if err != nil {
 			s.failf("host %s: %v", h.name(), err)
 		}
