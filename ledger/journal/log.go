@@ -79,6 +79,9 @@ func (l *Log) Lane() uint16 { return l.lane }
 func (l *Log) First() uint64 { return l.win.first }
 func (l *Log) Last() uint64  { return l.last }
 
+// Durable is the last entry of which disk has everything up to there.
+func (l *Log) Durable() uint64 { return l.stable }
+
 // Vote is the last one set or recovered.
 func (l *Log) Vote() Vote { return l.vote }
 

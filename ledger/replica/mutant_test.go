@@ -14,9 +14,9 @@ var mutants = map[string]struct {
 	"skips the sync":             {mutation{faults: faults{skipSync: true}}, shape{3, 0, 0}, 20},
 	"forgets its vote":           {mutation{faults: faults{forgetVote: true}, plan: revote}, shape{3, 0, 0}, 60},
 	"feeds the witness eagerly":  {mutation{faults: faults{eager: true}}, shape{2, 1, 0}, 20},
+	"feeds it before the disk":   {mutation{faults: faults{early: true}, plan: blink}, shape{2, 1, 0}, 10},
 	"wiped leader and witness":   {mutation{sameID: true, plan: wipeBoth}, shape{2, 1, 0}, 20},
 	"wiped follower and witness": {mutation{sameID: true, plan: wipeOther}, shape{2, 1, 0}, 20},
-	"wiped anyhow, same id":      {mutation{sameID: true}, shape{2, 1, 0}, 60},
 	"drops MsgSnap in silence":   {mutation{faults: faults{dropSnap: true}, plan: fallBehind}, shape{3, 0, 0}, 5},
 	"drops the witness's":        {mutation{faults: faults{dropSnap: true}, plan: staleWitness}, shape{2, 1, 0}, 5},
 	"leases without an echo":     {mutation{faults: faults{ownLease: true}, plan: stop}, shape{2, 1, 0}, 20},
@@ -132,6 +132,21 @@ func stop(s *sim) {
 		}
 		a.frozen = s.now + int64(900+s.rng.IntN(600))*ms
 		s.run(1500 * ms)
+	}
+	s.heal()
+}
+
+// blink takes the power of the only data host that is there, again and again: with the witness it leads anew.
+func blink(s *sim) {
+	a, b := s.data()
+	s.load = 100
+	s.run(500 * ms)
+	b.kill(true)
+	for range 15 {
+		s.until("the host that is left to lead", 5000*ms, func() bool { return s.leader() == a })
+		s.run(int64(200+s.rng.IntN(500)) * ms)
+		a.kill(true)
+		a.start()
 	}
 	s.heal()
 }

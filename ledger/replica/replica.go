@@ -38,6 +38,7 @@ type faults struct {
 	skipSync   bool // answer before the disk has it
 	forgetVote bool // the vote is not written
 	eager      bool // the witness is fed always
+	early      bool // the witness may have what no data host's disk has
 	dropSnap   bool // snapshots vanish and nobody is told
 	ownLease   bool // the lease does not wait for echoes
 }
@@ -78,7 +79,8 @@ type Replica struct {
 	sendFrom   int64
 	feed       feeder
 	single     bool
-	told       uint64 // the leader's Needed
+	late       []*pb.Message // for witnesses, until the own disk has their entries
+	told       uint64        // the leader's Needed
 	hold       hold
 	stall      stall
 	todo       []func()
@@ -423,7 +425,11 @@ func (r *Replica) deliver(answers []*pb.Message) {
 			r.send(m)
 			continue
 		}
-		if err := r.rn.Step(m); err != nil && !errors.Is(err, raft.ErrProposalDropped) {
+		err := r.rn.Step(m)
+		if errors.Is(err, raft.ErrProposalDropped) || errors.Is(err, raft.ErrStepPeerNotFound) && !r.group.Has(r.c.ID) {
+			continue // a member that was removed hears of its last writes
+		}
+		if err != nil {
 			panic(fmt.Sprintf("replica: lane %d: %s: %v", r.c.Lane, m.GetType(), err))
 		}
 	}
@@ -431,9 +437,12 @@ func (r *Replica) deliver(answers []*pb.Message) {
 
 // send passes a message through the filter for witnesses and gives it out.
 func (r *Replica) send(m *pb.Message) {
-	if m = r.passes(m); m == nil {
-		return
+	if m = r.passes(m); m != nil {
+		r.emit(m)
 	}
+}
+
+func (r *Replica) emit(m *pb.Message) {
 	if m.GetType() == pb.MsgHeartbeat {
 		r.stamp(m)
 	}

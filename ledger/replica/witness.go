@@ -20,6 +20,8 @@ import (
 //     acknowledgment that only the leader's disk stands for.
 //   - When they cannot (silent for silentTicks, or nothing was committed for blockedTicks) the witness is
 //     fed, and SingleCopy says so from before the first entry goes to it until the data hosts have all it was given.
+//   - An entry goes to it only once the leader's own disk has it. Else a leader that loses power could come back with less
+//     than the witness has a line of, and with the other host away nobody could ever be elected again.
 //   - Snapshots to it are metadata. One that is withheld leaves raft waiting for it, which costs nothing per
 //     message; feeding begins with telling raft that it failed.
 const (
@@ -66,7 +68,7 @@ func (r *Replica) withheld() bool { return !r.feed.on && !r.c.faults.eager }
 
 // newFeeder begins a leadership: who has been silent for long is not waited for again.
 func (r *Replica) newFeeder() {
-	r.feed, r.single = feeder{}, false
+	r.feed, r.single, r.late = feeder{}, false, nil
 	if r.leads() && r.witnesses() && !r.dataAnswers() {
 		r.beginFeeding()
 	}
@@ -172,7 +174,7 @@ func (r *Replica) passes(m *pb.Message) *pb.Message {
 		if r.withheld() {
 			return nil
 		}
-		return r.strip(m)
+		return r.afterDisk(r.strip(m))
 	case pb.MsgSnap:
 		if !to {
 			r.askSnapshot(m.GetTo())
@@ -200,6 +202,32 @@ func (r *Replica) strip(m *pb.Message) *pb.Message {
 		r.feed.to = max(r.feed.to, e.GetIndex())
 	}
 	return out
+}
+
+// maxLate bounds the appends that wait for the own disk; what is too much is lost, as on a network.
+const maxLate = 2 * maxInflightMsgs
+
+// afterDisk keeps an append for a witness back until the own disk has what is in it, in order.
+func (r *Replica) afterDisk(m *pb.Message) *pb.Message {
+	if len(r.late) == 0 && lastOf(m) <= r.c.Log.Durable() || r.c.faults.early {
+		return m
+	}
+	if len(r.late) < maxLate {
+		r.late = append(r.late, m)
+	}
+	return nil
+}
+
+func lastOf(m *pb.Message) uint64 { return m.GetIndex() + uint64(len(m.GetEntries())) }
+
+// sendLate lets go what the disk has now.
+func (r *Replica) sendLate() {
+	n := 0
+	for n < len(r.late) && lastOf(r.late[n]) <= r.c.Log.Durable() {
+		r.emit(r.late[n])
+		n++
+	}
+	r.late = slices.Delete(r.late, 0, n)
 }
 
 // snapWitness lets a snapshot through. It is small and may be lost, so raft is told at once to go on probing

@@ -123,6 +123,9 @@ func (r *Replica) finish(w *write) {
 	if n := len(w.entries); n > 0 && w.seq >= r.writes.cut {
 		r.c.Log.Stable(w.entries[n-1].Index, w.entries[n-1].Term)
 	}
+	if len(r.late) > 0 {
+		r.sendLate()
+	}
 	r.writes.done = w.seq
 	r.deliver(w.answers)
 	r.writes.put(w)
