@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"smsplane/dataplane/cluster"
+	"smsplane/ledger/journal"
+	"smsplane/ledger/replica"
 )
 
 // join opens the store and waits until it belongs to a cluster; false when drain ends first.
@@ -29,20 +33,38 @@ func (n *Node) fellows() *fellows {
 	if n.members == nil {
 		return nil
 	}
-	f := &fellows{clock: boottime, name: n.members.name, send: n.members.send, unreached: map[uint64]bool{},
+	f := &fellows{hold: n.cfg.Cluster.Keep, ship: func(lane uint16, to uint64) { go n.ship(lane, to) }, clock: boottime, name: n.members.name, send: n.members.send, unreached: map[uint64]bool{},
 		own: n.own, lose: n.lose, rose: n.rose, quorum: n.quorum}
+	n.shipments = shipments{out: map[shipKey]chan []byte{}, imports: map[uint16]*journal.Import{}}
 	t := n.members.table()
-	for i := range t.Members {
-		f.voters = append(f.voters, t.Members[i].Raft())
-	}
+	f.group = groupOf(t)
 	f.fence = fence{clock: f.clock, until: make([]atomic.Int64, n.cfg.Lanes)}
 	f.me = t.Find(n.cfg.Name).Raft()
-	n.members.listen(func(l letter) {
-		if f.inbox.put(l) {
-			n.x.wake()
+	n.members.listen(func(from *cluster.Peer, k cluster.Kind, lane uint16, payload []byte) {
+		switch k {
+		case cluster.Raft:
+			if f.inbox.put(letter{lane, payload}) {
+				n.x.wake()
+			}
+		case cluster.Chunk:
+			n.shipped(from, lane, payload)
+		case cluster.Taken:
+			n.taken(from, lane, payload)
 		}
 	}, f.inbox.miss)
 	return f
+}
+
+// groupOf is the raft group that a store joins which knows nothing of it yet: who joins learns first.
+func groupOf(t *cluster.Table) (g replica.Group) {
+	for i := range t.Members {
+		if m := &t.Members[i]; m.Joining {
+			g.Learners = append(g.Learners, m.Raft())
+		} else {
+			g.Voters = append(g.Voters, m.Raft())
+		}
+	}
+	return g
 }
 
 // boottime is the time since the machine was started, suspended or not: leases must not outlive a suspend.

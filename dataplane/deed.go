@@ -61,6 +61,9 @@ func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel 
 		}
 		if err := s.ask(func(x *executor) error {
 			l := x.lanes[lane]
+			if err := x.mustLead(l); err != nil {
+				return err
+			}
 			var ids []ledger.MsgID
 			at = l.book.Each(at, deedSlots, func(m *book.Msg) {
 				if l.selects(sel, m) {

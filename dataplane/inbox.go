@@ -61,7 +61,7 @@ func (x *executor) hear() (n int) {
 	}
 	all, lost := x.fellows.inbox.take()
 	for i := range all {
-		if v := &all[i]; int(v.lane) < len(x.lanes) {
+		if v := &all[i]; int(v.lane) < len(x.lanes) && !x.lanes[v.lane].away {
 			_ = x.lanes[v.lane].rep.Step(v.data)
 		}
 	}
@@ -80,6 +80,9 @@ func (x *executor) report() {
 	}
 	for id := range x.fellows.unreached {
 		for _, l := range x.lanes {
+			if l.away {
+				continue
+			}
 			l.rep.ReportUnreachable(id)
 		}
 	}

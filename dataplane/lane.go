@@ -51,13 +51,15 @@ type lane struct {
 	sweepAt  uint32
 	flushAt  int64
 	leading  bool
-	loading  bool        // deposed: the book is to be read anew
-	readable bool        // the store shows what was flushed before
-	owed     int         // loops that may still send something of before
-	fenced   bool        // nothing of it may be sent to carriers now
-	handAt   int64       // when the lane may be given to another host again
-	term     uint64      // in which it was led to work
-	led      atomic.Bool // leading, for other goroutines
+	loading  bool           // deposed: the book is to be read anew
+	readable bool           // the store shows what was flushed before
+	owed     int            // loops that may still send something of before
+	fenced   bool           // nothing of it may be sent to carriers now
+	away     bool           // its store is being replaced by another host's
+	config   replica.Config // of rep
+	handAt   int64          // when the lane may be given to another host again
+	term     uint64         // in which it was led to work
+	led      atomic.Bool    // leading, for other goroutines
 	view     pdu.Message
 	scratch  []byte
 	stateOut int // state blocks on their way
@@ -170,6 +172,9 @@ func (l *lane) retry() {
 
 // work is one turn of the agent.
 func (l *lane) work(now int64) (n int) {
+	if l.away {
+		return 0
+	}
 	n, err := l.rep.DoWork(now, l.apply)
 	if err != nil {
 		l.x.fail(fmt.Errorf("lane %d: %w", l.n, err))
@@ -336,7 +341,7 @@ func (l *lane) next(now int64) int64 {
 	if l.book.Dirty() {
 		at = min(at, l.flushAt)
 	}
-	if tick := l.rep.Next(); tick > 0 {
+	if tick := l.rep.Next(); tick > 0 && !l.away {
 		at = min(at, tick)
 	}
 	if l.routing.front.Len() > 0 {

@@ -140,6 +140,9 @@ func (s *source) Link(_ context.Context, o admin.LinkOrder) (n int, err error) {
 		return 0, admin.BadRequest("%q is not done to a link", o.Verb)
 	}
 	err = s.ask(func(x *executor) error {
+		if err := x.mustLead(x.lanes[0]); err != nil {
+			return err
+		}
 		row, ok := x.lanes[0].book.System.Number(ledger.PartyCarrier, o.Carrier)
 		c := x.table.CarrierOf(uint16(row.Number))
 		if !ok || c == nil {
@@ -178,6 +181,9 @@ func (s *source) DoubtOrder(_ context.Context, o admin.DoubtOrder) error {
 			return admin.NotFound("no message has the id %q", o.ID)
 		}
 		l := x.lanes[id.Lane()]
+		if err := x.mustLead(l); err != nil {
+			return err
+		}
 		m := l.book.Get(id)
 		if m == nil || !open(m) {
 			return admin.NotFound("message %s is not in doubt", o.ID)

@@ -26,9 +26,12 @@ type membership struct {
 	formed    chan struct{} // closed once there is a table
 
 	ways   atomic.Pointer[map[uint64]*cluster.Peer] // by id in raft groups
-	hear   atomic.Pointer[func(l letter)]
+	hear   atomic.Pointer[hearer]
 	missed atomic.Pointer[func(id uint64)]
 }
+
+// hearer is told of what another host says. It runs on the goroutine of that host's stream.
+type hearer func(from *cluster.Peer, k cluster.Kind, lane uint16, payload []byte)
 
 // tableKey is where the table of members is kept.
 var tableKey = journal.Key(journal.Host, 0, 1)
@@ -113,6 +116,9 @@ func (h *membership) know() {
 	t := h.formation.Table()
 	ways := map[uint64]*cluster.Peer{}
 	for i := range t.Members {
+		if m := &t.Members[i]; m.Address != "" && m.Name != h.cfg.Name {
+			h.mesh.Add(m.Name, m.Address)
+		}
 		if p := h.mesh.Peer(t.Members[i].Name); p != nil {
 			ways[t.Members[i].Raft()] = p
 		}
@@ -174,13 +180,26 @@ func (h *membership) send(to uint64, lane uint16, msg []byte) bool {
 	return p != nil && p.Send(cluster.Raft, lane, msg)
 }
 
-func (h *membership) receive(_ *cluster.Peer, k cluster.Kind, lane uint16, payload []byte) {
-	if k != cluster.Raft {
-		return // of a later build
-	}
+func (h *membership) receive(from *cluster.Peer, k cluster.Kind, lane uint16, payload []byte) {
 	if f := h.hear.Load(); f != nil {
-		(*f)(letter{lane, payload})
+		(*f)(from, k, lane, payload)
 	}
+}
+
+// change stores and announces the table that an order makes; nil changes nothing.
+func (h *membership) change(order func(f *cluster.Formation) (*cluster.Table, error)) error {
+	h.mu.Lock()
+	t, err := order(h.formation)
+	if err == nil && t != nil {
+		h.formation.Change(t)
+		h.keep()
+		h.know()
+	}
+	h.mu.Unlock()
+	if err == nil && t != nil {
+		h.mesh.Announce()
+	}
+	return err
 }
 
 func (h *membership) lost(p *cluster.Peer) {
@@ -195,8 +214,8 @@ func (h *membership) lost(p *cluster.Peer) {
 	}
 }
 
-// listen says who is told of letters and of streams that broke.
-func (h *membership) listen(hear func(l letter), missed func(id uint64)) {
+// listen says who is told of what others say and of streams that broke.
+func (h *membership) listen(hear hearer, missed func(id uint64)) {
 	h.hear.Store(&hear)
 	h.missed.Store(&missed)
 }

@@ -50,6 +50,7 @@ type Node struct {
 	plan        plan
 	guard       *guard
 	upkeep      upkeep
+	shipments   shipments
 	retention   retention
 	quarantined []crashNote
 	progress    *progress
@@ -272,13 +273,17 @@ func (n *Node) lane(i uint16) (*lane, error) {
 	}
 	c := replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(), Wake: x.wake, Logger: n.log}
 	if f := x.fellows; f != nil {
-		c.ID, c.Group, c.Clock = f.me, replica.Group{Voters: f.voters}, f.clock
+		c.ID, c.Group, c.Clock, c.Hold = f.me, f.group, f.clock, f.hold
 		c.Send = func(to uint64, msg []byte) {
 			if !f.send(to, i, msg) {
 				f.unreached[to] = true
 			}
 		}
+		if f.ship != nil {
+			c.Snapshot = func(to uint64) { f.ship(i, to) }
+		}
 	}
+	l.config = c
 	l.rep, err = replica.Open(c)
 	return l, err
 }

@@ -29,7 +29,9 @@ import (
 // fellows is what the executor knows of the other hosts; nil on a single host.
 type fellows struct {
 	me        uint64
-	voters    []uint64
+	group     replica.Group                // for lanes that this store knows nothing of
+	hold      int64                        // octets of log kept for a member that is away
+	ship      func(lane uint16, to uint64) // begins to send a lane to a member; nil: cannot
 	name      func(id uint64) string
 	send      func(to uint64, lane uint16, msg []byte) bool
 	inbox     inbox

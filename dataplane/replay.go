@@ -41,6 +41,9 @@ func (s *source) Replay(ctx context.Context, q admin.Replay) (r admin.DeedResult
 	give := func() error {
 		defer func() { batch = batch[:0] }()
 		return s.ask(func(x *executor) error {
+			if err := x.mustLead(x.lanes[row.Lane]); err != nil {
+				return err
+			}
 			n := x.lanes[row.Lane].replay(batch, &q, x.now)
 			r.Matched += n
 			if q.Yes {

@@ -68,10 +68,15 @@ func (s *source) Status(ctx context.Context) (admin.Status, error) {
 	st := admin.Status{Node: s.n.cfg.Name, Version: buildVersion(), State: state, Started: s.n.started}
 	if state == stateStarting || state == stateWitnessing {
 		st.Layers, st.Recovery = s.starting(), s.n.progress.get()
+		if st.Cluster = s.n.cluster(); st.Cluster != nil {
+			st.Cluster.Quorum = state == stateWitnessing
+		}
 		return st, nil
 	}
 	loops := s.loops()
+	st.Cluster = s.n.cluster()
 	err := s.ask(func(x *executor) error {
+		x.muster(st.Cluster)
 		st.Books = x.books()
 		st.Layers = x.layers(s.n, loops)
 		st.Lanes = x.laneStatus()
@@ -254,6 +259,7 @@ func (x *executor) laneStatus() (ls []admin.LaneStatus) {
 		if l.rep != nil {
 			st.Committed, st.Term = l.rep.Committed(), l.log.Vote().Term
 		}
+		l.ranked(&st)
 		ls = append(ls, st)
 	}
 	return ls
@@ -381,6 +387,11 @@ func (s *source) Apply(_ context.Context, a admin.Application) (r admin.ApplyRes
 	}
 	if s.n.state.Load() != stateServing {
 		return r, errNotNow
+	}
+	if !a.Dry {
+		if err := s.ask(func(x *executor) error { return x.mustLead(x.lanes[0]) }); err != nil {
+			return r, err
+		}
 	}
 	changes, err := s.n.applyCatalog(a.Files, a.Dry, a.Author)
 	var ps interface{ Strings() []string }

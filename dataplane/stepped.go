@@ -77,7 +77,7 @@ func OpenStepped(cfg *config.Node, o Surroundings) (s *Stepped, err error) {
 	n.x.stepped = true
 	n.x.rand = rand.New(rand.NewPCG(o.Seed, 1))
 	if f := o.Fellows; f != nil {
-		n.x.fellows = &fellows{me: f.Me, voters: f.Voters, clock: f.Clock, send: f.Send, own: func() { s.own(f) }, lose: f.Lose, unreached: map[uint64]bool{},
+		n.x.fellows = &fellows{me: f.Me, group: replica.Group{Voters: f.Voters}, clock: f.Clock, send: f.Send, own: func() { s.own(f) }, lose: f.Lose, unreached: map[uint64]bool{},
 			name: func(id uint64) string { return fmt.Sprint(id) }, rose: func(*lane) {}}
 	}
 	if err := n.recover(o.Wait); err != nil {

@@ -46,6 +46,7 @@ func (n *Node) beginUpkeep() {
 			case <-t.C:
 			}
 			n.guard.look()
+			n.takeCare()
 			if err := n.forgetCrashes(); err != nil {
 				n.log.Error("the notes about crashes cannot be written", "err", err)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"smsplane/dataplane/admin"
+	"smsplane/dataplane/cluster"
 	"smsplane/dataplane/config"
 	"smsplane/ledger/replica"
 	"smsplane/ring"
@@ -70,19 +71,15 @@ const stateWitnessing = "witnessing"
 func (w *witness) open() error {
 	n := w.node
 	t := n.members.table()
-	var voters []uint64
-	for i := range t.Members {
-		voters = append(voters, t.Members[i].Raft())
-	}
 	wake := w.bell.Ring
-	n.members.listen(func(l letter) {
-		if w.inbox.put(l) {
+	n.members.listen(func(_ *cluster.Peer, k cluster.Kind, lane uint16, payload []byte) {
+		if k == cluster.Raft && w.inbox.put(letter{lane, payload}) {
 			wake()
 		}
 	}, w.inbox.miss)
 	id := t.Find(n.cfg.Name).Raft()
 	for i := range uint16(t.Lanes) {
-		if err := w.lane(replica.Config{DB: n.db, Lane: i, ID: id, Group: replica.Group{Voters: voters}, Clock: boottime, Wake: wake, Logger: n.log,
+		if err := w.lane(replica.Config{DB: n.db, Lane: i, ID: id, Group: groupOf(t), Clock: boottime, Wake: wake, Logger: n.log,
 			Send: func(to uint64, msg []byte) { n.members.send(to, i, msg) }}); err != nil {
 			return err
 		}

@@ -81,7 +81,7 @@ func (c *cli) commands() *cobra.Command {
 			c.deedCommand("purge", "End messages that wait as failed: receipts go out, holds are voided")),
 		group("receipts", "Receipts for clients", c.replayCommand()),
 		group("doubt", "Messages whose answer was lost", append(c.doubtOrders(), c.doubtCommand())...),
-		c.auditCommand(), c.storeCommands(),
+		c.auditCommand(), c.storeCommands(), c.clusterCommands(), c.laneCommands(),
 		group("layer", "Pause and resume layers", c.layerCommand("pause"), c.layerCommand("resume")),
 	)
 	return root

@@ -57,6 +57,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, l := range st.Links {
 		e.link(l)
 	}
+	if st.Cluster != nil {
+		e.cluster(st.Cluster)
+	}
 	for _, q := range st.Queues {
 		labels := []string{q.Queue, strconv.Itoa(int(q.Lane)), q.Carrier, q.Client, q.Class}
 		e.gauge(queueDepthDesc, float64(q.Depth), labels...)
@@ -98,6 +101,13 @@ var (
 	laneCommittedDesc = desc("lane_committed_index", "Last committed entry.", "lane")
 	laneAppliedDesc   = desc("lane_applied_index", "Last applied entry.", "lane")
 	laneResidentDesc  = desc("lane_resident_bytes", "Octets of log held in memory.", "lane")
+
+	quorumDesc     = desc("cluster_quorum", "1 while a leader is known.")
+	singleCopyDesc = desc("cluster_single_copy", "1 while a lane led here is acknowledged on one host only.")
+	hostUpDesc     = desc("cluster_host_up", "1 while streams to and from the host are up.", "host", "witness")
+	hostLeadsDesc  = desc("cluster_host_leads", "Lanes that the host leads.", "host")
+	hostLagDesc    = desc("cluster_host_lag_entries", "Entries that the host is behind in some lane led here.", "host")
+	hostLostDesc   = desc("cluster_host_lost_frames_total", "Frames for the host that were lost.", "host")
 
 	linkBoundDesc    = desc("link_bound", "1 while the session is bound.", linkLabels...)
 	linkWindowDesc   = desc("link_window", "Requests that may be unanswered.", linkLabels...)
@@ -162,6 +172,20 @@ func (e emitter) lane(l LaneStatus) {
 	e.gauge(laneCommittedDesc, float64(l.Committed), lane)
 	e.gauge(laneAppliedDesc, float64(l.Applied), lane)
 	e.gauge(laneResidentDesc, float64(l.Resident), lane)
+}
+
+func (e emitter) cluster(c *ClusterStatus) {
+	e.gauge(quorumDesc, boolValue(c.Quorum))
+	e.gauge(singleCopyDesc, boolValue(c.SingleCopy))
+	for _, h := range c.Hosts {
+		e.gauge(hostLeadsDesc, float64(h.Leads), h.Name)
+		if h.Self {
+			continue
+		}
+		e.gauge(hostUpDesc, boolValue(h.Sending && h.Hearing), h.Name, strconv.FormatBool(h.Witness))
+		e.gauge(hostLagDesc, float64(h.Lag), h.Name)
+		e.counter(hostLostDesc, h.Lost, h.Name)
+	}
 }
 
 func (e emitter) link(l LinkInfo) {

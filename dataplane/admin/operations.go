@@ -25,6 +25,8 @@ type Operations interface {
 	Deed(ctx context.Context, d Deed) (DeedResult, error)
 	// Replay gives receipts that were due in a range of time to their client again; without Yes it only counts.
 	Replay(ctx context.Context, r Replay) (DeedResult, error)
+	// ClusterOrder adds, removes or replaces a host, or has it lead.
+	ClusterOrder(ctx context.Context, o ClusterOrder) (Report, error)
 }
 
 // StoreStat is the room that the store takes.

@@ -46,7 +46,7 @@ func Handler(s Source) http.Handler {
 
 func endpoints(s Source) []endpoint {
 	const get, post = http.MethodGet, http.MethodPost
-	return append(append(operations(s), edrEndpoint(s)), []endpoint{
+	return append(append(append(operations(s), clusterEndpoints(s)...), edrEndpoint(s)), []endpoint{
 		{get, "/livez", nil, quick, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") }},
 		{get, "/readyz", nil, quick, func(w http.ResponseWriter, _ *http.Request) {
 			if s.Ready() {

@@ -81,6 +81,7 @@ type Status struct {
 	Threads  []ThreadStatus `json:"threads"`
 	Journal  JournalStatus  `json:"journal"`
 	Process  ProcessStatus  `json:"process"`
+	Cluster  *ClusterStatus `json:"cluster,omitempty"` // nil on a single host
 }
 
 // Recovery is how far a node that is starting has come.
@@ -174,6 +175,12 @@ type LaneStatus struct {
 	First     uint64 `json:"first"` // oldest entry still in the log
 	Resident  int64  `json:"resident_bytes"`
 	Accounts  int    `json:"accounts"`
+
+	LedBy      string    `json:"led_by,omitempty"`  // in a cluster: the host that leads it, empty when none is known
+	SingleCopy bool      `json:"single_copy"`       // what is acknowledged now may be on one host only; its leader knows
+	Fenced     bool      `json:"fenced,omitempty"`  // led here, and nothing may be sent to carriers just now
+	Loading    bool      `json:"loading,omitempty"` // its books are being read anew
+	Others     []LaneLag `json:"others,omitempty"`  // its leader knows
 }
 
 // ThreadStatus is one thread of the data plane and the workers that it polls.

@@ -32,6 +32,8 @@ type Member struct {
 	Incarnation uint32 `json:"incarnation"` // grows by one with every store that bears the name
 	Store       ID     `json:"store"`
 	Witness     bool   `json:"witness,omitempty"`
+	Address     string `json:"address,omitempty"` // for hosts whose node files do not name it
+	Joining     bool   `json:"joining,omitempty"` // it does not vote in every lane yet
 }
 
 // Raft is the member's id in raft groups: another store is another voter.
@@ -43,6 +45,7 @@ type Table struct {
 	Epoch   uint64   `json:"epoch"`
 	Lanes   int      `json:"lanes"`
 	Members []Member `json:"members"`
+	Highest uint16   `json:"highest,omitempty"` // number that was ever given
 }
 
 // Find is the member of that name, nil when there is none.

@@ -101,10 +101,28 @@ func (m *Mesh) Close() {
 }
 
 // Peers are the other hosts, by name.
-func (m *Mesh) Peers() []*Peer { return m.peers }
+func (m *Mesh) Peers() []*Peer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.peers)
+}
+
+// Add begins to dial a host that was not known at the start.
+func (m *Mesh) Add(name, address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ctx.Err() != nil || slices.ContainsFunc(m.peers, func(p *Peer) bool { return p.Name == name }) {
+		return
+	}
+	p := newPeer(m, name, address)
+	m.peers = append(m.peers, p)
+	m.wg.Go(p.run)
+}
 
 // Peer is the host of that name, nil for none.
 func (m *Mesh) Peer(name string) *Peer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	i := slices.IndexFunc(m.peers, func(p *Peer) bool { return p.Name == name })
 	if i < 0 {
 		return nil
@@ -115,7 +133,7 @@ func (m *Mesh) Peer(name string) *Peer {
 // Announce says hello again to everybody: something in it has changed.
 func (m *Mesh) Announce() {
 	h := m.o.Hello().Encode()
-	for _, p := range m.peers {
+	for _, p := range m.Peers() {
 		p.Send(kindHello, 0, h)
 	}
 }

@@ -22,6 +22,8 @@ func (n *Node) cluster(top *document.Map) {
 	c.members(m, n.Name)
 	c.witnesses(m)
 	m.Bool("insecure_plaintext", &c.InsecurePlaintext)
+	c.Keep = 256 << 20
+	size(m, "keep", &c.Keep)
 	c.plaintext(m)
 	m.Close()
 	n.Cluster = c

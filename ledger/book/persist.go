@@ -160,6 +160,16 @@ func (b *Book) readState(v []byte) error {
 	return nil
 }
 
+// AppliedIn reads the applied index out of a stored state.
+func AppliedIn(fold []byte) (uint64, error) {
+	r := reader{b: fold}
+	version, applied := r.u8(), r.u64()
+	if r.bad || version < 1 || version > stateVersion {
+		return 0, fmt.Errorf("%w: a stored state of %d octets and version %d", ErrBooks, len(fold), version)
+	}
+	return applied, nil
+}
+
 // Store is the part of the journal that a book loads from.
 type Store interface {
 	Get(key []byte) ([]byte, error)
