@@ -140,7 +140,7 @@ func quantile(v []time.Duration, q float64) float64 {
 		return 0
 	}
 	s := slices.Sorted(slices.Values(v))
-	return float64(s[min(int(q*float64(len(s))), len(s)-1)].Microseconds()) / 1000
+	return float64(s[min(int(q*float64(len(s))), len(s)-1)].Nanoseconds()) / 1e6
 }
 
 // The measurement cannot rot: small, it accounts for every message.

@@ -1,0 +1,130 @@
+package measure
+
+import (
+	"flag"
+	"slices"
+	"testing"
+	"time"
+
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+)
+
+var (
+	behind = flag.Int("behind", 10_000_000, "messages consumed behind the head of the queue")
+	ahead  = flag.Int("ahead", 5_000_000, "messages of the queue that wait on disk")
+)
+
+const runMessages = 4096 // of one run, as in the appliance
+
+// long is a queue of one lane that is mostly in runs: what comes is moved to the end at once, what is sent is loaded from
+// the front.
+type long struct {
+	*lane
+	runs []uint32
+	run  uint32
+
+	heads []time.Duration // of the first message of each run, read from the store
+	each  []time.Duration // of every message's bytes
+}
+
+// fill accepts, plans and moves one run.
+func (q *long) fill() {
+	var ids []byte
+	first := q.seq
+	blk := q.accepts(runMessages)
+	q.propose(blk)
+	for seq := first; seq < q.seq; seq++ {
+		q.recorded(ledger.AppendRoute(q.begin(), 1, ledger.MakeMsgID(0, seq), 1, &q.plan))
+		ids = ledger.AppendID(ids, ledger.MakeMsgID(0, seq))
+	}
+	q.run++
+	q.recorded(ledger.AppendMove(q.begin(), 1, &ledger.Move{Run: q.run, Order: q.run, Queue: ledger.RunInternal, Carrier: 3, IDs: ids}))
+	q.runs = append(q.runs, q.run)
+	q.settle()
+}
+
+// consume loads the first run, reads what is in it, and ends it.
+func (q *long) consume() {
+	run := q.runs[0]
+	q.runs = q.runs[1:]
+	q.recorded(ledger.AppendLoad(q.begin(), 1, run))
+	q.settle()
+	began := time.Now()
+	if _, err := q.Run(0, run); err != nil { // what a head that is not in memory costs: its whole run
+		q.t.Fatal(err)
+	}
+	q.heads = append(q.heads, time.Since(began))
+	q.book.Each(0, q.book.Slots()+1, func(m *book.Msg) {
+		began := time.Now()
+		if _, err := q.book.PDU(m); err != nil {
+			q.t.Fatal(err)
+		}
+		q.each = append(q.each, time.Since(began))
+		q.recorded(ledger.AppendFinal(q.begin(), 4, m.ID, 1, &ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator, Hold: m.Hold}))
+	})
+	q.settle()
+}
+
+func (q *long) propose(b []byte) {
+	for !q.rep.Propose(b) {
+		q.work()
+		q.wait(flushEvery)
+	}
+}
+
+// settle waits until everything proposed is applied.
+func (q *long) settle() {
+	q.cut()
+	for q.work(); q.rep.InFlight() > 0; q.work() {
+		q.wait(flushEvery)
+	}
+}
+
+// BenchmarkHeads reads the head of a queue with millions consumed behind it and millions before it, then opens the store
+// again. One round is the whole measurement.
+func BenchmarkHeads(b *testing.B) { heads(b, *behind, *ahead) }
+
+func heads(b testing.TB, behind, ahead int) *long {
+	q := &long{lane: openLane(b, b.TempDir())}
+	q.book.On = nil // nothing follows by itself
+	for range ahead / runMessages {
+		q.fill()
+	}
+	began := time.Now()
+	for range behind / runMessages {
+		q.fill()
+		q.consume()
+	}
+	took := time.Since(began)
+	last := q.heads[max(0, len(q.heads)-500):]
+	b.Logf("%d consumed, %d on disk: the last %d runs of %d were read in p50 %.2f ms, p99 %.2f ms each; a message of them in p50 %.4f ms, p99 %.4f ms; %.0f/s in and out",
+		behind, q.book.Spilled(), len(last), runMessages, quantile(last, 0.5), quantile(last, 0.99), quantile(q.each[max(0, len(q.each)-1<<20):], 0.5),
+		quantile(q.each[max(0, len(q.each)-1<<20):], 0.99), float64(behind)/took.Seconds())
+	q.flushNow()
+	q.close()
+	began = time.Now()
+	again := openLane(b, q.dir)
+	b.Logf("opened again in %v: %d messages live, %d in memory; the log is %d entries; %.1f GB on disk", time.Since(began).Round(time.Millisecond),
+		again.book.Spilled()+again.book.InMemory(), again.book.InMemory(), again.log.Last()+1-again.log.First(), float64(again.db.DiskUsage())/1e9)
+	if bb, ok := b.(*testing.B); ok {
+		slices.Sort(last)
+		bb.ReportMetric(quantile(last, 0.99), "run-p99-ms")
+		bb.ReportMetric(quantile(q.each, 0.99), "head-p99-ms")
+	}
+	again.book.On = nil
+	q.lane = again
+	return q
+}
+
+// Small, the same queue loses nothing.
+func TestHeads(t *testing.T) {
+	q := heads(t, 4*runMessages, 2*runMessages)
+	defer q.close()
+	if q.book.Spilled() != 2*runMessages || q.book.InMemory() != 0 || q.book.Counts.Ends[ledger.EndFailed] != 4*runMessages {
+		t.Errorf("%d spilled, %d in memory, %+v", q.book.Spilled(), q.book.InMemory(), q.book.Counts)
+	}
+	for _, err := range q.book.Check() {
+		t.Error(err)
+	}
+}
