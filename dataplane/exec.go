@@ -52,7 +52,7 @@ type executor struct {
 	external, routers, verifiers, senders, billers *layer
 	answers                                        entry.Histogram // submit_sm to its answer
 
-	scattered   uint64     // entries of a lane's log above which they must not be mostly without a live message
+	scattered   int        // entries of a lane's log in a row that may be without a live message
 	maxWindow   uint64     // entries of a lane's log above which stragglers are moved out of it
 	maxHot      int        // messages of all lanes kept in memory; more are spilled
 	doing       step       // for the note about a crash

@@ -209,7 +209,8 @@ func (n *Node) executor() *executor {
 // hotShare is how many bytes of the memory setting stand for one message in memory, besides its block.
 const hotShare = 256
 
-// scatteredWindow is how many entries a lane's log holds before it is asked how many of them carry a live message.
+// scatteredWindow is how many entries of a lane's log in a row may be without a live message before those that hold them
+// are moved out of the log.
 const scatteredWindow = 2048
 
 // maxWindow is how many entries a lane's log holds before stragglers are moved out of it.

@@ -103,7 +103,7 @@ func TestOrderOutlastsARestart(t *testing.T) {
 	for range messages / 512 {
 		n.admit(t, lane, 512)
 	}
-	n.x.call(func() { n.x.maxHot, n.x.scattered = 1000, 40 })
+	n.x.call(func() { n.x.maxHot, n.x.scattered = 1000, 20 })
 	spilled := func() bool { return n.x.lanes[lane].book.Spilled() >= 2*runMessages }
 	if !n.await(spilled) {
 		t.Fatalf("%d messages are in runs", n.x.lanes[lane].book.Spilled())

@@ -62,3 +62,20 @@ func TestSeqIndexAgainstAMap(t *testing.T) {
 		}
 	}
 }
+
+// A gap is a stretch of the log in which nothing lives, at its end too.
+func TestGapsInTheLog(t *testing.T) {
+	var l liveBlocks
+	for _, i := range []uint64{10, 10, 11, 50, 51} {
+		l.add(i)
+	}
+	for _, c := range []struct {
+		least        int
+		last         uint64
+		before, size int
+	}{{10, 60, 3, 38}, {38, 60, 3, 38}, {39, 60, 5, 0}, {39, 90, 5, 39}} {
+		if b, s := l.gap(c.least, c.last); b != c.before || s != c.size {
+			t.Errorf("least %d up to %d: %d before %d; want %d before %d", c.least, c.last, b, s, c.before, c.size)
+		}
+	}
+}

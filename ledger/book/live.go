@@ -6,7 +6,6 @@ type liveBlocks struct {
 	base   uint64 // index of counts[0]
 	counts []uint32
 	head   int // counts before it are gone
-	used   int // blocks that some message needs
 }
 
 func (l *liveBlocks) add(index uint64) {
@@ -16,18 +15,14 @@ func (l *liveBlocks) add(index uint64) {
 	for at := index - l.base; at >= uint64(len(l.counts)); {
 		l.counts = append(l.counts, 0)
 	}
-	if l.counts[index-l.base]++; l.counts[index-l.base] == 1 {
-		l.used++
-	}
+	l.counts[index-l.base]++
 }
 
 func (l *liveBlocks) drop(index uint64) {
 	if l.counts[index-l.base] == 0 {
 		panic("book: block released more often than used")
 	}
-	if l.counts[index-l.base]--; l.counts[index-l.base] == 0 {
-		l.used--
-	}
+	l.counts[index-l.base]--
 	for l.head < len(l.counts) && l.counts[l.head] == 0 {
 		l.head++
 	}
@@ -36,6 +31,28 @@ func (l *liveBlocks) drop(index uint64) {
 		l.base += uint64(l.head)
 		l.head = 0
 	}
+}
+
+// gap finds the first stretch of at least so many entries up to last that carry nothing that lives, and how many messages
+// live before it; size is 0 when there is none.
+func (l *liveBlocks) gap(least int, last uint64) (before, size int) {
+	if l.head == len(l.counts) {
+		return 0, 0
+	}
+	for _, n := range l.counts[l.head:] {
+		if n == 0 {
+			size++
+			continue
+		}
+		if size >= least {
+			return before, size
+		}
+		before, size = before+int(n), 0
+	}
+	if size += int(last+1) - int(l.base) - len(l.counts); size < least {
+		return before, 0
+	}
+	return before, size
 }
 
 // lowest is the first block in use; ok is false when none is.

@@ -137,16 +137,15 @@ func readMsg(m *Msg, v []byte) (parts *split, p []byte, err error) {
 	return parts, r.b, nil
 }
 
-// Scattered says that few of the log's entries up to last carry a message that lives: the low-water mark is held by a few
-// old ones, and what lies between costs disk, and time at the next start.
-func (b *Book) Scattered(last uint64, window uint64) bool {
-	entries := last + 1 - min(b.LowWater(), last+1)
-	return entries > window && uint64(b.live.used)*scatter < entries
+// Scattered says that a few old messages hold a long stretch of the log, up to last, in which nothing lives: it costs
+// disk, and time at the next start. least is how many entries are long.
+func (b *Book) Scattered(last uint64, least int) bool {
+	before, size := b.live.gap(least, last)
+	return size > 0 && before <= size*worthMoving
 }
 
-// scatter is how many entries a block with live messages stands for at most: each message has its ACCEPT, and its share of
-// three or four more entries.
-const scatter = 8
+// worthMoving is how many messages may be written once more, under keys of their own, to be rid of one entry.
+const worthMoving = 32
 
 // Move writes the live messages of the oldest block under keys of their own, so that the log can be dropped
 // behind them; at most limit messages. It returns how many it moved.
