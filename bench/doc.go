@@ -34,6 +34,7 @@
 //	          fdatasync of the octets it journals, taking turns in one run. Non-goal: absolute figures.
 //	Latency   goal: both ways over load, open loop, split by layer. Non-goal: the latency of an overloaded system.
 //	Soak      goal: leaks, drift, loss, duplicates and the ledger's sum over hours. Non-goal: peak rates.
+//	Outage    goal: memory, disk, order and the other carrier's latency while one of two carriers is away. Non-goal: rates.
 //	Scale     goal: cost per message as one thing grows at a time. Non-goal: limits, and things that grow together.
 //	Profile   goal: where the time of the path goes, by the runtime's own profiles. Non-goal: figures; profiling costs.
 //
