@@ -64,7 +64,7 @@ func (x *executor) lookBack(now int64) {
 		}
 	}
 	x.db.Write(journal.NewBatch(), func() {
-		go func() {
+		x.aside(func() {
 			defer x.searching.Done()
 			found, err := x.searchPast(hashes, names)
 			x.post(func() {
@@ -76,8 +76,17 @@ func (x *executor) lookBack(now int64) {
 					x.remembered(k, v, asked[k], x.now)
 				}
 			})
-		}()
+		})
 	})
+}
+
+// aside runs f on a goroutine of its own, or at once where nobody else runs.
+func (x *executor) aside(f func()) {
+	if x.stepped {
+		f()
+	} else {
+		go f()
+	}
 }
 
 // searchPast reads the packs of all lanes. Any goroutine may call it.

@@ -153,6 +153,7 @@ func (l *lane) demote() {
 	l.leading, l.loading, l.readable = false, true, false
 	l.led.Store(false)
 	x.forget(l)
+	l.apologise()
 	l.clear()
 	l.book = l.newBook()
 	for _, p := range x.ports {
@@ -163,6 +164,25 @@ func (l *lane) demote() {
 		x.disown()
 	}
 	x.db.Write(journal.NewBatch(), func() { x.post(func() { l.readable = true }) }) // behind the flushes
+}
+
+// apologise asks carriers for what they sent once more: whether it will be committed, nobody here hears any more, and their
+// windows must not stay full. Where lane 0 goes, too, the sessions end and ask by that.
+func (l *lane) apologise() {
+	later := func(acks []ack) {
+		for _, a := range acks {
+			if !a.client {
+				l.x.reply(a.session, a.command, a.seq, pdu.RXTAppn)
+			}
+		}
+	}
+	for _, p := range l.proposed[l.head:] {
+		later(p.acks)
+	}
+	for _, p := range l.backlog {
+		later(p.acks)
+	}
+	later(l.acks)
 }
 
 // forget takes a lane's messages out of what is counted over all lanes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"smsplane/dataplane/admin"
@@ -78,7 +79,8 @@ func OpenStepped(cfg *config.Node, o Surroundings) (s *Stepped, err error) {
 	n.x.rand = rand.New(rand.NewPCG(o.Seed, 1))
 	if f := o.Fellows; f != nil {
 		n.x.fellows = &fellows{me: f.Me, group: replica.Group{Voters: f.Voters}, clock: f.Clock, send: f.Send, own: func() { s.own(f) }, lose: f.Lose, unreached: map[uint64]bool{},
-			name: func(id uint64) string { return fmt.Sprint(id) }, rose: func(*lane) {}}
+			name: func(id uint64) string { return fmt.Sprint(id) }, rose: func(*lane) {}, quorum: s.quorum,
+			fence: fence{clock: f.Clock, until: make([]atomic.Int64, cfg.Lanes)}}
 	}
 	if err := n.recover(o.Wait); err != nil {
 		return nil, err
@@ -112,6 +114,13 @@ func (s *Stepped) own(f *Fellows) {
 		s.declare(numbers{x.lanes[0].book.System}, x.table.Catalog())
 	}
 	f.Own()
+}
+
+// quorum sends clients away when there is none.
+func (s *Stepped) quorum(there bool) {
+	if !there {
+		s.n.loops[0].dismissAll(s.n.clock())
+	}
 }
 
 // declare makes the links of a catalog; those that are there keep what they have learned.

@@ -239,6 +239,8 @@ func (s *carrierSession) answered(h pdu.Header) {
 	}
 	delete(s.out, h.Sequence)
 	switch {
+	case h.Status == pdu.RXTAppn: // later, please
+		s.c.w.after(time.Second, func() { s.c.post(p) })
 	case h.Status != pdu.ROK:
 		s.c.w.fail("%s is refused a deliver_sm: %v", s.c.id, h.Status)
 	case p.copy != nil:
@@ -272,7 +274,7 @@ func (w *world) keep(h *host, life, owning int, c *carrier) {
 	a, err := h.s.Carrier(c.id, 0, 0x34, mine)
 	must(err)
 	h.adopt(mine, a)
-	mine.link = true
+	mine.link, mine.own = true, owning
 	closed := mine.closed
 	mine.closed = func(err error) {
 		closed(err)

@@ -6,6 +6,7 @@ import (
 
 	"smsplane/dataplane"
 	"smsplane/ledger/replica"
+	"smsplane/pdu"
 )
 
 // network is what hosts of a cluster say to each other over: it loses, delays, doubles and reorders, and can be cut
@@ -85,6 +86,20 @@ func (h *host) hear(lane uint16, msg []byte) {
 		h.wit.Hear(lane, msg)
 	case h.s != nil:
 		h.s.Hear(lane, msg)
+	}
+}
+
+// sends holds hosts to one owner of the links at a time: once the next one has begun to send messages, whoever owned them
+// before sends none, whatever it believes and however its clock goes.
+func (w *world) sends(own int, b []byte) {
+	for ; len(b) >= pdu.HeaderLen; b = b[pdu.ParseHeader(b).Length:] {
+		if pdu.ParseHeader(b).Command != pdu.SubmitSM {
+			continue
+		}
+		if own < w.sender {
+			w.fail("a host that owned the links for the %d. time sends after the %d. owner has begun to: both believe in a lease", own, w.sender)
+		}
+		w.sender = own
 	}
 }
 

@@ -12,6 +12,7 @@ type end struct {
 	w    *world
 	peer *end
 	link bool  // a host's, with a carrier
+	own  int   // its owner came to own the links for that many-th time
 	open bool  // nothing has ended it on this side
 	at   int64 // arrival of the newest piece on its way to the peer
 
@@ -32,6 +33,9 @@ func (w *world) connect() (a, b *end) {
 func (e *end) Write(b []byte) error {
 	if !e.open {
 		return io.ErrClosedPipe
+	}
+	if e.link && e.w.net != nil {
+		e.w.sends(e.own, b)
 	}
 	for b = append([]byte(nil), b...); len(b) > 0; {
 		n := len(b)

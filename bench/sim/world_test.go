@@ -22,6 +22,7 @@ type world struct {
 
 	net      *network // between hosts; nil: there is one
 	voters   []uint64
+	sender   int // the newest owner that sent a message
 	ownings  int // how often a host came to own the links
 	leaders  map[leadership]*host
 	founding int64
