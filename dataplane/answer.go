@@ -40,6 +40,12 @@ func (l *lane) decide(m *book.Msg, s *linkSession, st pdu.Status, id []byte, now
 	if _, said := own[st]; action == egress.Slow && st == pdu.RMsgQFul && !said && m.N > 1 && m.Attempts >= egress.MaxFull {
 		action = egress.Elsewhere
 	}
+	if m.Once && action != egress.Take { // it is tried once
+		if action == egress.Slow && s != nil {
+			s.link.slower(now)
+		}
+		action = egress.Reject
+	}
 	switch action {
 	case egress.Take:
 		l.taken(m, st, id, now)

@@ -69,6 +69,9 @@ func (l *lane) lost(m *book.Msg, ended bool, now int64) {
 func (l *lane) died(m *book.Msg, now int64) { l.doubtful(m, l.doubtPolicy(m), m.Target, now) }
 
 func (l *lane) doubtPolicy(m *book.Msg) ledger.Policy {
+	if m.Once {
+		return ledger.PolicyExpire
+	}
 	if c := l.x.table.CarrierOf(m.Carrier); c != nil {
 		return c.InDoubt[m.Class]
 	}

@@ -30,6 +30,7 @@ const (
 	evCommitted // lane: its oldest block is committed
 	evSend      // session (link), id, number, data: PDU, at: end of validity, seq: priority, status: registered_delivery
 	evReply     // session, seq, status, id: command of the request; data: the response, if it is more than a status
+	evEnded     // id, status, seq: delivery_failure_reason: a message in transaction mode
 	evDeliver   // session (client), id, data: deliver_sm
 	evDemoted   // lane: it is not led here any more
 	evLed       // lane, id: the sequence for its next message

@@ -451,7 +451,7 @@ func (l *lane) timeout(m *book.Msg, now int64) {
 		if c := l.x.table.CarrierOf(m.Carrier); c != nil {
 			wait = c.ReceiptWait
 		}
-		if now >= m.Answered+int64(wait) {
+		if now >= m.Answered+int64(wait) || m.Once && now >= m.ValidUntil {
 			f := ledger.Final{End: ledger.EndUnknown, Reason: ledger.ReasonReceiptWait}
 			if m.Of > 0 && endOf(pdu.State(m.ReceiptState)) != ledger.EndDelivered && pdu.State(m.ReceiptState).Final() {
 				f.End = endOf(pdu.State(m.ReceiptState)) // of some part it is known that it did not arrive

@@ -118,6 +118,8 @@ func (l *loop) handle(e *event, now int64) {
 		l.forget(e.lane, now)
 	case evLed:
 		l.desk.Lead(e.lane, uint64(e.id))
+	case evEnded:
+		l.desk.Ended(e.id, pdu.Status(e.status), uint8(e.seq))
 	case evDeliver:
 		c := l.clients[e.session]
 		if c == nil || !c.bind.Deliver(now, e.data, e.id) {

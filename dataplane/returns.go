@@ -78,11 +78,31 @@ func (l *lane) ended(r *ledger.Record, m *book.Msg) error {
 	if a := x.accounts[m.Account]; a != nil {
 		a.Credit.Add(int64(f.Hold - f.Charge))
 	}
+	if m.Transact {
+		st, why := transacted(m)
+		x.ports[l.loop].push(event{kind: evEnded, id: m.ID, status: uint32(st), seq: uint32(why)})
+	}
 	if m.Return {
 		m.Fails = 0
 		l.toReturning(m, false)
 	}
 	return nil
+}
+
+// transacted is what the answer in transaction mode says of a message's end (3.4 §5.3.2.33).
+func transacted(m *book.Msg) (st pdu.Status, reason uint8) {
+	const unavailable, invalid, permanent, temporary = 0, 1, 2, 3
+	switch {
+	case m.End == ledger.EndDelivered || m.End == ledger.EndSent:
+		return pdu.ROK, 0
+	case m.End == ledger.EndExpired || m.End == ledger.EndUnknown:
+		return pdu.RDeliveryFailure, unavailable
+	case m.FinalStatus == uint32(pdu.RInvDstAdr):
+		return pdu.RDeliveryFailure, invalid
+	case m.Reason == ledger.ReasonReceipt:
+		return pdu.RDeliveryFailure, permanent
+	}
+	return pdu.RDeliveryFailure, temporary
 }
 
 // wantsReceipt reads registered_delivery (3.4 §5.2.17): 1 always, 2 on failure, 3 on success (5.0).

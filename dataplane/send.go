@@ -289,7 +289,7 @@ func (l *lane) validity(m *book.Msg, s *linkSession) int64 {
 // or as the client asked; acknowledgements of the phone and intermediate notifications as the client asked.
 func (l *lane) registered(m *book.Msg, s *linkSession) uint8 {
 	c := l.x.table.CarrierOf(s.carrier.n)
-	if c == nil || c.Receipts == catalog.ReceiptsAlways {
+	if c == nil || c.Receipts == catalog.ReceiptsAlways || m.Transact {
 		return 1 | m.Registered&^3
 	}
 	return m.Registered

@@ -40,6 +40,8 @@ const (
 	flagReplace
 	flagAsked  // the record tells registered_delivery; records of the first layout leave it to the PDU
 	flagConcat // the message is a part of a text
+	flagOnce
+	flagTransact
 )
 
 // Asked says of an ACCEPT that it tells registered_delivery itself.

@@ -71,7 +71,7 @@ func (m *Message) check() Status {
 		return RInvDstNPI
 	}
 	if m.command == DataSM {
-		if m.payload == 0 {
+		if _, told := m.TLV(TagReceiptedMessageID); m.payload == 0 && !told { // a receipt, whatever esm_class says
 			return RMissingTLV
 		}
 		return ROK

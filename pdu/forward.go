@@ -53,10 +53,19 @@ func AppendForward(dst []byte, m *Message, h *Hop) []byte {
 		dst = append(dst, p[from:m.esm+2]...)
 		dst = append(dst, h.Priority, 0)
 	}
+	dst[len(dst)-4] = forwardClass(dst[len(dst)-4])
 	dst = append(dst, h.Validity...)
 	dst = append(dst, 0, h.Registered, m.ReplaceIfPresent(), m.DataCoding(), m.DefaultMsgID())
 	dst = m.appendText(dst, h)
 	return Finish(dst, at)
+}
+
+// forwardClass is esm_class for the next hop: datagram and transaction mode are between the client and us.
+func forwardClass(c uint8) uint8 {
+	if mode := c & 3; mode == 1 || mode == 2 {
+		return c &^ 3
+	}
+	return c
 }
 
 // appendText writes sm_length, short_message and the TLVs.

@@ -51,6 +51,12 @@ func forwardModel(s Submit, h *Hop) []byte {
 			}
 		}
 	}
+	if h.Deliver {
+		s.Command = DeliverSM
+	}
+	if mode := s.ESMClass & 3; mode == 1 || mode == 2 { // between the client and us
+		s.ESMClass &^= 3
+	}
 	s.Schedule, s.Validity, s.Priority, s.Registered = nil, h.Validity, h.Priority, h.Registered
 	if len(h.Dst) > 0 {
 		s.DstTON, s.DstNPI, s.Dst = 1, 1, h.Dst
@@ -76,7 +82,7 @@ func TestAppendForwardAgainstModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range 5000 {
 		s := randomSubmit(r)
-		h := Hop{Sequence: r.Uint32(), Priority: uint8(r.IntN(4)), Registered: uint8(r.IntN(4)), VendorTLVs: r.IntN(2) == 0, NoTLVs: r.IntN(4) == 0}
+		h := Hop{Sequence: r.Uint32(), Priority: uint8(r.IntN(4)), Registered: uint8(r.IntN(4)), VendorTLVs: r.IntN(2) == 0, Deliver: r.IntN(4) == 0, NoTLVs: r.IntN(4) == 0}
 		if h.NoTLVs && len(s.Text) > 254 {
 			s.Text = s.Text[:254]
 		}

@@ -37,9 +37,11 @@ func (r Refused) String() string { return refusedNames[r] }
 // admit checks one message in the order that the field expects (fields, numbers, times, route, price, credit)
 // and fills in what the ACCEPT freezes. The client's amount is held when it returns ROK.
 func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t *router.Table, now int64) (pdu.Status, Refused) {
-	if mode := m.ESMClass() & modeMask; mode == modeDatagram || mode == modeTransaction {
-		return pdu.RInvEsmClass, RefusedFields // messages are stored and forwarded here, always
+	mode := m.ESMClass() & modeMask
+	if mode == modeDatagram && !c.Datagram || mode == modeTransaction && !c.Transaction {
+		return pdu.RInvEsmClass, RefusedFields // messages are stored and forwarded here, unless agreed otherwise
 	}
+	once := mode == modeDatagram || mode == modeTransaction
 	if m.UserData() == nil {
 		return pdu.RInvMsgLen, RefusedFields
 	}
@@ -57,6 +59,10 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 	if st != pdu.ROK {
 		return st, RefusedTimes
 	}
+	registered := m.RegisteredDelivery()
+	if once {
+		until, registered = min(until, max(now, due)+int64(onceWithin)), 0
+	}
 	if !t.HasRoute(acc.Number, n, class, now) {
 		return c.Statuses.NoRoute, RefusedRoute
 	}
@@ -70,7 +76,7 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 		return c.Statuses.NoCredit, RefusedCredit
 	}
 	*a = ledger.Accept{Account: acc.Number, Row: row, Catalog: t.Version(), Class: class, Parts: uint8(min(parts, 255)), Price: hold,
-		Registered: m.RegisteredDelivery(), Replace: m.ReplaceIfPresent() == 1,
+		Once: once, Transact: mode == modeTransaction, Registered: registered, Replace: m.ReplaceIfPresent() == 1,
 		Number: uint64(n), ValidUntil: until, Due: due}
 	return pdu.ROK, Admitted
 }
@@ -110,6 +116,9 @@ func Times(m *pdu.Message, bounds *catalog.Validity, now int64) (until, due int6
 	}
 	return until, due, pdu.ROK
 }
+
+// onceWithin is how long a message that is tried once may take: in transaction mode its client waits for it.
+const onceWithin = time.Minute
 
 // maxSchedule bounds how long a message may rest before its time.
 const maxSchedule = 30 * 24 * time.Hour

@@ -61,15 +61,16 @@ type Desk struct {
 	view    pdu.Message
 	accept  ledger.Accept
 	idText  []byte
-	copy    []byte                  // one message of a submit_multi
-	multis  map[ledger.MsgID][]byte // answers to submit_multi, by the last message
-	pacing  []*Session              // that have messages above their client's rate
+	copy    []byte                   // one message of a submit_multi
+	multis  map[ledger.MsgID][]byte  // answers to submit_multi, by the last message
+	ends    map[ledger.MsgID]pending // transactions whose message has not ended
+	pacing  []*Session               // that have messages above their client's rate
 }
 
 // NewDesk makes a desk of rated workers (tps 0: unrated) that serves the lanes given.
 func NewDesk(up Up, table func() *router.Table, lanes []*Lane, workers, tps int) *Desk {
 	d := &Desk{up: up, table: table, lanes: lanes, workers: make([]worker, workers), MaxWaiting: 1 << 62,
-		multis: map[ledger.MsgID][]byte{}}
+		multis: map[ledger.MsgID][]byte{}, ends: map[ledger.MsgID]pending{}}
 	for i := range d.workers {
 		d.workers[i].bucket = egress.NewBucket(tps, workerDepth)
 	}
@@ -136,7 +137,7 @@ func (d *Desk) submitNow(s *Session, c *catalog.Client, h pdu.Header, p []byte, 
 		st = d.check(s, c, p, now)
 	}
 	if st == pdu.ROK {
-		d.enter(s, l, p, ticket{s: s, command: h.Command, seq: h.Sequence, at: now})
+		d.enter(s, l, p, ticket{s: s, command: h.Command, seq: h.Sequence, at: now, wait: d.accept.Transact})
 	}
 	return st
 }
@@ -230,6 +231,10 @@ func (d *Desk) accepted(t *ticket, l *Lane) {
 	if s.gone {
 		return
 	}
+	if t.wait { // Ended answers it
+		d.ends[t.id] = pending{s, t.command, t.seq}
+		return
+	}
 	d.idText = s.appendID(d.idText[:0], t.id)
 	if load := d.load(s, l); load > 0 {
 		d.copy = pdu.AppendMessageResp(d.copy[:0], t.command, pdu.ROK, t.seq, d.idText)
@@ -238,6 +243,31 @@ func (d *Desk) accepted(t *ticket, l *Lane) {
 		return
 	}
 	s.reply(t.command, pdu.ROK, t.seq, d.idText)
+}
+
+// pending is a request whose answer waits for the end of its message (3.4 §2.10.2).
+type pending struct {
+	s       *Session
+	command pdu.Command
+	seq     uint32
+}
+
+// Ended answers a transaction: its message has ended. Its session may be gone; then nobody is told.
+func (d *Desk) Ended(id ledger.MsgID, st pdu.Status, reason uint8) {
+	p, ok := d.ends[id]
+	if !ok {
+		return
+	}
+	delete(d.ends, id)
+	if p.s.gone {
+		return
+	}
+	d.idText = p.s.appendID(d.idText[:0], id)
+	d.copy = pdu.AppendMessageResp(d.copy[:0], p.command, st, p.seq, d.idText)
+	if st != pdu.ROK && p.s.version >= pdu.Version34 {
+		d.copy = pdu.Finish(pdu.AppendTLV8(d.copy, pdu.TagDeliveryFailureReason, reason), 0)
+	}
+	p.s.Answer(p.command, st, p.seq, d.copy)
 }
 
 // loaded is the share of a bound, in percent, from which on clients of 5.0 are told: "high" in 5.0 §4.8.4.18.

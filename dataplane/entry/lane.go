@@ -26,6 +26,7 @@ type ticket struct {
 	seq     uint32
 	id      ledger.MsgID
 	at      int64
+	wait    bool // the answer waits for the end of the message
 }
 
 // Lane is the loop's side of one lane: the open block and who waits for the ones on their way.

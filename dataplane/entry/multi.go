@@ -24,6 +24,8 @@ func (d *Desk) submitMulti(s *Session, h pdu.Header, p []byte, now int64) pdu.St
 		return d.refuse(RefusedDraining, pdu.RInvBndSts)
 	case st != pdu.ROK:
 		return d.refuse(RefusedFields, st)
+	case m.Field("esm_class").Number&modeMask == modeDatagram || m.Field("esm_class").Number&modeMask == modeTransaction:
+		return d.refuse(RefusedFields, pdu.RInvEsmClass) // one answer cannot tell of all
 	case m.Field("replace_if_present_flag").Number != 0: // 3.4 §4.5.1
 		return d.refuse(RefusedFields, pdu.RInvRepFlag)
 	}

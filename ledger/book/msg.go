@@ -93,6 +93,8 @@ type Msg struct {
 	Tries         uint8 // leader: times that the client could not take its receipt just then
 	Losses        uint8 // leader: sessions and answers that it was lost with
 	Notice        bool  // with MO: an intermediate notification, which is no message
+	Once          bool  // it is tried once, without a receipt
+	Transact      bool  // its answer waits for its end
 	Concat        bool  // it is one part of a text that the client split
 	ShortID       bool  // the client knows its id by eight digits
 	EntryWorker   uint8

@@ -75,7 +75,7 @@ func (m *Msg) octets(version uint8) []*uint8 {
 	return o
 }
 func (m *Msg) flags(version uint8) []*bool {
-	f := []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken, &m.Notice, &m.ShortID, &m.Held, &m.Stripped, &m.Concat}
+	f := []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken, &m.Notice, &m.ShortID, &m.Held, &m.Stripped, &m.Concat, &m.Once, &m.Transact}
 	switch version {
 	case 1:
 		return f[:4]

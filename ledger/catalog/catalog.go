@@ -94,6 +94,8 @@ type Client struct {
 	Validity      [ledger.Classes]Validity
 	InOrder       bool          // a message waits until its carrier took the one before it to the same number
 	ReceiptKeep   time.Duration // how long receipts and messages wait for the client to take them
+	Datagram      bool          // esm_class may ask for one attempt and no receipt
+	Transaction   bool          // esm_class may ask for an answer that waits for the end of the message
 	BindErrorBody bool          // a refused bind is answered with our system_id, as clients that cannot do without a body need it
 	Billing       Billing
 	Profile       *profile.Client // what it does otherwise than the specification; nil: nothing

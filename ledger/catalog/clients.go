@@ -50,6 +50,16 @@ func (p *parser) client(m *document.Map) Client {
 	m.Bool("in_order", &c.InOrder)
 	m.Duration("receipt_keep", &c.ReceiptKeep, time.Second, maxDuration)
 	m.Bool("bind_error_body", &c.BindErrorBody)
+	for _, it := range m.Texts("modes") {
+		switch it.Text {
+		case "datagram":
+			c.Datagram = true
+		case "transaction":
+			c.Transaction = true
+		default:
+			m.FailAt(it.Line, "modes: %q is not one of datagram, transaction", it.Text)
+		}
+	}
 	billing(m, &c.Billing)
 	c.Profile = clientProfile(m)
 	m.Close()

@@ -95,3 +95,15 @@ func checkedStatus(st pdu.Status) (pdu.Status, error) {
 	}
 	return st, nil
 }
+
+// modesText writes the modes of esm_class that a client may ask for.
+func modesText(c *Client) string {
+	var s []string
+	if c.Datagram {
+		s = append(s, "datagram")
+	}
+	if c.Transaction {
+		s = append(s, "transaction")
+	}
+	return strings.Join(s, " ")
+}
