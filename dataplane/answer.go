@@ -23,11 +23,15 @@ func (l *lane) answered(m *book.Msg, s *linkSession, e *event, now int64) {
 	if e.at > 0 {
 		s.trip = e.at
 	}
+	s.whole += (now - m.Dispatched - s.whole) / wholeSmooth
 	if e.seq > 0 && s.link.adapt.Congestion(now, uint8(e.seq-1), s.link.rate.last(s.link.sent)) {
 		s.link.adapted(now)
 	}
 	l.decide(m, s, st, e.data, now)
 }
+
+// wholeSmooth is how many answers it takes to change what is known of their time.
+const wholeSmooth = 64
 
 // decide does what an answer means for its message and, unless the session is gone (nil), for the link.
 func (l *lane) decide(m *book.Msg, s *linkSession, st pdu.Status, id []byte, now int64) {

@@ -74,6 +74,7 @@ type executor struct {
 	unheard []event // from carriers, until every lane is led
 	early   early
 	belated belated
+	intake  intake
 	adapt   adapter
 	doubts  doubts
 	ended   *endedTable
@@ -167,6 +168,8 @@ func (x *executor) turn(now int64) (n int) {
 	x.fence()
 	n += x.pull(now)
 	x.doing = step{}
+	x.intake.look(x, now)
+	n += x.intake.admit()
 	for _, l := range x.lanes {
 		if l.cut(now, false) {
 			n++
@@ -230,6 +233,9 @@ func (x *executor) duty() float64 { return min(max(x.busy, 0), 1) }
 // next is when something is due by itself.
 func (x *executor) next(now int64) int64 {
 	at := min(x.sweeper, x.second)
+	if len(x.intake.held) > 0 {
+		at = min(at, x.intake.looked+paceEvery)
+	}
 	for _, l := range x.lanes {
 		at = min(at, l.next(now))
 	}
@@ -261,7 +267,7 @@ func (c *carrier) dueFor(class ledger.Class, now int64) int64 {
 	at := int64(never)
 	for _, s := range c.sessions {
 		k := s.link
-		if k.held != 0 || s.credit() <= c.keep(class, 2*s.window, now) {
+		if k.held != 0 || s.credit() <= c.keep(class, s.most(), now) {
 			continue
 		}
 		at = min(at, max(k.restTil, k.bucket.NextAbove(c.keep(class, k.bucket.Depth(), now), now)))
@@ -273,7 +279,7 @@ func (x *executor) handle(p *loopPort, e *event, now int64) {
 	switch e.kind {
 	case evBlock:
 		if l := x.lanes[e.lane]; l.leading {
-			l.propose(e.data, proposal{entry: true})
+			x.intake.held = append(x.intake.held, held{l, e.data})
 		}
 	case evForgotten:
 		x.lanes[e.lane].owed--

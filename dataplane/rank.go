@@ -187,6 +187,7 @@ func (l *lane) apologise() {
 
 // forget takes a lane's messages out of what is counted over all lanes.
 func (x *executor) forget(l *lane) {
+	x.intake.forget(l)
 	for n, classes := range l.queues {
 		c := x.carrier(n)
 		for class := range classes {

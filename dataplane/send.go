@@ -38,6 +38,8 @@ type linkSession struct {
 	window  int
 	out     int   // dispatched or about to be, and not answered
 	trip    int64 // round trip of the last answers, smoothed, ns
+	whole   int64 // the same from the DISPATCH on
+	short   bool  // it has fewer messages at a time
 	end     func(unfit pdu.Status)
 
 	sent, answered, refused uint64
@@ -82,19 +84,34 @@ func (k *link) adapted(now int64) {
 // linkDepth is how deep a link's bucket is. What leaves is counted once more where it leaves (egress.Pace).
 const linkDepth = 50 * time.Millisecond
 
-// credit is how many more messages the session may be given: two windows, one on the link and one ahead.
+// credit is how many more messages the session may be given.
 func (s *linkSession) credit() int {
 	if !s.up {
 		return 0
 	}
-	return 2*s.window - s.out
+	return s.most() - s.out
 }
+
+// most is how many messages the session may have at a time: two windows, one on the link and one ahead. When it is
+// the executor that is slow, half a window: the rest would only stand in its way, and before the carrier's receipts.
+func (s *linkSession) most() int {
+	if s.short {
+		return s.window / 2
+	}
+	return 2 * s.window
+}
+
+// shortFrom is the window that can be cut in half and still be filled with one write.
+const shortFrom = 256
+
+// quick says that of the time between a DISPATCH and its answer the most passes on our side.
+func (s *linkSession) quick() bool { return 2*s.trip < s.whole }
 
 // takes says whether a message of a class may go over the session now: credit and rate less what is kept for
 // higher classes, and no rest.
 func (c *carrier) takes(s *linkSession, class ledger.Class, now int64) bool {
 	free, k := s.credit(), s.link
-	if now < k.restTil || k.held != 0 || free <= c.keep(class, 2*s.window, now) {
+	if now < k.restTil || k.held != 0 || free <= c.keep(class, s.most(), now) {
 		return false
 	}
 	return k.bucket.Whole(now) > c.keep(class, k.bucket.Depth(), now)
@@ -225,6 +242,7 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 	}
 	s.link.bucket.Take(now)
 	s.out++
+	x.intake.tokens++
 	var flags uint8
 	if m.Policy != 0 {
 		flags = ledger.FlagResend // it was in doubt once: this may be the second copy
