@@ -87,14 +87,22 @@ func (o *outbox) flush() (n int, all bool) {
 	return n, false
 }
 
-// drain hands at most limit events to f.
-func drain(r *ring.Ring[event], limit int, f func(e *event)) (n int) {
+// aheadEvents is how many events are looked at together, so that what they are about is fetched together.
+const aheadEvents = 16
+
+// drain hands at most limit events to f; ahead sees each one shortly before.
+func drain(r *ring.Ring[event], limit int, ahead, f func(e *event)) (n int) {
 	for n < limit {
 		es := r.Peek(limit - n)
 		if len(es) == 0 {
 			break
 		}
 		for i := range es {
+			if i%aheadEvents == 0 {
+				for j := range es[i:min(i+aheadEvents, len(es))] {
+					ahead(&es[i+j])
+				}
+			}
 			f(&es[i])
 			es[i].data = nil
 		}

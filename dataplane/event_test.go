@@ -22,7 +22,7 @@ func TestOutboxKeepsOrderAcrossAFullRing(t *testing.T) {
 		if all != (len(o.waiting) == 0) {
 			t.Fatal("flush does not say whether all passed")
 		}
-		drain(r, 5, func(e *event) {
+		drain(r, 5, func(*event) {}, func(e *event) {
 			if int(e.id) != got {
 				t.Fatalf("event %d came when %d was due", e.id, got)
 			}
@@ -31,7 +31,7 @@ func TestOutboxKeepsOrderAcrossAFullRing(t *testing.T) {
 	}
 	for got < sent {
 		o.flush()
-		drain(r, 8, func(*event) { got++ })
+		drain(r, 8, func(*event) {}, func(*event) { got++ })
 	}
 }
 

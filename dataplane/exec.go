@@ -75,6 +75,7 @@ type executor struct {
 	early   early
 	belated belated
 	intake  intake
+	warm    uint64 // what ahead read
 	adapt   adapter
 	doubts  doubts
 	ended   *endedTable
@@ -154,7 +155,7 @@ func (x *executor) turn(now int64) (n int) {
 	n += x.runCalls()
 	n += x.hear()
 	for _, p := range x.ports {
-		n += drain(p.up, ringSize, func(e *event) { x.handle(p, e, now) })
+		n += drain(p.up, ringSize, x.ahead, func(e *event) { x.handle(p, e, now) })
 	}
 	x.woken.Store(false)
 	x.doing = step{}
@@ -187,6 +188,18 @@ func (x *executor) turn(now int64) (n int) {
 		}
 	}
 	return n
+}
+
+// ahead looks at what an event is about, see book.Touch; its bytes come from another core.
+func (x *executor) ahead(e *event) {
+	switch e.kind {
+	case evAnswer, evReturned:
+		x.lanes[e.id.Lane()].book.Touch(e.id)
+	case evFromCarrier:
+		for i := 0; i < len(e.data); i += 64 {
+			x.warm += uint64(e.data[i])
+		}
+	}
 }
 
 func (x *executor) timers(now int64) {

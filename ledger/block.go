@@ -97,6 +97,20 @@ func Walk(b []byte, f func(r *Record) error) error {
 	return nil
 }
 
+// Ahead hands the ids of up to n records from offset at on to f, and returns the offset behind them. It checks
+// nothing: Walk will, and f may only look.
+func Ahead(b []byte, at uint32, n int, f func(id MsgID)) uint32 {
+	for ; n > 0 && int(at)+recordHeader <= len(b); n-- {
+		f(MsgID(le.Uint64(b[at+8:])))
+		size := le.Uint32(b[at:])
+		if size < recordHeader || size > uint32(len(b)) {
+			return uint32(len(b))
+		}
+		at += size
+	}
+	return at
+}
+
 // EncodeFiles packs a catalog's files for a CATALOG record; DecodeFiles is its inverse.
 func EncodeFiles(files map[string][]byte) []byte {
 	var b []byte

@@ -73,6 +73,9 @@ type Book struct {
 	view    pdu.Message
 	deed    ledger.Operator
 
+	touch func(ledger.MsgID) // Touch, bound once
+	warm  uint64             // what Touch read, so that it does read
+
 	chain     Chain
 	chainFrom uint64            // blocks up to this index were applied by a build that kept no chain
 	lastAt    int64             // when the newest applied block was cut
@@ -88,6 +91,7 @@ const moSequence = 1 << 47
 // New makes the empty book of a lane that has applied nothing.
 func New(lane uint16, log Log, s Straggler) *Book {
 	b := &Book{Lane: lane, t: newTable(), acc: newAccounts(), byCID: map[uint64]uint64{}, log: log, strag: s, moves: map[uint64]bool{}, runs: newRuns()}
+	b.touch = b.Touch
 	if lane == 0 {
 		b.System = newSystem()
 	}
@@ -201,7 +205,14 @@ func (b *Book) Apply(index uint64, block []byte) error {
 			b.chain.link(index, block)
 		}
 		b.lastAt = ledger.BlockAt(block)
-		if err := ledger.Walk(block, func(r *ledger.Record) error { return b.record(index, r) }); err != nil {
+		ahead, left := uint32(ledger.BlockHeader), 0
+		if err := ledger.Walk(block, func(r *ledger.Record) error {
+			if left == 0 {
+				ahead, left = ledger.Ahead(block, ahead, warmAhead, b.touch), warmAhead
+			}
+			left--
+			return b.record(index, r)
+		}); err != nil {
 			return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)
 		}
 	}

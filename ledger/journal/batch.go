@@ -59,6 +59,9 @@ func (b *Batch) each(f func(op byte, key, value []byte) error) error {
 	return nil
 }
 
+// Forget gives b up unwritten.
+func (b *Batch) Forget() { b.release() }
+
 func (b *Batch) release() {
 	if cap(b.ops) > retainedBatch {
 		b.ops = nil
