@@ -17,7 +17,7 @@ func (s *sim) operate() {
 	if l == nil {
 		s.promote()
 	}
-	if l == nil || l == h {
+	if l == nil {
 		return
 	}
 	g := l.r.Group()
@@ -26,6 +26,7 @@ func (s *sim) operate() {
 		s.logf("host %s is replaced", h.name())
 		s.pending = nil
 		s.stats.changes++
+	case l == h:
 	case h.witness && !g.Has(h.id):
 		h.join(g)
 		_ = l.r.ProposeConf(s.swap(h)...)

@@ -317,8 +317,9 @@ func (r *Replica) tick(now int64) {
 }
 
 // quiescent says that time means nothing: the only member leads. One that became the only one while it
-// followed still has to be elected.
-func (r *Replica) quiescent() bool { return r.alone && (r.leads() || r.nextTick == 0) }
+// followed still has to be elected, and so has one that raft does not let campaign at its start, because a
+// change of members is to be applied before.
+func (r *Replica) quiescent() bool { return r.alone && r.leads() }
 
 // Next is when DoWork must be called even if nothing wakes it, unix ns; 0: only when woken.
 func (r *Replica) Next() int64 {
