@@ -162,7 +162,7 @@ func (p *passer) Status(context.Context) (admin.Status, error) {
 	}
 	s := admin.Status{Node: "stand-in", Books: b}
 	for i := range 8 {
-		s.Layers = append(s.Layers, admin.LayerStatus{Name: fmt.Sprintf("layer %d", i+1), Workers: 1, Messages: b.Accepted})
+		s.Layers = append(s.Layers, admin.LayerStatus{Name: fmt.Sprintf("layer %d", i+1), Workers: 1, Messages: b.Accepted, P50: 1, P99: 2})
 	}
 	return s, nil
 }
