@@ -2,14 +2,17 @@ package dataplane
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 
 	"smsplane/dataplane/cluster"
 	"smsplane/dataplane/config"
+	"smsplane/dataplane/transport"
 	"smsplane/ledger/journal"
 )
 
@@ -73,8 +76,24 @@ func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listen
 	h.formation = cluster.NewFormation(self, seats, table)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.mesh = cluster.Start(cluster.Options{Self: cfg.Name, Peers: peers, Listener: ln, Logger: log,
-		Hello: h.hello, Heard: h.heard, Receive: h.receive, Lost: h.lost})
+	o := cluster.Options{Self: cfg.Name, Peers: peers, Listener: ln, Logger: log, Hello: h.hello, Heard: h.heard, Receive: h.receive, Lost: h.lost}
+	if t := cfg.Cluster.TLS; t.Cert != "" {
+		keys, err := transport.ReadKeys(keyFiles(&t), log)
+		if err != nil {
+			return nil, fmt.Errorf("cluster.tls: %w", err)
+		}
+		o.Server, o.Named = keys.Config(), named
+		o.Client = func(name string) (_ *tls.Config, err error) {
+			var pem [3][]byte // read again each time: renewed files are used without a restart
+			for i, file := range [...]string{t.ClientCA, t.Cert, t.Key} {
+				if pem[i], err = os.ReadFile(file); err != nil {
+					return nil, fmt.Errorf("cluster.tls: %w", err)
+				}
+			}
+			return (&transport.Trust{CA: pem[0], ServerName: name, Cert: pem[1], Key: pem[2]}).Config()
+		}
+	}
+	h.mesh = cluster.Start(o)
 	if table != nil {
 		h.know()
 	}
@@ -99,6 +118,14 @@ func (h *membership) heard(v *cluster.Hello) error {
 		h.mesh.Announce()
 	}
 	return err
+}
+
+// named says whether a certificate is a member's: it bears the name as a DNS name.
+func named(s tls.ConnectionState, name string) error {
+	if len(s.PeerCertificates) == 0 {
+		return fmt.Errorf("%s shows no certificate", name)
+	}
+	return s.PeerCertificates[0].VerifyHostname(name)
 }
 
 // keep stores the table; it is on stable storage when keep returns.

@@ -18,8 +18,8 @@ type Options struct {
 	Peers    map[string]string // address by name, without Self
 	Listener net.Listener      // the mesh closes it
 	Dial     func(ctx context.Context, address string) (net.Conn, error)
-	Server   *tls.Config // nil: plaintext
-	Client   *tls.Config
+	Server   *tls.Config                            // nil: plaintext
+	Client   func(name string) (*tls.Config, error) // to dial a member
 
 	Hello   func() *Hello                                         // what we say now
 	Heard   func(h *Hello) error                                  // another said it; an error refuses its stream

@@ -121,7 +121,11 @@ func (p *Peer) stream() error {
 	defer m.drop(c)
 	nc := c
 	if m.o.Client != nil {
-		nc = tls.Client(c, m.o.Client)
+		secure, err := m.o.Client(p.Name)
+		if err != nil {
+			return err
+		}
+		nc = tls.Client(c, secure)
 	}
 	r, err := p.introduce(nc)
 	if err != nil {

@@ -22,6 +22,7 @@ func (n *Node) cluster(top *document.Map) {
 	c.members(m, n.Name)
 	c.witnesses(m)
 	m.Bool("insecure_plaintext", &c.InsecurePlaintext)
+	n.clusterTLS(m, c)
 	c.Keep = 256 << 20
 	size(m, "keep", &c.Keep)
 	c.plaintext(m)
@@ -70,10 +71,29 @@ func (c *Cluster) witnesses(m *document.Map) {
 	}
 }
 
-// plaintext holds the border: traffic between hosts is not encrypted yet, so it may not leave this one.
+// clusterTLS reads what this host shows the others, and who signs what they show.
+func (n *Node) clusterTLS(cluster *document.Map, c *Cluster) {
+	m := cluster.Map("tls")
+	if m == nil {
+		return
+	}
+	m.Need("cert", "key", "ca")
+	n.path(m, "cert", &c.TLS.Cert)
+	n.path(m, "key", &c.TLS.Key)
+	n.path(m, "ca", &c.TLS.ClientCA)
+	m.Close()
+}
+
+// plaintext holds the border: what is not encrypted may not leave this host.
 func (c *Cluster) plaintext(m *document.Map) {
-	if !c.InsecurePlaintext {
-		m.Fail("insecure_plaintext", "must be true: this build has no TLS between members")
+	switch {
+	case m.Has("tls") && c.InsecurePlaintext:
+		m.Fail("insecure_plaintext", "contradicts tls")
+		return
+	case m.Has("tls"):
+		return
+	case !c.InsecurePlaintext:
+		m.Fail("insecure_plaintext", "must be true where there is no tls: hosts trust what they hear")
 		return
 	}
 	if c.Listen != "" && document.HostPort(c.Listen, true) == nil && !loopback(c.Listen) {

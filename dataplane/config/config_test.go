@@ -123,6 +123,8 @@ func TestMistakes(t *testing.T) {
 		{"unknown witness", good + "cluster: {listen: 127.0.0.1:1, members: {a: 127.0.0.1:2}, witness: [x], insecure_plaintext: true}\n", `witness: "x" is not a member`},
 		{"plaintext unsaid", good + "cluster: {listen: 127.0.0.1:1, members: {a: 127.0.0.1:2}}\n", "insecure_plaintext: must be true"},
 		{"plaintext abroad", good + "cluster: {listen: 127.0.0.1:1, members: {a: 127.0.0.1:2, b: 192.0.2.1:2}, insecure_plaintext: true}\n", "b at 192.0.2.1:2 is not a loopback"},
+		{"TLS and plaintext", good + "cluster: {listen: 127.0.0.1:1, members: {a: 127.0.0.1:1, b: 127.0.0.1:2}, insecure_plaintext: true, tls: {cert: c, key: k, ca: x}}\n", "insecure_plaintext: contradicts tls"},
+		{"TLS without an authority", good + "cluster: {listen: 192.0.2.1:1, members: {a: 192.0.2.1:1, b: 192.0.2.2:1}, tls: {cert: c, key: k}}\n", "tls: ca is missing"},
 		{"same address", good + "cluster: {listen: 127.0.0.1:1, members: {a: 127.0.0.1:2, b: 127.0.0.1:2}, insecure_plaintext: true}\n", "is the address of a already"},
 		{"no address at all", strings.Replace(good, "listen: 127.0.0.1:2775", "max_pdu: 4096", 1), "f.yaml:3: smpp: listen is missing"},
 		{"TLS without keys", strings.Replace(good, "listen", "tls_listen", 1), "f.yaml:3: smpp: tls_listen: needs tls: cert and key"},

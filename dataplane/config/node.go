@@ -72,6 +72,7 @@ type Cluster struct {
 	Listen            string
 	Members           []Member // in the order of the file
 	InsecurePlaintext bool
+	TLS               TLS   // ClientCA signs every member's certificate, which names the member; empty: plaintext
 	Keep              int64 // octets of each lane's log kept at most for a member that is away; behind that it is sent the lane
 }
 
