@@ -138,7 +138,7 @@ func TestLatency(t *testing.T) {
 }
 
 func TestSoak(t *testing.T) {
-	r, err := Soak(minutes(t, 2), SoakOptions{Stand: smallest(t), For: 2 * time.Second, Maximum: 1000, Round: 500, Every: 50 * time.Millisecond, Binds: 2, Out: t.TempDir()})
+	r, err := Soak(minutes(t, 2), SoakOptions{Stand: smallest(t), For: 5 * time.Second, Maximum: 1000, Round: 150, Every: 50 * time.Millisecond, Binds: 2, Out: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
