@@ -132,6 +132,7 @@ func (p *Peer) stream() error {
 		return err
 	}
 	p.rise()
+	p.Send(kindHello, 0, m.o.Hello().Encode()) // what changed since the first one found no stream
 	ended := make(chan struct{})
 	var end error
 	m.wg.Go(func() { // the other end says nothing more, unless it refuses
