@@ -186,7 +186,7 @@ func TestUnknownLayoutIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustClose(t, d)
-	if _, err := Open(testOptions(fs)); err == nil || !strings.Contains(err.Error(), "layout version 4") {
+	if _, err := Open(testOptions(fs)); err == nil || !strings.Contains(err.Error(), fmt.Sprint("layout version ", storeVersion+1)) {
 		t.Errorf("%v", err)
 	}
 }

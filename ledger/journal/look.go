@@ -84,6 +84,9 @@ func (d *DB) Raw(lane uint16, index uint64) []byte {
 func (d *DB) Expel(ctx context.Context, kinds ...Kind) error {
 	written := make(chan struct{})
 	d.Write(NewBatch(), func() { close(written) }) // behind the drops
+	if d.o.Stepped {
+		d.stepAll()
+	}
 	select {
 	case <-written:
 	case <-ctx.Done():
