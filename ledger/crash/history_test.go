@@ -88,8 +88,14 @@ func (h *history) live(p plan) error {
 			return err
 		}
 		if host.db != nil {
-			if err := host.db.Abandon(); err != nil && !d.over() {
-				return err
+			closed := make(chan error, 1)
+			go func() { closed <- host.db.Abandon() }()
+			select {
+			case err := <-closed:
+				if err != nil && !d.over() {
+					return err
+				}
+			case <-host.dead: // a write that failed meanwhile ended the process, and Close would wait for it
 			}
 		}
 	case <-host.dead: // the process would be gone
