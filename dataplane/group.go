@@ -189,9 +189,7 @@ func (l *lane) derive(m *book.Msg, g *group, now int64) {
 	if c := l.x.table.CarrierOf(m.Carrier); c != nil && c.Cost != catalog.ChargeSent && end == ledger.EndDelivered {
 		v.Cost = m.Buy * ledger.Micro(m.Parts)
 	}
-	l.begin()
-	l.open = ledger.AppendReceipt(l.open, l.x.billers.worker(), m.ID, now, &v)
-	l.recorded(now)
+	l.journalReceipt(m.ID, &v, nil, now)
 	l.final(m, ledger.Final{End: end, Reason: ledger.ReasonDerived}, now)
 }
 

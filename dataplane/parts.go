@@ -88,12 +88,7 @@ func (l *lane) receivedPart(m *book.Msg, part uint8, r *pdu.Receipt, reply *ack,
 			v.Cost *= ledger.Micro(m.Of)
 		}
 	}
-	l.begin()
-	l.open = ledger.AppendReceipt(l.open, x.billers.worker(), m.ID, now, &v)
-	if reply != nil {
-		l.acks = append(l.acks, *reply)
-	}
-	l.recorded(now)
+	l.journalReceipt(m.ID, &v, reply, now)
 	if !r.State.Final() {
 		l.notify(m, r, now)
 		return

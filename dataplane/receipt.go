@@ -77,9 +77,13 @@ func (l *lane) received(m *book.Msg, part uint8, r *pdu.Receipt, reply *ack, now
 
 // repeated journals a receipt behind the one that decided.
 func (l *lane) repeated(id ledger.MsgID, r *pdu.Receipt, reply *ack, now int64) {
+	l.journalReceipt(id, &ledger.Receipt{State: uint8(r.State), Repeated: true, Done: r.DoneDate, Err: r.Err, ID: r.ID}, reply, now)
+}
+
+// journalReceipt appends a RECEIPT; reply, if any, goes out when it is committed.
+func (l *lane) journalReceipt(id ledger.MsgID, v *ledger.Receipt, reply *ack, now int64) {
 	l.begin()
-	l.open = ledger.AppendReceipt(l.open, l.x.billers.worker(), id, now, &ledger.Receipt{State: uint8(r.State), Repeated: true, Done: r.DoneDate,
-		Err: r.Err, ID: r.ID})
+	l.open = ledger.AppendReceipt(l.open, l.x.billers.worker(), id, now, v)
 	if reply != nil {
 		l.acks = append(l.acks, *reply)
 	}
@@ -95,12 +99,7 @@ func (l *lane) heard(m *book.Msg, r *pdu.Receipt, inferred bool, reply *ack, now
 	if inferred && onSent || !onSent && end == ledger.EndDelivered && r.State.Final() {
 		v.Cost = m.Buy * ledger.Micro(m.Parts)
 	}
-	l.begin()
-	l.open = ledger.AppendReceipt(l.open, x.billers.worker(), m.ID, now, &v)
-	if reply != nil {
-		l.acks = append(l.acks, *reply)
-	}
-	l.recorded(now)
+	l.journalReceipt(m.ID, &v, reply, now)
 	if !r.State.Final() {
 		l.notify(m, r, now)
 		return

@@ -24,7 +24,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the tests get over testdat
 //	freeze HOST MS | stall HOST MS   the process, or the disk, stands still
 //	wipe HOST                        its store is lost; the operator replaces it
 //	campaign HOST                    it asks to be elected
-//	hand HOST                        the leader hands over to it
+//	hand HOST                        the leader hands over to it, if it is another
 //	add HOST | remove HOST           a spare host joins, a host leaves
 //	until CONDITION                  at most 5 s: leader HOST, no leader, single, two copies, member HOST, no member HOST, acks
 //	show                             who leads, who sends, copies, what the witness has
@@ -67,6 +67,9 @@ func (s *sim) command(line string) string {
 			return err.Error() + "\n"
 		}
 	case "hand":
+		if s.leader() == host() {
+			return ""
+		}
 		if err := s.leader().r.Transfer(host().id); err != nil {
 			return err.Error() + "\n"
 		}
