@@ -35,7 +35,7 @@ func (r *Replica) askSnapshot(to uint64) {
 }
 
 // HoldFor says that the snapshot being streamed to a member ends with this index: the log from behind it is
-// held until ReportSnapshot.
+// held until the member has it, or ReportSnapshot says that it failed.
 func (r *Replica) HoldFor(id, index uint64) {
 	if p := r.peer(id); p != nil && p.hold > 0 {
 		p.hold = index + 1
@@ -46,7 +46,7 @@ func (r *Replica) HoldFor(id, index uint64) {
 // lane on it. It must be called once for each, at any time later; one that failed is asked for again when the member answers
 // the next heartbeat.
 func (r *Replica) ReportSnapshot(id uint64, ok bool) {
-	if p := r.peer(id); p != nil {
+	if p := r.peer(id); p != nil && !ok {
 		p.hold = 0
 	}
 	if r.err != nil {
@@ -94,6 +94,9 @@ func (r *Replica) Needed() uint64 {
 		r.rn.WithProgress(func(id uint64, _ raft.ProgressType, p tracker.Progress) {
 			if id != r.c.ID && !IsWitness(id) {
 				low = min(low, p.Match+1)
+				if m := r.peer(id); m != nil && p.Match+1 >= m.hold {
+					m.hold = 0
+				}
 			}
 		})
 		for i := range r.peers {
