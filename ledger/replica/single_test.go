@@ -94,7 +94,7 @@ func TestCommitIndexReachesDiskWhenIdle(t *testing.T) {
 	for i := range 5 {
 		h.r.Propose(testBlock(3, 1, uint64(i)))
 	}
-	h.until(func() bool { return h.r.Applied() == 6 })
+	h.until(func() bool { return h.r.Applied() == 6 && h.r.writes.open == 0 && h.r.written == h.r.vote }) // idle
 	h.close()
 	d := mustOpenDB(t, fs, "j")
 	defer d.Close()
