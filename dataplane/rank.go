@@ -82,7 +82,9 @@ func (l *lane) stand(now int64) {
 	switch {
 	case l.x.fellows == nil:
 	case l.leading:
-		if !l.holds() {
+		if l.holds() {
+			l.cede(now)
+		} else {
 			l.demote()
 		}
 	case l.loading:
@@ -123,7 +125,8 @@ func (x *executor) transferAll() (gone bool) {
 	return gone
 }
 
-// cede gives a lane whose replica leads here to the host that leads lane 0.
+// cede gives a lane whose replica leads here to the host that leads lane 0. A lane that is led to work here may be left behind,
+// too, when lane 0 is won by another host and this one is not.
 func (l *lane) cede(now int64) {
 	to := l.x.lanes[0].rep.LeaderID()
 	if l.n == 0 || now < l.handAt || to == 0 || to == l.x.fellows.me || !l.rep.Leader() {

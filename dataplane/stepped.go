@@ -149,6 +149,9 @@ func (s *Stepped) Hear(lane uint16, msg []byte) { s.n.x.fellows.inbox.put(letter
 // Leads says that the host leads a lane to work.
 func (s *Stepped) Leads(lane uint16) bool { return s.n.x.lanes[lane].leading }
 
+// Hand asks another host to lead one lane, whoever leads the others.
+func (s *Stepped) Hand(lane uint16, to uint64) { _ = s.n.x.lanes[lane].rep.Transfer(to) } // refused where it does not lead
+
 // Term is that of a lane's replica.
 func (s *Stepped) Term(lane uint16) uint64 { return s.n.x.lanes[lane].rep.Term() }
 

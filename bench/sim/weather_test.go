@@ -67,9 +67,11 @@ func (w *world) fault() {
 
 // clusterFault is one thing that goes wrong between hosts, or with several at once.
 func (w *world) clusterFault() {
-	switch w.rng.IntN(6) {
+	switch w.rng.IntN(7) {
 	case 0, 1:
 		w.severed()
+	case 6:
+		w.stray()
 	case 2:
 		w.net.loss, w.net.twice = w.rng.IntN(30), w.rng.IntN(30)
 	case 3:
@@ -85,6 +87,16 @@ func (w *world) clusterFault() {
 				h.die("kill -9 of several", h.disk.killed(), false)
 			}
 		}
+	}
+}
+
+// stray gives one lane to another host than the one that leads the rest.
+func (w *world) stray() {
+	h, to := w.hosts[w.rng.IntN(len(w.hosts))], w.hosts[w.rng.IntN(len(w.hosts))]
+	if h.alive && h.s != nil && to != h {
+		h.s.Hand(uint16(w.rng.IntN(h.lanes)), to.id)
+		h.warm()
+		w.faults["lane handed over"]++
 	}
 }
 
