@@ -6,6 +6,7 @@
 //	            executor.pull: credit of link sessions → DISPATCH ─► committed ─ evSend ─► loop (link) ─► carrier
 //	carrier ─► loop (link) ─ evAnswer ─► lane: ANSWER            carrier ─► evFromCarrier ─► RECEIPT, FINAL
 //	            FINAL committed → returns of the account ─ evDeliver ─► loop ─► client ─ evReturned ─► RETURN
+//	carrier ─► loop (link) ─ evAlert ─► executor: mo rules ─ evAlert ─► loop ─► client, stored nowhere
 //
 // Who may touch what: a loop owns its desk and the sessions on it (loop.go, linkport.go). The executor owns
 // lanes, books, layers, carriers and everything else in exec.go. They meet in two rings, one each way, and
@@ -18,5 +19,6 @@
 //
 // Bounds: rings of 16,384 events each way and loop; a loop's blocks in flight at most 64 per lane, of 128 KiB;
 // two windows per link session dispatched and unanswered; one deliver_window per bind; 100,000,000 messages of a
-// client between accept and carrier; receipts that arrive before their answer: 65,536.
+// client between accept and carrier; receipts that arrive before their answer: 65,536; alert_notifications that
+// wait between a loop and the executor: 4,096 each way.
 package dataplane

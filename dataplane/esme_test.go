@@ -23,6 +23,7 @@ type esme struct {
 	got      [][]byte                                // deliver_sm and data_sm
 	status   func(m *pdu.Message) (pdu.Status, bool) // of a deliver_sm_resp; false is silence
 	name     func(m *pdu.Message) []byte             // message_id of a deliver_sm_resp; nil: none
+	alerts   [][]byte                                // alert_notification
 	deaf     bool                                    // answers nothing at all
 	enquired int
 }
@@ -105,6 +106,8 @@ func (e *esme) handle(p []byte) []byte {
 			}
 			return pdu.AppendMessageResp(nil, h.Command, st, h.Sequence, id)
 		}
+	case h.Command == pdu.AlertNotification:
+		e.alerts = append(e.alerts, p)
 	default:
 		e.enquired++
 		return pdu.AppendPlain(nil, h.Command.Resp(), pdu.ROK, h.Sequence)

@@ -25,6 +25,7 @@ const (
 	evLinkUp                           // session (link)
 	evLinkDown                         // session (link)
 	evForgotten                        // lane: nothing of it is on its way up any more
+	evAlert                            // session (link), data: alert_notification; and down: session (client), data
 
 	// From the executor down to a loop.
 	evCommitted // lane: its oldest block is committed

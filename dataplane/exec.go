@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"smsplane/dataplane/admin"
 	"smsplane/dataplane/entry"
 	"smsplane/egress"
 	"smsplane/ledger"
@@ -84,6 +85,7 @@ type executor struct {
 	idText  []byte
 	strays  strays
 	counts  execCounts
+	alerts  admin.Alerts
 	second  int64
 	grace   int64 // until then a carrier that never bound is not taken for dead
 	sweeper int64
@@ -301,6 +303,10 @@ func (x *executor) handle(p *loopPort, e *event, now int64) {
 	case evFromCarrier:
 		x.unheard = append(x.unheard, *e)
 		x.listen(now)
+	case evAlert:
+		if s := x.links[e.session]; s != nil {
+			x.fromMobileAlert(s, e)
+		}
 	case evReturned, evUnreturned:
 		s := x.clients[e.session]
 		l := x.lanes[e.id.Lane()]

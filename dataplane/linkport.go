@@ -165,7 +165,8 @@ func (k *linkPort) Request(s *session.Session, _ int64, h pdu.Header, p []byte) 
 		b := k.loop.arena.copy(p)
 		pdu.SetCommand(b, pdu.DeliverSM)
 		k.loop.up.push(event{kind: evFromCarrier, session: k.id, seq: h.Sequence, status: uint32(h.Command), data: b})
-	case pdu.AlertNotification: // has no answer, and nobody here asked for one
+	case pdu.AlertNotification:
+		k.loop.alerted(k.id, p)
 	default:
 		s.Reply(h.Command, pdu.RInvCmdID, h.Sequence, nil)
 	}

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"sync/atomic"
 
+	"smsplane/dataplane/admin"
 	"smsplane/dataplane/entry"
 	"smsplane/dataplane/transport"
 	"smsplane/ledger"
@@ -34,6 +35,7 @@ type loop struct {
 	hurry func() // Tick soon again
 
 	accepted meter
+	alerts   admin.Alerts
 
 	boot  int64  // the fence's clock at the start of the turn
 	fence *fence // nil on a single host
@@ -128,6 +130,8 @@ func (l *loop) handle(e *event, now int64) {
 		l.desk.Lead(e.lane, uint64(e.id))
 	case evEnded:
 		l.desk.Ended(e.id, pdu.Status(e.status), uint8(e.seq))
+	case evAlert:
+		l.alert(e)
 	case evDeliver:
 		c := l.clients[e.session]
 		if c == nil || !c.bind.Deliver(now, e.data, e.id) {

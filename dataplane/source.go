@@ -78,6 +78,7 @@ func (s *source) Status(ctx context.Context) (admin.Status, error) {
 	err := s.ask(func(x *executor) error {
 		x.muster(st.Cluster)
 		st.Books = x.books()
+		st.Alerts = addAlerts(loops.alerts, x.alerts)
 		st.Layers = x.layers(s.n, loops)
 		st.Lanes = x.laneStatus()
 		st.Queues = x.queues()
@@ -162,6 +163,7 @@ type loopFacts struct {
 	counts   entry.Counts
 	sessions admin.Sessions
 	rate     float64
+	alerts   admin.Alerts
 }
 
 // loops asks every loop; one that does not answer in time is left out.
@@ -172,7 +174,7 @@ func (s *source) loops() (f loopFacts) {
 	for _, l := range s.n.loops {
 		got := make(chan loopFacts, 1)
 		if !s.n.engine.Post(l.index, func() {
-			p := loopFacts{counts: l.desk.Counts, rate: l.accepted.perSecond()}
+			p := loopFacts{counts: l.desk.Counts, rate: l.accepted.perSecond(), alerts: l.alerts}
 			p.sessions.Bound = len(l.clients)
 			for _, c := range l.clients {
 				if c.bind.Receives() {
@@ -191,6 +193,7 @@ func (s *source) loops() (f loopFacts) {
 			}
 			f.counts.Latency.Merge(&p.counts.Latency)
 			f.rate += p.rate
+			f.alerts = addAlerts(f.alerts, p.alerts)
 			f.sessions.Bound += p.sessions.Bound
 			f.sessions.Receiver += p.sessions.Receiver
 		case <-time.After(time.Second):

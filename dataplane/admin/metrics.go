@@ -48,6 +48,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	e.gauge(sessionsDesc, float64(st.Sessions.Bound))
 	e.gauge(preBindDesc, float64(st.Sessions.PreBind))
 	e.books(st.Books)
+	e.alerts(st.Alerts)
 	for _, l := range st.Layers {
 		e.layer(l)
 	}
@@ -89,6 +90,8 @@ var (
 	parkedDesc    = desc("receipts_parked", "Receipts waiting for a receiver bind of their client.")
 	ledgerSumDesc = desc("ledger_sum_micro", "Sum of all ledger entries; anything but 0 is a fault.")
 	booksDesc     = desc("books_add_up", "1 while accepted equals the sum of all states and the ledger sum is 0.")
+
+	alertsDesc = desc("alert_notifications_total", "alert_notification of carriers since the start, by what became of them.", "outcome")
 
 	layerWorkersDesc  = desc("layer_workers", "Workers of a layer.", "layer")
 	layerMessagesDesc = desc("layer_messages_total", "Messages a layer has handled since the start.", "layer")
@@ -133,6 +136,13 @@ func (e emitter) gauge(d *prometheus.Desc, v float64, labels ...string) {
 
 func (e emitter) counter(d *prometheus.Desc, v uint64, labels ...string) {
 	e.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+}
+
+func (e emitter) alerts(a Alerts) {
+	e.counter(alertsDesc, a.Relayed, "relayed")
+	e.counter(alertsDesc, a.Unrouted, "unrouted")
+	e.counter(alertsDesc, a.Unbound, "unbound")
+	e.counter(alertsDesc, a.Dropped, "dropped")
 }
 
 func (e emitter) books(b Books) {

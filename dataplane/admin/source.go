@@ -74,6 +74,7 @@ type Status struct {
 	Catalog  CatalogStatus  `json:"catalog"`
 	Layers   []LayerStatus  `json:"layers"`
 	Books    Books          `json:"books"`
+	Alerts   Alerts         `json:"alerts"`
 	Lanes    []LaneStatus   `json:"lanes"`
 	Links    []LinkInfo     `json:"links"`
 	Queues   []QueueInfo    `json:"queues"`
@@ -163,6 +164,14 @@ type Books struct {
 func (b Books) AddUp() bool {
 	ended := b.Delivered + b.Failed + b.Expired + b.Sent + b.Unknown
 	return b.Accepted == ended+b.InFlight+b.InDoubt && b.LedgerSumMicro == 0
+}
+
+// Alerts counts the alert_notifications of carriers since the process started. They have no answer and are not kept.
+type Alerts struct {
+	Relayed  uint64 `json:"relayed"`  // written to a client
+	Unrouted uint64 `json:"unrouted"` // no mo rule names a client for their esme_addr
+	Unbound  uint64 `json:"unbound"`  // the client has no bind that could take it
+	Dropped  uint64 `json:"dropped"`  // malformed, or more than client or node kept up with
 }
 
 // LaneStatus is one raft group.

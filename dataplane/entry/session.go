@@ -84,6 +84,15 @@ func (s *Session) Deliver(now int64, p []byte, id ledger.MsgID) bool {
 	return true
 }
 
+// Alert sends an alert_notification, a whole PDU, which nobody answers; false when the bind is ending.
+func (s *Session) Alert(p []byte) bool {
+	if s.gone || !s.sess.Tell(p) {
+		return false
+	}
+	s.touch()
+	return true
+}
+
 // Response implements session.Handler.
 func (s *Session) Response(_ *session.Session, _ int64, tag uint64, h pdu.Header, _ []byte) {
 	s.desk.up.Answered(s.ID, ledger.MsgID(tag), h.Status)

@@ -48,6 +48,7 @@ type Counters struct {
 	Framing   uint64 // command_length out of bounds, answered generic_nack ESME_RINVCMDLEN; ends the session
 
 	Sent       uint64 // our requests accepted by Send and SendForward
+	Told       uint64 // requests without an answer, written by Tell
 	Responses  uint64 // answers handed to Handler.Response
 	Timeouts   uint64 // LostTimeout
 	Ended      uint64 // LostEnded

@@ -100,6 +100,24 @@ func (s *Session) Send(now int64, p []byte, tag uint64) bool {
 	return true
 }
 
+// Tell writes p, a whole PDU that SMPP has no answer to (alert_notification), under the next sequence number. It takes no
+// place in the window. It is false when the session is not bound, or this bind or its version carries no such thing.
+func (s *Session) Tell(p []byte) bool {
+	h := pdu.ParseHeader(p)
+	if h.Command.IsResp() || answered(h.Command) || int(h.Length) != len(p) {
+		panic(fmt.Sprintf("session: Tell of %v, command_length %d in %d octets", h.Command, h.Length, len(p)))
+	}
+	if s.state != Bound || !maySend(s.config.Role, s.config.Bind) || s.config.Version < h.Command.Since() {
+		return false
+	}
+	o := s.output()
+	at := len(o.B)
+	o.B = append(o.B, p...)
+	pdu.SetSequence(o.B[at:], s.nextSequence())
+	s.counters.Told++
+	return true
+}
+
 // SendForward is Send of the hop copy of m (pdu.AppendForward), made right in Out. It sets h.Sequence.
 func (s *Session) SendForward(now int64, m *pdu.Message, h *pdu.Hop, tag uint64) bool {
 	if s.Room() <= 0 {

@@ -111,6 +111,10 @@ func (c *scene) run(f []string) {
 		var m pdu.Message
 		m.Parse(request(pdu.SubmitSM, 99))
 		c.accepted(a, c.s.SendForward(c.now, &m, &pdu.Hop{Priority: 1}, uint64(a.number("tag", 0))))
+	case "tell":
+		if !c.s.Tell(request(commandOf(f[1]), 0)) {
+			c.print("not told  %s", f[1])
+		}
 	case "wait":
 		c.wait(f[1])
 	case "stall":
