@@ -26,6 +26,7 @@ type carrier struct {
 	refuse  string               // prefix answered with status 8
 	mute    bool                 // read submit_sm, never answer
 	kept    map[string][]message // by destination; nil: nothing is kept
+	replies []message            // that a phone sends when it gets "call me"
 	firstNo chan struct{}        // closed at the first refusal
 }
 
@@ -85,13 +86,13 @@ func (c *carrier) serve(conn raw) {
 			return
 		}
 		answer := pdu{command: p.command | respBit, seq: p.seq}
-		var receipt []byte
+		var back [][]byte // bodies of deliver_sm
 		switch p.command {
 		case 1, 2, bindTRX:
 			answer.body = cstring(nil, "carrier")
 		case submitSM:
 			var silent bool
-			if answer.status, answer.body, receipt, silent = c.take(p.body); silent {
+			if answer.status, answer.body, back, silent = c.take(p.body); silent {
 				continue
 			}
 		case enquireLink, unbind:
@@ -99,9 +100,9 @@ func (c *carrier) serve(conn raw) {
 			continue // an answer to a receipt
 		}
 		out := answer.append(nil)
-		if receipt != nil {
+		for _, body := range back {
 			seq++
-			out = pdu{command: deliverSM, seq: seq, body: receipt}.append(out)
+			out = pdu{command: deliverSM, seq: seq, body: body}.append(out)
 		}
 		if _, err := conn.Write(out); err != nil {
 			return
@@ -109,7 +110,7 @@ func (c *carrier) serve(conn raw) {
 	}
 }
 
-func (c *carrier) take(body []byte) (status uint32, resp, receipt []byte, silent bool) {
+func (c *carrier) take(body []byte) (status uint32, resp []byte, back [][]byte, silent bool) {
 	m, err := parseMessage(body)
 	if err != nil {
 		return 0x01, nil, nil, false
@@ -136,9 +137,15 @@ func (c *carrier) take(body []byte) (status uint32, resp, receipt []byte, silent
 	id := fmt.Sprintf("%x-%d", c.port, c.next)
 	if m.registered&1 == 1 {
 		text := "id:" + id + " sub:001 dlvrd:001 submit date:2601010000 done date:2601010001 stat:DELIVRD err:000 text:" + string(m.text[:min(20, len(m.text))])
-		receipt = message{from: m.to, to: m.from, esmClass: receiptClass, text: []byte(text)}.body()
+		back = append(back, message{from: m.to, to: m.from, esmClass: receiptClass, text: []byte(text)}.body())
 	}
-	return rOK, cstring(nil, id), receipt, false
+	if string(m.text) == "call me" {
+		for _, r := range c.replies {
+			r.from = m.to
+			back = append(back, r.body())
+		}
+	}
+	return rOK, cstring(nil, id), back, false
 }
 
 // phone delivers a message on one of the binds.

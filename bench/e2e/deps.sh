@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fetches what the end-to-end tests and the race detector need on a bare Debian: a C compiler, tshark, Perl's
-# Net::SMPP, Node and the npm package smpp, openssl, Kannel, and what makes hosts and networks of namespaces. What is there already is left alone; what cannot be had is told
+# Net::SMPP and its TLS, Node and the npm package smpp, openssl, Kannel, and what makes hosts and networks of namespaces. What is there already is left alone; what cannot be had is told
 # by name, and the run fails: a test that silently did not run proves nothing.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,6 +23,7 @@ need mkfs.ext4 e2fsprogs
 [ -x /usr/sbin/bearerbox ] || packages="$packages kannel"
 [ -e /usr/include/stdio.h ] || packages="$packages libc6-dev"
 perl -MNet::SMPP -e 1 >/dev/null 2>&1 || packages="$packages libnet-smpp-perl"
+perl -MIO::Socket::SSL -e 1 >/dev/null 2>&1 || packages="$packages libio-socket-ssl-perl"
 
 if [ -n "$packages" ]; then
 	root=

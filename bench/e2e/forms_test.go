@@ -8,10 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf16"
 )
 
@@ -23,7 +21,8 @@ type form struct {
 	Times   int
 	UDH     string
 	Octets  int
-	Payload bool
+	Payload bool // as message_payload
+	SAR     bool // long ones by sar_* TLVs, not by a header
 }
 
 const formsFile = "testdata/forms.json"
@@ -76,8 +75,10 @@ func (f form) arrived(t *testing.T, parts []message) {
 	switch {
 	case err != nil:
 		t.Errorf("%s: %v", f.Name, err)
-	case f.Payload && len(parts[0].payload) != f.Octets:
-		t.Errorf("%s: payload of %d octets", f.Name, len(parts[0].payload))
+	case f.Payload != (parts[0].payload != nil):
+		t.Errorf("%s: message_payload of %d octets, short_message of %d", f.Name, len(parts[0].payload), len(parts[0].text))
+	case f.SAR != (parts[0].sar.of > 0):
+		t.Errorf("%s: sar_* TLVs %+v", f.Name, parts[0].sar)
 	case f.Octets > 0:
 		if !bytes.Equal(whole, f.octets()) || hex.EncodeToString(header) != f.UDH {
 			t.Errorf("%s: header %x, %d octets", f.Name, header, len(whole))
@@ -93,7 +94,7 @@ func (f form) arrived(t *testing.T, parts []message) {
 	}
 }
 
-// assemble joins parts by their 8-bit concatenation headers; header is any other one.
+// assemble joins parts by their 8-bit concatenation headers or sar_* TLVs; header is any other one.
 func assemble(parts []message) (whole, header []byte, err error) {
 	pieces := make([][]byte, len(parts))
 	for i, m := range parts {
@@ -102,7 +103,13 @@ func assemble(parts []message) (whole, header []byte, err error) {
 			user = m.payload
 		}
 		at := i
-		if m.esmClass&0x40 != 0 {
+		switch {
+		case m.sar.of > 0:
+			if int(m.sar.of) != len(parts) || m.sar.part < 1 || m.sar.part > m.sar.of || m.sar.ref != parts[0].sar.ref {
+				return nil, nil, fmt.Errorf("sar_* TLVs %+v among %d parts", m.sar, len(parts))
+			}
+			at = int(m.sar.part) - 1
+		case m.esmClass&0x40 != 0:
 			n := 1 + int(user[0])
 			udh := user[:n]
 			user = user[n:]
@@ -114,7 +121,7 @@ func assemble(parts []message) (whole, header []byte, err error) {
 			default:
 				return nil, nil, fmt.Errorf("a part with header %x among %d", udh, len(parts))
 			}
-		} else if len(parts) > 1 {
+		case len(parts) > 1:
 			return nil, nil, fmt.Errorf("%d messages without a header", len(parts))
 		}
 		if pieces[at] != nil {
@@ -153,81 +160,4 @@ func utf16Text(b []byte) string {
 		units[i] = uint16(b[2*i])<<8 | uint16(b[2*i+1])
 	}
 	return string(utf16.Decode(units))
-}
-
-// TestForms: npm smpp (also over TLS), Net::SMPP and gosmpp send text, long text, emoji, binary and 20 KB, and our carrier
-// puts together what each of them meant. npm also asks about messages, changes them, takes them back and sends to two.
-func TestForms(t *testing.T) {
-	forms := readForms(t)
-	c := startCarrier(t).keeping()
-	n := newNode(t, c.port)
-	secure := loopback(freePort(t))
-	cert, key := newAuthority(t).issue(t, "smsplane")
-	n.edit("smsplane.yaml", "  listen: [", fmt.Sprintf("  tls_listen: [%q]\n  tls: {cert: cert.pem, key: key.pem}\n  listen: [", secure))
-	n.place("cert.pem", cert)
-	n.place("key.pem", key)
-	n.up().linked(linkSessions)
-
-	library := filepath.Join(t.TempDir(), "client")
-	if code, _, errs := run(t, 3*time.Minute, "go", "build", "-C", "../codec", "-o", library, "./client"); code != 0 {
-		t.Fatalf("go build: %s", errs)
-	}
-	host, port, _ := strings.Cut(n.smpp, ":")
-	_, securePort, _ := strings.Cut(secure, ":")
-	for _, client := range []struct {
-		name, prefix string
-		command      []string
-	}{
-		{"npm", "49151", []string{"node", "node/forms.js", host, port, "demo", "secret", "49151", formsFile}},
-		{"npm over TLS", "49152", []string{"node", "node/forms.js", host, securePort, "demo", "secret", "49152", formsFile, "tls"}},
-		{"perl", "49153", []string{"perl", "perl/forms.pl", host, port, "demo", "secret", "49153", formsFile}},
-		{"gosmpp", "49154", []string{library, n.smpp, "demo", "secret", "49154", formsFile}},
-	} {
-		t.Run(client.name, func(t *testing.T) {
-			code, out, errs := run(t, 2*time.Minute, client.command[0], client.command[1:]...)
-			if code != 0 {
-				t.Fatalf("exit %d: %s\n%s", code, errs, out)
-			}
-			for i, f := range forms {
-				f.arrived(t, c.keptFor(fmt.Sprintf("%s%07d", client.prefix, i)))
-			}
-			said := map[string]int{}
-			for line := range strings.Lines(out) {
-				switch f := strings.Fields(line); f[0] {
-				case "accepted":
-					said["accepted"]++
-				case "receipt":
-					said["receipt "+f[2]]++
-				default:
-					said[strings.TrimSpace(line)]++
-				}
-			}
-			if said["accepted"] < len(forms)+3 || said["receipt DELIVRD"] != said["accepted"] {
-				t.Errorf("%v", said)
-			}
-			if strings.HasPrefix(client.name, "npm") {
-				deeds(t, c, client.prefix, said)
-			}
-		})
-	}
-	n.proven()
-	n.stop()
-}
-
-// deeds: submit_multi reached both numbers; the message of an hour from now was there, was changed, was taken back and is
-// DELETED (4), and never left.
-func deeds(t *testing.T, c *carrier, prefix string, said map[string]int) {
-	t.Helper()
-	for _, line := range []string{"multi 0 0", "replace 0", "cancel 0", "query 0 4"} {
-		if said[line] != 1 {
-			t.Errorf("%q was said %d times: %v", line, said[line], said)
-		}
-	}
-	for i := range 2 {
-		to := fmt.Sprintf("%s000010%d", prefix, i)
-		eventually(t, patience, "submit_multi reaches "+to, func() bool { return len(c.keptFor(to)) == 1 })
-	}
-	if n := len(c.keptFor(prefix + "0000200")); n != 0 {
-		t.Errorf("a cancelled message reached the carrier %d times", n)
-	}
 }

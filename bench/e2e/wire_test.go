@@ -26,7 +26,10 @@ const (
 	wantReceipt  = 1
 	receiptClass = 0x04
 
-	messagePayload = 0x0424 // a tag, 3.4 §5.3.2.32
+	messagePayload   = 0x0424 // tags, 3.4 §5.3.2
+	sarMsgRefNum     = 0x020C
+	sarTotalSegments = 0x020E
+	sarSegmentSeqnum = 0x020F
 )
 
 // SMPP 3.4 §5.1.3: the statuses that are expected.
@@ -91,6 +94,13 @@ type message struct {
 	coding     byte
 	text       []byte
 	payload    []byte // message_payload; read, not written
+	sar        sar    // read, not written
+}
+
+// sar says which part of a message this is, by TLVs (3.4 §5.3.2.22 to 24).
+type sar struct {
+	ref      uint16
+	of, part byte
 }
 
 func (m message) body() []byte {
@@ -144,8 +154,15 @@ func parseMessage(b []byte) (m message, err error) {
 	for err == nil && len(b) > 0 {
 		tlv := take(4)
 		v := take(int(binary.BigEndian.Uint16(tlv[2:])))
-		if binary.BigEndian.Uint16(tlv) == messagePayload {
+		switch tag := binary.BigEndian.Uint16(tlv); {
+		case tag == messagePayload:
 			m.payload = v
+		case tag == sarMsgRefNum && len(v) == 2:
+			m.sar.ref = binary.BigEndian.Uint16(v)
+		case tag == sarTotalSegments && len(v) == 1:
+			m.sar.of = v[0]
+		case tag == sarSegmentSeqnum && len(v) == 1:
+			m.sar.part = v[0]
 		}
 	}
 	return m, err

@@ -1,5 +1,6 @@
-// Command client is an ESME on the Go library gosmpp that sends the messages of forms.json, long ones in the parts that the
-// library makes of them. It prints "accepted TO ID" and "receipt ID STAT" lines and exits 0 once all receipts are there.
+// Command client is an ESME on the Go library gosmpp that does what bench/e2e/doc.go lists: it sends the messages of
+// forms.json, long ones in the parts that the library makes of them, one to several destinations at once, changes one and
+// takes one back, and prints what it is told.
 //
-//	client HOST:PORT SYSTEM_ID PASSWORD PREFIX forms.json
+//	client HOST:PORT SYSTEM_ID PASSWORD PREFIX forms.json [tls]
 package main
