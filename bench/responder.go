@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/netip"
 
 	"smsplane/dataplane/gate"
 	"smsplane/dataplane/transport"
@@ -28,7 +27,7 @@ func Respond(ctx context.Context, listen string) error {
 	}
 	defer e.Close()
 	lobby := transport.NewLobby(e, gate.New(gate.Options{MaxPerSource: 10_000}), transport.LobbyOptions{Logger: quiet},
-		func(_ netip.AddrPort, b *pdu.Bind, seq uint32) transport.Admission {
+		func(_ transport.Caller, b *pdu.Bind, seq uint32) transport.Admission {
 			return transport.Admission{Handler: &respondent{home: home, out: pdu.AppendBindResp(nil, b.Command, pdu.ROK, seq, "responder", pdu.Version34)}}
 		})
 	defer lobby.Close()

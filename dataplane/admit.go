@@ -16,13 +16,14 @@ import (
 
 // binder decides about binds of clients. It runs on the lobby's goroutines.
 type binder struct {
-	cfg   *config.Node
-	gate  *gate.Gate
-	x     *executor
-	loops []*loop
-	ids   *atomic.Uint32
-	bound atomic.Int64
-	ready *atomic.Bool
+	cfg    *config.Node
+	gate   *gate.Gate
+	x      *executor
+	loops  []*loop
+	ids    *atomic.Uint32
+	bound  atomic.Int64
+	ready  *atomic.Bool
+	relays *relays // nil: binds for lanes led elsewhere are refused
 
 	engine *transport.Engine
 	clock  func() int64
@@ -31,14 +32,14 @@ type binder struct {
 
 // admit answers a bind that was well formed: account, password, source, free binds, in this order, so that a
 // stranger learns nothing about accounts.
-func (b *binder) admit(remote netip.AddrPort, p *pdu.Bind, seq uint32) transport.Admission {
-	t := b.x.shared.Load()
+func (b *binder) admit(from transport.Caller, p *pdu.Bind, seq uint32) transport.Admission {
+	t, remote := b.x.shared.Load(), from.Remote
 	c, number, ok := t.ClientBySystemID(p.SystemID)
 	switch {
-	case !b.ready.Load():
+	case !b.ready.Load() && (b.relays == nil || t.Version() == 0):
 		return transport.Admission{Status: pdu.RSysErr}
 	case !ok:
-		return b.inbound(t, remote, p, seq)
+		return b.inbound(t, from, p, seq)
 	case !c.CheckPassword(p.Password):
 		return refusal(c, pdu.RInvPaswd)
 	case len(c.Allow) > 0 && !slices.ContainsFunc(c.Allow, func(n netip.Prefix) bool { return n.Contains(remote.Addr()) }):
@@ -50,6 +51,9 @@ func (b *binder) admit(remote netip.AddrPort, p *pdu.Bind, seq uint32) transport
 		return refusal(c, pdu.RBindFail)
 	}
 	if !b.x.lanes[account.Lane].led.Load() {
+		return b.elsewhere(account.Lane, from, refusal(c, pdu.RSysErr))
+	}
+	if !b.ready.Load() {
 		return refusal(c, pdu.RSysErr)
 	}
 	l := b.loops[int(account.Lane)%len(b.loops)]
@@ -62,7 +66,16 @@ func (b *binder) admit(remote netip.AddrPort, p *pdu.Bind, seq uint32) transport
 		b.gate.Unbind(number, kind)
 		b.bound.Add(-1)
 	}
-	return transport.Admission{Loop: l.index, Abandon: release, Handler: &clientPort{port: port{loop: l}, open: b.open(c, account, p, seq), closed: release}}
+	return transport.Admission{Loop: l.index, Abandon: release, Handler: &clientPort{port: port{loop: l, via: from.Via}, open: b.open(c, account, p, seq), closed: release}}
+}
+
+// elsewhere sends a bind on to the host that leads a lane, or refuses it.
+func (b *binder) elsewhere(lane uint16, from transport.Caller, refused transport.Admission) transport.Admission {
+	if b.relays == nil || from.Via != "" {
+		return refused
+	}
+	leader := b.x.lanes[lane].ledBy.Load()
+	return transport.Admission{Relay: func() (transport.Passage, error) { return b.relays.to(lane, leader, from.Remote) }}
 }
 
 // refusal is an error in the form that the client takes.

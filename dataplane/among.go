@@ -34,7 +34,10 @@ func (n *Node) fellows() *fellows {
 		return nil
 	}
 	f := &fellows{hold: n.cfg.Cluster.Keep, ship: func(lane uint16, to uint64) { go n.ship(lane, to) }, clock: boottime, name: n.members.name, send: n.members.send, unreached: map[uint64]bool{},
-		own: n.own, lose: n.lose, rose: n.rose, quorum: n.quorum}
+		own: n.own, lose: n.lose, rose: n.rose, quorum: n.quorum, leader: n.led}
+	if n.cfg.Cluster.Relay {
+		n.relays = &relays{log: n.log, reach: n.members.takesClients, open: map[*relay]struct{}{}}
+	}
 	n.shipments = shipments{out: map[shipKey]chan []byte{}, imports: map[uint16]*journal.Import{}}
 	t := n.members.table()
 	f.group = groupOf(t)
@@ -50,6 +53,10 @@ func (n *Node) fellows() *fellows {
 			n.shipped(from, lane, payload)
 		case cluster.Taken:
 			n.taken(from, lane, payload)
+		case cluster.Leave:
+			for _, l := range n.loops {
+				n.engine.Post(l.index, func() { l.dismissRelayed(from.Name, n.clock()) })
+			}
 		}
 	}, f.inbox.miss)
 	return f
@@ -118,10 +125,42 @@ func (n *Node) quorum(there bool) {
 			return
 		}
 		n.doors.shut()
+		if n.relays != nil {
+			n.relays.end()
+		}
 		for _, l := range n.loops {
 			n.engine.Post(l.index, func() { l.dismissAll(n.clock()) })
 		}
 	}()
+}
+
+// led hears who leads a lane now: clients that are relayed to another host come again.
+func (n *Node) led(lane uint16, id uint64) {
+	if n.relays != nil && id != 0 {
+		n.relays.moved(lane, id)
+	}
+}
+
+// passes says that binds are accepted here although lane 0 is led elsewhere: they are relayed.
+func (n *Node) passes() bool {
+	r := n.passage.Load()
+	return r != nil && r.reach(n.x.lanes[0].ledBy.Load()) != nil
+}
+
+// dismissRelayed has the other hosts unbind the clients that are relayed to them, and waits until they have left.
+func (n *Node) dismissRelayed(kill context.Context) {
+	if n.relays == nil {
+		return
+	}
+	n.passage.Store(nil)
+	n.relays.stop()
+	for _, p := range n.members.mesh.Peers() {
+		p.Send(cluster.Leave, 0)
+	}
+	limit, cancel := context.WithTimeout(kill, unbindGrace)
+	defer cancel()
+	until(limit, func() bool { return n.relays.count() == 0 })
+	n.relays.end()
 }
 
 // cede gives the lanes that are led here to other hosts before the node stops: carriers' answers are awaited

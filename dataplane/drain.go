@@ -14,6 +14,7 @@ import (
 func (n *Node) drain(kill context.Context) error {
 	n.log.Info("draining", "at_most", n.cfg.Drain)
 	n.cede(kill)
+	n.dismissRelayed(kill)
 	n.refuse(kill)
 	n.ready.Store(false) // who sees this is refused already
 	n.state.Store(stateDraining)

@@ -31,15 +31,19 @@ func (k *inboundPort) Opened(conn *transport.Conn, now int64) {
 const inboundGate = 1 << 31
 
 // inbound decides about the bind of a carrier.
-func (b *binder) inbound(t *router.Table, remote netip.AddrPort, p *pdu.Bind, seq uint32) transport.Admission {
+func (b *binder) inbound(t *router.Table, from transport.Caller, p *pdu.Bind, seq uint32) transport.Admission {
 	c, number, ok := t.CarrierBySystemID(p.SystemID)
 	switch {
 	case !ok:
 		return transport.Admission{Status: pdu.RInvSysID}
 	case !c.Inbound.CheckPassword(p.Password):
 		return transport.Admission{Status: pdu.RInvPaswd}
-	case len(c.Inbound.Allow) > 0 && !slices.ContainsFunc(c.Inbound.Allow, func(n netip.Prefix) bool { return n.Contains(remote.Addr()) }):
+	case len(c.Inbound.Allow) > 0 && !slices.ContainsFunc(c.Inbound.Allow, func(n netip.Prefix) bool { return n.Contains(from.Remote.Addr()) }):
 		return transport.Admission{Status: pdu.RBindFail}
+	case !b.x.lanes[0].led.Load(): // the links are kept where lane 0 is led
+		return b.elsewhere(0, from, transport.Admission{Status: pdu.RSysErr})
+	case !b.ready.Load():
+		return transport.Admission{Status: pdu.RSysErr}
 	case !b.gate.Bind(inboundGate|uint32(number), gate.Transceiver, c.Inbound.Sessions):
 		return transport.Admission{Status: pdu.RBindFail}
 	}
@@ -50,7 +54,7 @@ func (b *binder) inbound(t *router.Table, remote netip.AddrPort, p *pdu.Bind, se
 		b.gate.Unbind(inboundGate|uint32(number), gate.Transceiver)
 		b.bound.Add(-1)
 	}
-	k := &inboundPort{linkPort: linkPort{port: port{loop: l}, id: id, config: b.inboundConfig(c, p), opened: func() {}, closed: func(error) { release() }}}
+	k := &inboundPort{linkPort: linkPort{port: port{loop: l, via: from.Via}, id: id, config: b.inboundConfig(c, p), opened: func() {}, closed: func(error) { release() }}}
 	k.noTLVs, k.profiled = k.config.Version < pdu.Version34, c.Inbound.Profile != nil
 	end := func(pdu.Status) { b.engine.Post(l.index, func() { k.unbind(b.clock()) }) }
 	if !b.x.call(func() { b.x.links[id] = b.x.inboundSession(id, number, c, l.index, &k.config, end) }) {

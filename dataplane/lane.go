@@ -60,6 +60,7 @@ type lane struct {
 	handAt   int64          // when the lane may be given to another host again
 	term     uint64         // in which it was led to work
 	led      atomic.Bool    // leading, for other goroutines
+	ledBy    atomic.Uint64  // who is known to lead, by id in raft groups; 0 nobody. For other goroutines
 	view     pdu.Message
 	scratch  []byte
 	stateOut int // state blocks on their way

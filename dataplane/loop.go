@@ -162,6 +162,21 @@ func (l *loop) forget(lane uint16, now int64) {
 	l.up.push(event{kind: evForgotten, lane: lane})
 }
 
+// dismissRelayed unbinds what a host relays.
+func (l *loop) dismissRelayed(host string, now int64) {
+	for _, c := range l.clients {
+		if c.via == host {
+			c.sess.Unbind(now)
+			c.touch()
+		}
+	}
+	for _, k := range l.links {
+		if k.via == host {
+			k.unbind(now)
+		}
+	}
+}
+
 // dismissAll unbinds every client.
 func (l *loop) dismissAll(now int64) {
 	for _, c := range l.clients {
@@ -212,6 +227,7 @@ type port struct {
 	leaving bool
 	first   []byte // written before anything else: a bind_resp
 	fence   *fence // of a link in a cluster
+	via     string // the host that relays it; empty: none does
 }
 
 // touch notes that the session has output.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ type membership struct {
 	ways   atomic.Pointer[map[uint64]*cluster.Peer] // by id in raft groups
 	hear   atomic.Pointer[hearer]
 	missed atomic.Pointer[func(id uint64)]
+	lobby  atomic.Pointer[transport.Lobby] // for clients that others relay; nil: none are taken
 }
 
 // hearer is told of what another host says. It runs on the goroutine of that host's stream.
@@ -61,7 +63,7 @@ func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listen
 			return nil, err
 		}
 	}
-	self := cluster.Hello{Name: cfg.Name, Store: db.ID(), Witness: cfg.Witness()}
+	self := cluster.Hello{Name: cfg.Name, Store: db.ID(), Witness: cfg.Witness(), Relayed: !cfg.Witness()}
 	if !self.Witness {
 		self.Lanes = cfg.Lanes
 	}
@@ -76,7 +78,11 @@ func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listen
 	h.formation = cluster.NewFormation(self, seats, table)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o := cluster.Options{Self: cfg.Name, Peers: peers, Listener: ln, Logger: log, Hello: h.hello, Heard: h.heard, Receive: h.receive, Lost: h.lost}
+	o := cluster.Options{Self: cfg.Name, Peers: peers, Listener: ln, Logger: log, Hello: h.hello, Heard: h.heard, Receive: h.receive, Lost: h.lost,
+		Secure: transport.SecureServer}
+	if !self.Witness {
+		o.Relayed = h.relayed
+	}
 	if t := cfg.Cluster.TLS; t.Cert != "" {
 		keys, err := transport.ReadKeys(keyFiles(&t), log)
 		if err != nil {
@@ -205,6 +211,29 @@ func (h *membership) name(id uint64) string {
 func (h *membership) send(to uint64, lane uint16, msg []byte) bool {
 	p := (*h.ways.Load())[to]
 	return p != nil && p.Send(cluster.Raft, lane, msg)
+}
+
+// takesClients is the way to a member, if it is up and takes clients that others relay to it; else nil.
+func (h *membership) takesClients(id uint64) *cluster.Peer {
+	p := (*h.ways.Load())[id]
+	if p == nil || !p.Up() {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if v := h.formation.Said(p.Name); v == nil || !v.Relayed {
+		return nil
+	}
+	return p
+}
+
+// relayed takes a client that another host relays.
+func (h *membership) relayed(from *cluster.Peer, c net.Conn, client netip.AddrPort) {
+	if l := h.lobby.Load(); l != nil {
+		l.Relayed(c, transport.Caller{Remote: client, Via: from.Name})
+		return
+	}
+	_ = c.Close()
 }
 
 func (h *membership) receive(from *cluster.Peer, k cluster.Kind, lane uint16, payload []byte) {

@@ -16,6 +16,7 @@ func (n *Node) cluster() *admin.ClusterStatus {
 	}
 	m := n.members
 	c := &admin.ClusterStatus{Store: cluster.ID(n.db.ID()).String(), Waits: m.waits()}
+	c.Relayed = n.passage.Load().count()
 	t := m.table()
 	if t != nil {
 		c.ID, c.Epoch = t.Cluster.String(), t.Epoch

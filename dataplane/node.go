@@ -56,8 +56,10 @@ type Node struct {
 	progress    *progress
 	ids         atomic.Uint32
 	ready       atomic.Bool
-	quorate     atomic.Bool  // the cluster has a leader; on a single host nobody asks
-	state       atomic.Value // string, see admin.Status
+	relays      *relays                // nil: clients are not carried to other hosts
+	passage     atomic.Pointer[relays] // the same while the node serves
+	quorate     atomic.Bool            // the cluster has a leader; on a single host nobody asks
+	state       atomic.Value           // string, see admin.Status
 }
 
 // States of a node.
@@ -126,6 +128,10 @@ func (n *Node) serve(drain, kill context.Context) (err error) {
 		n.ready.Store(true)
 	}
 	n.doors.serve(n.lobby, n.x.fail)
+	if n.members != nil {
+		n.members.lobby.Store(n.lobby)
+		n.passage.Store(n.relays)
+	}
 	n.state.Store(stateServing)
 	n.log.Info("serving", "node", n.cfg.Name, "smpp", n.cfg.SMPP.Listen, "smpp_tls", n.cfg.SMPP.TLSListen, "admin", n.cfg.Admin.Listen, "loops", len(n.loops), "lanes", len(n.x.lanes))
 	select {
@@ -387,7 +393,7 @@ func (n *Node) transport() error {
 		l.hurry = n.engine.Hurry
 	}
 	x.onCatalog, x.onOrder = n.follow, n.links.ordered
-	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready, engine: n.engine, clock: n.clock}
+	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready, relays: n.relays, engine: n.engine, clock: n.clock}
 	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log, Bound: n.admissions.add}, n.binder.admit)
 	return nil
 }

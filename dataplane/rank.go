@@ -44,6 +44,7 @@ type fellows struct {
 	ceding   bool  // the node stops and gives up what it leads
 	stallAt  int64 // when the disk is looked at again
 	quorum   func(there bool)
+	leader   func(lane uint16, id uint64) // another host is known to lead a lane, or none is: 0
 
 	own  func()        // lane 0 is led here now: links to carriers are ours
 	lose func()        // it is not any more
@@ -79,8 +80,14 @@ func (l *lane) load() error {
 
 // stand looks whether the lane's rank is still what its replica says.
 func (l *lane) stand(now int64) {
+	if l.x.fellows == nil {
+		return
+	}
+	if id := l.rep.LeaderID(); id != l.ledBy.Load() {
+		l.ledBy.Store(id)
+		l.x.fellows.leader(l.n, id)
+	}
 	switch {
-	case l.x.fellows == nil:
 	case l.leading:
 		if l.holds() {
 			l.cede(now)

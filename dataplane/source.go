@@ -46,7 +46,7 @@ func (s *source) ask(f func(x *executor) error) (err error) {
 }
 
 // Ready implements admin.Source.
-func (s *source) Ready() bool { return s.n.ready.Load() }
+func (s *source) Ready() bool { return s.n.ready.Load() || s.n.passes() }
 
 // buildVersion is what this binary was built from.
 func buildVersion() string {

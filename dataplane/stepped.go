@@ -79,7 +79,7 @@ func OpenStepped(cfg *config.Node, o Surroundings) (s *Stepped, err error) {
 	n.x.rand = rand.New(rand.NewPCG(o.Seed, 1))
 	if f := o.Fellows; f != nil {
 		n.x.fellows = &fellows{me: f.Me, group: replica.Group{Voters: f.Voters}, clock: f.Clock, send: f.Send, own: func() { s.own(f) }, lose: f.Lose, unreached: map[uint64]bool{},
-			name: func(id uint64) string { return fmt.Sprint(id) }, rose: func(*lane) {}, quorum: s.quorum,
+			name: func(id uint64) string { return fmt.Sprint(id) }, rose: func(*lane) {}, quorum: s.quorum, leader: func(uint16, uint64) {},
 			fence: fence{clock: f.Clock, until: make([]atomic.Int64, cfg.Lanes)}}
 	}
 	if err := n.recover(o.Wait); err != nil {
@@ -224,7 +224,7 @@ func (a *Attached) Closed(err error) { a.h.Closed(nil, a.s.n.clock(), err) }
 
 // Client admits a bind as the lobby does; a status other than ROK is its refusal.
 func (s *Stepped) Client(remote netip.AddrPort, p *pdu.Bind, seq uint32, w Wire) (*Attached, pdu.Status) {
-	a := s.n.binder.admit(remote, p, seq)
+	a := s.n.binder.admit(transport.Caller{Remote: remote}, p, seq)
 	if a.Status != pdu.ROK {
 		return nil, a.Status
 	}

@@ -43,7 +43,8 @@ type site struct {
 	dir      string
 	a, b, w  *member
 	carriers []*peer.Carrier
-	first    [2]watch // when something was last taken first, by carrier
+	secure   func(name string) string // of the cluster section; nil: plaintext
+	first    [2]watch                 // when something was last taken first, by carrier
 }
 
 // watch is the time of the newest message that a carrier took first.
@@ -63,7 +64,20 @@ func newSite(t *testing.T, nodeKeys string) *site {
 // newSiteOn gives each member a disk of its own, of so many megabytes.
 func newSiteOn(t *testing.T, nodeKeys string, megabytes int64) *site {
 	t.Helper()
+	return (&site{t: t, dir: t.TempDir()}).up(nodeKeys, megabytes)
+}
+
+// newSecureSite is newSite with hosts that talk over mutual TLS.
+func newSecureSite(t *testing.T) *site {
+	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
+	s.secure = s.certify()
+	return s.up("", 0)
+}
+
+func (s *site) up(nodeKeys string, megabytes int64) *site {
+	t := s.t
+	t.Helper()
 	newBridge(t, hubAddr)
 	for i := range s.first {
 		w := &s.first[i]
@@ -111,7 +125,12 @@ func (s *site) member(name string, n int, keys string) *member {
 	m := &member{t: s.t, name: name, net: newNetns(s.t, name, ip), witness: name == "w", admin: "http://127.0.0.1:8080"}
 	m.dir = filepath.Join(s.dir, "data-"+name)
 	text := fmt.Sprintf("node: %s\ndata: ./data-%s\nadmin:\n  listen: \"127.0.0.1:8080\"\ncluster:\n  listen: \"%s:7775\"\n"+
-		"  members: {a: \"127.77.0.1:7775\", b: \"127.77.0.2:7775\", w: \"127.77.0.3:7775\"}\n  witness: [w]\n  insecure_plaintext: true\n", name, name, ip)
+		"  members: {a: \"127.77.0.1:7775\", b: \"127.77.0.2:7775\", w: \"127.77.0.3:7775\"}\n  witness: [w]\n", name, name, ip)
+	if s.secure != nil {
+		text += s.secure(name)
+	} else {
+		text += "  insecure_plaintext: true\n"
+	}
 	if !m.witness {
 		text += fmt.Sprintf("smpp:\n  listen: [\"%s:2775\"]\ncatalog: ./catalog\n%s", ip, keys)
 	}

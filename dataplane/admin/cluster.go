@@ -15,6 +15,7 @@ type ClusterStatus struct {
 	Waits      string       `json:"waits,omitempty"` // why the store is no member, in words
 	Quorum     bool         `json:"quorum"`          // a leader is known
 	SingleCopy bool         `json:"single_copy"`     // some lane led here is acknowledged on one host only
+	Relayed    int          `json:"relayed"`         // clients bound here whose octets are carried to the host that leads
 	Hosts      []HostStatus `json:"hosts"`
 }
 

@@ -107,6 +107,7 @@ var (
 
 	quorumDesc     = desc("cluster_quorum", "1 while a leader is known.")
 	singleCopyDesc = desc("cluster_single_copy", "1 while a lane led here is acknowledged on one host only.")
+	relayedDesc    = desc("cluster_relayed_clients", "Clients bound here that are carried to the host that leads.")
 	hostUpDesc     = desc("cluster_host_up", "1 while streams to and from the host are up.", "host", "witness")
 	hostLeadsDesc  = desc("cluster_host_leads", "Lanes that the host leads.", "host")
 	hostLagDesc    = desc("cluster_host_lag_entries", "Entries that the host is behind in some lane led here.", "host")
@@ -187,6 +188,7 @@ func (e emitter) lane(l LaneStatus) {
 func (e emitter) cluster(c *ClusterStatus) {
 	e.gauge(quorumDesc, boolValue(c.Quorum))
 	e.gauge(singleCopyDesc, boolValue(c.SingleCopy))
+	e.gauge(relayedDesc, float64(c.Relayed))
 	for _, h := range c.Hosts {
 		e.gauge(hostLeadsDesc, float64(h.Leads), h.Name)
 		if h.Self {

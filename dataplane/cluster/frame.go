@@ -18,7 +18,7 @@ const (
 	Chunk                  // a piece of a snapshot
 	Taken                  // the answer to it
 	Link                   // an event between a lane and the links to carriers
-	Stream                 // a client's octets on their way to the host that leads its lane
+	Leave                  // the clients that the sender relays are to be unbound
 	Ask                    // an operator's question for another host
 	Answer                 // to it
 )
@@ -46,17 +46,19 @@ func appendFrame(dst []byte, k Kind, lane uint16, parts ...[]byte) []byte {
 	return dst
 }
 
-// frameReader reads frames. Payloads are pieces of chunks that nobody writes again.
+// frameReader reads frames. Payloads are pieces of chunks that nobody writes again. It reads nothing behind a frame
+// until it is buffered: what follows a hello may be no frames.
 type frameReader struct {
-	r     *bufio.Reader
+	r     io.Reader
 	chunk []byte
 }
 
 const readBytes = 256 << 10
 
-func newFrameReader(r io.Reader) *frameReader {
-	return &frameReader{r: bufio.NewReaderSize(r, readBytes)}
-}
+func newFrameReader(r io.Reader) *frameReader { return &frameReader{r: r} }
+
+// buffer reads ahead from now on: frames follow.
+func (f *frameReader) buffer() { f.r = bufio.NewReaderSize(f.r, readBytes) }
 
 func (f *frameReader) next() (k Kind, lane uint16, payload []byte, err error) {
 	var h [frameHeader]byte

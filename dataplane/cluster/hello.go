@@ -22,6 +22,9 @@ type Hello struct {
 	Lanes   int    `json:"lanes,omitempty"` // as the node file says; 0 from a witness
 	Witness bool   `json:"witness,omitempty"`
 	Table   *Table `json:"table,omitempty"` // nil: the store belongs to no cluster yet
+
+	Relayed bool   `json:"relayed,omitempty"` // it takes clients that others relay to it
+	Client  string `json:"client,omitempty"`  // this is no stream of frames: behind the hellos come a client's octets, who dialled from this address
 }
 
 // Encode is the payload of a hello frame.

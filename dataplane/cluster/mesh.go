@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -18,14 +19,16 @@ type Options struct {
 	Peers    map[string]string // address by name, without Self
 	Listener net.Listener      // the mesh closes it
 	Dial     func(ctx context.Context, address string) (net.Conn, error)
-	Server   *tls.Config                            // nil: plaintext
-	Client   func(name string) (*tls.Config, error) // to dial a member
+	Server   *tls.Config                                            // nil: plaintext
+	Secure   func(c net.Conn, server *tls.Config) (net.Conn, error) // the server's side of a handshake; nil: crypto/tls
+	Client   func(name string) (*tls.Config, error)                 // to dial a member
 
 	Hello   func() *Hello                                         // what we say now
 	Heard   func(h *Hello) error                                  // another said it; an error refuses its stream
 	Receive func(from *Peer, k Kind, lane uint16, payload []byte) // in order for each peer; payload is the callee's
 	Lost    func(to *Peer)                                        // a stream broke, and what was in it may be lost; may be nil
 	Named   func(state tls.ConnectionState, name string) error    // is that the certificate of a member; may be nil
+	Relayed func(from *Peer, c net.Conn, client netip.AddrPort)   // a client's octets come over c, which is the callee's; nil: refused
 	Logger  *slog.Logger
 }
 
@@ -61,6 +64,9 @@ func Start(o Options) *Mesh {
 	}
 	if o.Lost == nil {
 		o.Lost = func(*Peer) {}
+	}
+	if o.Secure == nil {
+		o.Secure = secure
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -157,6 +163,13 @@ func (m *Mesh) drop(c net.Conn) {
 	_ = c.Close()
 }
 
+// release leaves an open connection to somebody else.
+func (m *Mesh) release(c net.Conn) {
+	m.mu.Lock()
+	delete(m.conns, c)
+	m.mu.Unlock()
+}
+
 func (m *Mesh) accept() {
 	for rest := firstRest; ; {
 		c, err := m.o.Listener.Accept()
@@ -198,15 +211,21 @@ func (m *Mesh) rest(d time.Duration) bool {
 
 // serve lives through a stream that another host dialled.
 func (m *Mesh) serve(c net.Conn) {
-	defer m.drop(c)
-	nc, r, p, err := m.welcome(c)
+	nc, r, p, client, err := m.welcome(c)
 	<-m.early
+	if err == nil && client.IsValid() {
+		m.release(c)
+		m.o.Relayed(p, nc, client)
+		return
+	}
+	defer m.drop(c)
 	if err != nil {
 		if m.ctx.Err() == nil {
 			m.o.Logger.Debug("a host was not let in", "from", c.RemoteAddr(), "err", err)
 		}
 		return
 	}
+	r.buffer()
 	if old := p.hears(nc); old != nil {
 		_ = old.Close()
 	}
@@ -214,19 +233,27 @@ func (m *Mesh) serve(c net.Conn) {
 	p.deaf(nc, err)
 }
 
-// welcome takes the hello of who dialled, and answers it.
-func (m *Mesh) welcome(c net.Conn) (nc net.Conn, r *frameReader, p *Peer, err error) {
+// welcome takes the hello of who dialled, and answers it. A valid client says that its octets follow, and no frames.
+func (m *Mesh) welcome(c net.Conn) (nc net.Conn, r *frameReader, p *Peer, client netip.AddrPort, err error) {
 	nc = c
 	if err = c.SetDeadline(time.Now().Add(helloFor)); err != nil {
 		return
 	}
 	if m.o.Server != nil {
-		nc = tls.Server(c, m.o.Server)
+		if nc, err = m.o.Secure(c, m.o.Server); err != nil {
+			return
+		}
 	}
 	r = newFrameReader(nc)
 	h, err := readHello(r)
 	if err != nil {
 		return
+	}
+	if h.Client != "" {
+		if client, err = m.relayed(h); err != nil {
+			_, _ = nc.Write(appendFrame(nil, kindRefuse, 0, []byte(err.Error())))
+			return
+		}
 	}
 	if err = m.check(nc, h); err != nil {
 		_, _ = nc.Write(appendFrame(nil, kindRefuse, 0, []byte(err.Error())))
@@ -241,11 +268,20 @@ func (m *Mesh) welcome(c net.Conn) (nc net.Conn, r *frameReader, p *Peer, err er
 		return
 	}
 	_, err = nc.Write(appendFrame(nil, kindHello, 0, m.o.Hello().Encode()))
+	if err == nil && client.IsValid() {
+		err = c.SetDeadline(time.Time{})
+	}
 	return
 }
 
+// secure is the handshake of crypto/tls.
+func secure(c net.Conn, server *tls.Config) (net.Conn, error) {
+	s := tls.Server(c, server)
+	return s, s.Handshake()
+}
+
 func (m *Mesh) check(c net.Conn, h *Hello) error {
-	if t, ok := c.(*tls.Conn); ok && m.o.Named != nil {
+	if t, ok := c.(interface{ ConnectionState() tls.ConnectionState }); ok && m.o.Named != nil {
 		if err := m.o.Named(t.ConnectionState(), h.Name); err != nil {
 			return err
 		}

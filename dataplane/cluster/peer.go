@@ -109,28 +109,11 @@ func (p *Peer) run() {
 // stream dials once and lives through the connection.
 func (p *Peer) stream() error {
 	m := p.m
-	ctx, cancel := context.WithTimeout(m.ctx, dialFor)
-	defer cancel()
-	c, err := m.o.Dial(ctx, p.Address)
+	c, nc, r, err := p.dial(m.o.Hello())
 	if err != nil {
 		return err
-	}
-	if !m.hold(c) {
-		return net.ErrClosed
 	}
 	defer m.drop(c)
-	nc := c
-	if m.o.Client != nil {
-		secure, err := m.o.Client(p.Name)
-		if err != nil {
-			return err
-		}
-		nc = tls.Client(c, secure)
-	}
-	r, err := p.introduce(nc)
-	if err != nil {
-		return err
-	}
 	p.rise()
 	p.Send(kindHello, 0, m.o.Hello().Encode()) // what changed since the first one found no stream
 	ended := make(chan struct{})
@@ -149,13 +132,41 @@ func (p *Peer) stream() error {
 	return err
 }
 
+// dial connects to the host and exchanges hellos. c is held until it is dropped or released; nc is c, or TLS over it.
+func (p *Peer) dial(h *Hello) (c, nc net.Conn, r *frameReader, err error) {
+	m := p.m
+	ctx, cancel := context.WithTimeout(m.ctx, dialFor)
+	defer cancel()
+	if c, err = m.o.Dial(ctx, p.Address); err != nil {
+		return nil, nil, nil, err
+	}
+	if !m.hold(c) {
+		return nil, nil, nil, net.ErrClosed
+	}
+	nc = c
+	if m.o.Client != nil {
+		var secure *tls.Config
+		if secure, err = m.o.Client(p.Name); err == nil {
+			nc = tls.Client(c, secure)
+		}
+	}
+	if err == nil {
+		r, err = p.introduce(nc, h)
+	}
+	if err != nil {
+		m.drop(c)
+		return nil, nil, nil, err
+	}
+	return c, nc, r, nil
+}
+
 // introduce says hello and takes the other's.
-func (p *Peer) introduce(c net.Conn) (*frameReader, error) {
+func (p *Peer) introduce(c net.Conn, mine *Hello) (*frameReader, error) {
 	m := p.m
 	if err := c.SetDeadline(time.Now().Add(helloFor)); err != nil {
 		return nil, err
 	}
-	if _, err := c.Write(appendFrame(nil, kindHello, 0, m.o.Hello().Encode())); err != nil {
+	if _, err := c.Write(appendFrame(nil, kindHello, 0, mine.Encode())); err != nil {
 		return nil, err
 	}
 	r := newFrameReader(c)

@@ -23,6 +23,8 @@ func (n *Node) cluster(top *document.Map) {
 	c.witnesses(m)
 	m.Bool("insecure_plaintext", &c.InsecurePlaintext)
 	n.clusterTLS(m, c)
+	c.Relay = true
+	m.Bool("relay", &c.Relay)
 	c.Keep = 256 << 20
 	size(m, "keep", &c.Keep)
 	c.plaintext(m)

@@ -73,6 +73,7 @@ type Cluster struct {
 	Members           []Member // in the order of the file
 	InsecurePlaintext bool
 	TLS               TLS   // ClientCA signs every member's certificate, which names the member; empty: plaintext
+	Relay             bool  // a bind for a lane that another host leads is carried there; else refused
 	Keep              int64 // octets of each lane's log kept at most for a member that is away; behind that it is sent the lane
 }
 

@@ -136,11 +136,11 @@ func (e *Engine) Hurry() { e.ticks.hurry() }
 // Enroll puts a connected TCP connection, or one that DialBind made with TLS, on a loop. Opened and then Data(first), unless first is empty, have run when it
 // returns nil. The engine owns nc from the call on; when Enroll fails nc is closed and h was not called. first is not kept.
 func (e *Engine) Enroll(nc net.Conn, loop int, h ConnHandler, first []byte) error {
-	return e.enroll(nc, loop, h, first, nil)
+	return e.enroll(nc, addrPort(nc.RemoteAddr()), loop, h, first, nil)
 }
 
-// enroll is Enroll with a function that runs on the loop after Closed.
-func (e *Engine) enroll(nc net.Conn, loop int, h ConnHandler, first []byte, after func()) error {
+// enroll is Enroll with the address of whom the peer speaks for, and a function that runs on the loop after Closed.
+func (e *Engine) enroll(nc net.Conn, remote netip.AddrPort, loop int, h ConnHandler, first []byte, after func()) error {
 	s, _ := nc.(*secureConn)
 	if s != nil {
 		nc = s.wire.Conn
@@ -159,7 +159,7 @@ func (e *Engine) enroll(nc net.Conn, loop int, h ConnHandler, first []byte, afte
 	_ = tcp.SetNoDelay(true)
 	_ = tcp.SetKeepAliveConfig(keepAlive)
 	l := e.loops[loop]
-	c := &Conn{loop: l, handler: h, remote: addrPort(nc.RemoteAddr()), first: first, after: after, secure: s}
+	c := &Conn{loop: l, handler: h, remote: remote, first: first, after: after, secure: s}
 	if s != nil {
 		s.enlist(l)
 	}

@@ -3,7 +3,6 @@ package transport
 import (
 	"io"
 	"net"
-	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -66,7 +65,7 @@ func open(t testing.TB, o houseOptions) *house {
 	return h
 }
 
-func (h *house) admitMost(remote netip.AddrPort, b *pdu.Bind, seq uint32) Admission {
+func (h *house) admitMost(_ Caller, b *pdu.Bind, seq uint32) Admission {
 	if b.Password == "wrong" {
 		return Admission{Status: pdu.RBindFail}
 	}
@@ -106,7 +105,7 @@ func (h *house) settled(t *testing.T) (s LobbyStats) {
 	t.Helper()
 	eventually(t, "all counted", func() bool {
 		s = h.Stats()
-		ends := s.Denied + s.TooMany + s.TooManySource + s.Full + s.Handshake + s.Timeout + s.Garbage + s.NotBind + s.Refused + s.Bound + s.Lost
+		ends := s.Denied + s.TooMany + s.TooManySource + s.Full + s.Handshake + s.Timeout + s.Garbage + s.NotBind + s.Refused + s.Bound + s.Relayed + s.Lost
 		return s.Accepted == ends+uint64(s.Pending)
 	})
 	return s

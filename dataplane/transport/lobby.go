@@ -26,6 +26,20 @@ type LobbyOptions struct {
 	Bound func(took time.Duration)
 }
 
+// Caller is who sent a bind.
+type Caller struct {
+	Remote netip.AddrPort
+	Via    string // the host that relayed it; empty: it came to us
+}
+
+// Passage carries a client's octets to a host that answers its bind, and back.
+type Passage interface {
+	// Carry takes near over, sends first, and returns when either side has ended and both are closed.
+	Carry(near net.Conn, first []byte)
+	// Close is called instead of Carry when the client has left meanwhile.
+	Close()
+}
+
 // Admission is the answer to a bind that was well formed.
 type Admission struct {
 	Status pdu.Status    // ROK: the connection goes to Handler on Loop; else bind_resp with it, then close
@@ -34,6 +48,9 @@ type Admission struct {
 	SystemID string
 	Loop     int
 	Handler  ConnHandler // its Opened writes the bind_resp
+	// Relay, when it is not nil, opens a passage to the host that is to answer instead of us, bind and all. An error refuses
+	// the bind with ESME_RSYSERR.
+	Relay func() (Passage, error)
 	// Abandon is called instead of Opened when Status was ROK but the connection did not reach its loop. It gives back what the
 	// admission took. May be nil.
 	Abandon func()
@@ -41,7 +58,7 @@ type Admission struct {
 
 // Admit decides on a bind. seq is the sequence_number for the bind_resp that Opened writes. It runs on a goroutine of the
 // connection, many at a time, and may take its time over a password.
-type Admit func(remote netip.AddrPort, b *pdu.Bind, seq uint32) Admission
+type Admit func(from Caller, b *pdu.Bind, seq uint32) Admission
 
 // Lobby is where clients are until they are bound: accepted by our own listeners, admitted by the gate before a byte is read,
 // under one deadline up to the bind PDU. Whatever is wrong before the bind stays here and reaches no loop.
@@ -64,6 +81,7 @@ type Lobby struct {
 type lobbyCounts struct {
 	accepted, acceptErrors, denied, tooMany, tooManySource, full atomic.Uint64
 	handshake, timeout, garbage, notBind, refused, bound, lost   atomic.Uint64
+	relayed                                                      atomic.Uint64
 }
 
 // LobbyStats count connections since the start. Each accepted connection is still Pending or in exactly one of the others.
@@ -80,6 +98,7 @@ type LobbyStats struct {
 	NotBind       uint64 // another PDU than a bind
 	Refused       uint64 // bind_resp with an error
 	Bound         uint64 // on a loop
+	Relayed       uint64 // carried to another host
 	Lost          uint64 // the peer left, we closed, or the loop could not take it
 	Pending       int    // in the lobby now
 }
@@ -122,7 +141,7 @@ func (l *Lobby) serve(ln net.Listener, secure *tls.Config) error {
 		case err == nil:
 			backoff = 0
 			l.counts.accepted.Add(1)
-			l.receive(nc, secure)
+			l.receive(&visit{raw: nc, secure: secure, Caller: Caller{Remote: addrPort(nc.RemoteAddr())}})
 			continue
 		case l.isClosed():
 			return nil
@@ -166,7 +185,7 @@ func (l *Lobby) Stats() LobbyStats {
 		Accepted: c.accepted.Load(), AcceptErrors: c.acceptErrors.Load(),
 		Denied: c.denied.Load(), TooMany: c.tooMany.Load(), TooManySource: c.tooManySource.Load(), Full: c.full.Load(),
 		Handshake: c.handshake.Load(), Timeout: c.timeout.Load(), Garbage: c.garbage.Load(), NotBind: c.notBind.Load(), Refused: c.refused.Load(),
-		Bound: c.bound.Load(), Lost: c.lost.Load(), Pending: pending,
+		Bound: c.bound.Load(), Relayed: c.relayed.Load(), Lost: c.lost.Load(), Pending: pending,
 	}
 }
 
@@ -196,10 +215,16 @@ func (l *Lobby) pause(d time.Duration) {
 	}
 }
 
+// Relayed takes a client that another host received: its octets come over nc, which is ours from now on.
+func (l *Lobby) Relayed(nc net.Conn, from Caller) {
+	l.counts.accepted.Add(1)
+	l.receive(&visit{raw: nc, Caller: from})
+}
+
 // receive lets a connection in, or resets it.
-func (l *Lobby) receive(nc net.Conn, secure *tls.Config) {
-	remote := addrPort(nc.RemoteAddr())
-	switch l.gate.Connect(remote.Addr()) {
+func (l *Lobby) receive(v *visit) {
+	nc := v.raw
+	switch l.gate.Connect(v.Remote.Addr()) {
 	case gate.Admitted:
 	case gate.DeniedNetwork:
 		turnAway(nc, &l.counts.denied)
@@ -212,11 +237,11 @@ func (l *Lobby) receive(nc net.Conn, secure *tls.Config) {
 		return
 	}
 	if !l.enter(nc) {
-		l.gate.Disconnect(remote.Addr())
+		l.gate.Disconnect(v.Remote.Addr())
 		turnAway(nc, &l.counts.full)
 		return
 	}
-	v := &visit{lobby: l, raw: nc, secure: secure, nc: nc, remote: remote}
+	v.lobby, v.nc = l, nc
 	go v.run()
 }
 

@@ -214,7 +214,7 @@ func TestRefusalWaits(t *testing.T) {
 func TestStatusThatIsNoFault(t *testing.T) {
 	h := open(t, houseOptions{
 		gate:  gate.Options{FailDelay: time.Hour, MaxFailDelay: time.Hour},
-		admit: func(netip.AddrPort, *pdu.Bind, uint32) Admission { return Admission{Status: pdu.RSysErr} },
+		admit: func(Caller, *pdu.Bind, uint32) Admission { return Admission{Status: pdu.RSysErr} },
 	})
 	c := h.dial(t)
 	send(t, c, bindPDU(pdu.BindReceiver, "right", 1))
@@ -307,7 +307,7 @@ func TestGarbageHarmsNobody(t *testing.T) {
 // TestPanicInAdmit costs one connection.
 func TestPanicInAdmit(t *testing.T) {
 	var h *house
-	h = open(t, houseOptions{admit: func(_ netip.AddrPort, b *pdu.Bind, seq uint32) Admission {
+	h = open(t, houseOptions{admit: func(_ Caller, b *pdu.Bind, seq uint32) Admission {
 		if b.Password == "poison" {
 			panic("boom")
 		}
@@ -330,7 +330,7 @@ func TestPanicInAdmit(t *testing.T) {
 // TestAbandon: an admission that cannot be used gives back what it took.
 func TestAbandon(t *testing.T) {
 	abandoned := make(chan struct{})
-	h := open(t, houseOptions{admit: func(netip.AddrPort, *pdu.Bind, uint32) Admission {
+	h := open(t, houseOptions{admit: func(Caller, *pdu.Bind, uint32) Admission {
 		return Admission{Handler: newRecorder(), Abandon: func() { close(abandoned) }}
 	}})
 	h.engine.Close()

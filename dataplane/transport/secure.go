@@ -66,6 +66,16 @@ const maxPlain = 16 << 10
 // keepSealed is how large the loop's buffer of sealed records may stay between two writes.
 const keepSealed = 1 << 20
 
+// SecureServer runs the server's side of a TLS handshake under the deadlines that stand on nc. What it returns can go to a
+// loop, as a connection of the lobby can.
+func SecureServer(nc net.Conn, c *tls.Config) (net.Conn, error) {
+	s, err := secureServer(nc, c)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 // secureServer runs the server's side of a handshake under the deadlines that stand on nc.
 func secureServer(nc net.Conn, c *tls.Config) (*secureConn, error) {
 	return secure(context.Background(), nc, c, tls.Server)

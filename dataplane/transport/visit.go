@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -27,10 +26,10 @@ type visit struct {
 	raw    net.Conn    // as accepted
 	secure *tls.Config // nil: plain TCP
 	nc     net.Conn    // raw, or TLS over it
-	remote netip.AddrPort
+	Caller
 	buf    [lobbyBuffer]byte
 	n      int  // octets in buf
-	handed bool // the engine owns the connection and its slot in the gate
+	handed bool // the engine, or a passage, owns the connection and its slot in the gate
 	since  time.Time
 }
 
@@ -41,12 +40,12 @@ func (v *visit) run() {
 	outcome := &l.counts.lost
 	defer func() {
 		if p := recover(); p != nil {
-			l.engine.panicked(v.remote, "admission", p)
+			l.engine.panicked(v.Remote, "admission", p)
 		}
 		l.leave(v.raw)
 		if !v.handed {
 			_ = v.raw.Close()
-			l.gate.Disconnect(v.remote.Addr())
+			l.gate.Disconnect(v.Remote.Addr())
 		}
 		outcome.Add(1)
 	}()
@@ -165,11 +164,14 @@ func (v *visit) bind(p, rest []byte, seq uint32) *atomic.Uint64 {
 	l := v.lobby
 	b, st := pdu.ParseBind(p)
 	if st != pdu.ROK {
-		return v.refuse(b.Command, st, seq, l.gate.BindFailed(v.remote.Addr(), time.Now().UnixNano()))
+		return v.refuse(b.Command, st, seq, l.gate.BindFailed(v.Remote.Addr(), time.Now().UnixNano()))
 	}
-	a := l.admit(v.remote, &b, seq)
-	if a.Status != pdu.ROK {
+	a := l.admit(v.Caller, &b, seq)
+	switch {
+	case a.Status != pdu.ROK:
 		return v.refuseBind(b.Command, &a, seq)
+	case a.Relay != nil:
+		return v.pass(a.Relay, b.Command, seq)
 	}
 	if !v.enroll(a, rest) {
 		if a.Abandon != nil {
@@ -185,7 +187,7 @@ func (v *visit) bind(p, rest []byte, seq uint32) *atomic.Uint64 {
 func (v *visit) hold(a Admission) time.Duration {
 	switch a.Status {
 	case pdu.RBindFail, pdu.RInvPaswd, pdu.RInvSysID:
-		return max(a.Delay, v.lobby.gate.BindFailed(v.remote.Addr(), time.Now().UnixNano()))
+		return max(a.Delay, v.lobby.gate.BindFailed(v.Remote.Addr(), time.Now().UnixNano()))
 	}
 	return a.Delay
 }
@@ -196,10 +198,10 @@ func (v *visit) enroll(a Admission, rest []byte) bool {
 	if !l.leave(v.raw) || v.nc.SetDeadline(time.Time{}) != nil {
 		return false
 	}
-	source := v.remote.Addr()
-	err := l.engine.enroll(v.nc, a.Loop, a.Handler, rest, func() { l.gate.Disconnect(source) })
+	source := v.Remote.Addr()
+	err := l.engine.enroll(v.nc, v.Remote, a.Loop, a.Handler, rest, func() { l.gate.Disconnect(source) })
 	if err != nil {
-		l.opts.Logger.Warn("a bound connection was lost", "remote", v.remote, "err", err)
+		l.opts.Logger.Warn("a bound connection was lost", "remote", v.Remote, "err", err)
 		return false
 	}
 	v.handed = true
@@ -207,6 +209,26 @@ func (v *visit) enroll(a Admission, rest []byte) bool {
 		l.opts.Bound(time.Since(v.since))
 	}
 	return true
+}
+
+// pass hands the client on to another host, with all that it has said.
+func (v *visit) pass(relay func() (Passage, error), c pdu.Command, seq uint32) *atomic.Uint64 {
+	l := v.lobby
+	p, err := relay()
+	if err != nil {
+		l.opts.Logger.Warn("a bind cannot be relayed", "remote", v.Remote, "err", err)
+		return v.refuse(c, pdu.RSysErr, seq, 0)
+	}
+	if !l.leave(v.raw) || v.nc.SetDeadline(time.Time{}) != nil {
+		p.Close()
+		return &l.counts.lost
+	}
+	v.handed = true
+	go func() {
+		defer l.gate.Disconnect(v.Remote.Addr())
+		p.Carry(v.nc, v.buf[:v.n])
+	}()
+	return &l.counts.relayed
 }
 
 // refuse answers a bind with an error after a delay. An error response is a header only (SMPP 3.4, 4.1.2).
