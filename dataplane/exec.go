@@ -287,6 +287,13 @@ func (c *carrier) dueFor(class ledger.Class, now int64) int64 {
 		}
 		at = min(at, max(k.restTil, k.bucket.NextAbove(c.keep(class, k.bucket.Depth(), now), now)))
 	}
+	switch {
+	case c.allowed == nil:
+	case c.most()-c.out <= c.keep(class, c.most(), now):
+		return never
+	default:
+		return max(at, c.bucket.NextAbove(c.keep(class, c.bucket.Depth(), now), now))
+	}
 	return at
 }
 
@@ -346,7 +353,7 @@ func (x *executor) fromLink(e *event, now int64) {
 		return
 	}
 	if s != nil {
-		s.out--
+		s.leave()
 	}
 	if e.kind == evAnswer {
 		l.answered(m, s, e, now)
@@ -394,6 +401,7 @@ func (x *executor) linkDown(id uint32, now int64) {
 		return
 	}
 	x.retire(s, now)
+	s.carrier.out -= s.out
 	delete(x.links, id)
 }
 
@@ -421,6 +429,7 @@ func (x *executor) carrier(n uint16) *carrier {
 	c := x.carriers[n]
 	if c == nil {
 		c = &carrier{n: n, down: max(x.now, x.grace), look: true}
+		c.bound(x.table.CarrierOf(n))
 		x.carriers[n] = c
 		x.serving = append(x.serving, c)
 	}

@@ -48,7 +48,7 @@ func (b *binder) inbound(t *router.Table, from transport.Caller, p *pdu.Bind, se
 		return transport.Admission{Status: pdu.RBindFail}
 	}
 	id := b.ids.Add(1)
-	l := b.loops[int(id)%len(b.loops)]
+	l := b.loops[int(number)%len(b.loops)] // one for all its binds: they share what it may be sent
 	b.bound.Add(1)
 	release := func() {
 		b.gate.Unbind(inboundGate|uint32(number), gate.Transceiver)
@@ -57,7 +57,10 @@ func (b *binder) inbound(t *router.Table, from transport.Caller, p *pdu.Bind, se
 	k := &inboundPort{linkPort: linkPort{port: port{loop: l, via: from.Via}, id: id, config: b.inboundConfig(c, p), opened: func() {}, closed: func(error) { release() }}}
 	k.noTLVs, k.profiled = k.config.Version < pdu.Version34, c.Inbound.Profile != nil
 	end := func(pdu.Status) { b.engine.Post(l.index, func() { k.unbind(b.clock()) }) }
-	if !b.x.call(func() { b.x.links[id] = b.x.inboundSession(id, number, c, l.index, &k.config, end) }) {
+	if !b.x.call(func() {
+		s := b.x.inboundSession(id, number, c, l.index, &k.config, end)
+		b.x.links[id], k.allowed = s, s.link.allowed
+	}) {
 		release()
 		return transport.Admission{Status: pdu.RSysErr}
 	}
@@ -79,7 +82,7 @@ func (x *executor) inboundSession(id uint32, number uint16, c *catalog.Carrier, 
 	d := catalog.Link{SystemID: c.Inbound.SystemID, Bind: s.Bind, Version: s.Version, Window: s.Window, TPS: c.Inbound.TPS, Profile: c.Inbound.Profile}
 	if car.inbound == nil || !reflect.DeepEqual(car.inbound.decl.Profile, d.Profile) || car.inbound.decl.TPS != d.TPS {
 		// one for all its binds: what is learned of its ids holds for each
-		car.inbound = &link{carrier: c.ID, index: -1, bucket: egress.NewBucket(d.TPS, linkDepth), adapt: egress.NewAdapt(d.TPS), ids: newLearner(&d)}
+		car.inbound = &link{carrier: c.ID, index: -1, bucket: egress.NewBucket(d.TPS, linkDepth), allowed: allowances(d.TPS, car.allowed), adapt: egress.NewAdapt(d.TPS), ids: newLearner(&d)}
 	}
 	car.inbound.decl = d
 	return &linkSession{id: id, carrier: car, link: car.inbound, loop: loop, window: s.Window, end: end}

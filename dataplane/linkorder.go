@@ -211,8 +211,8 @@ func (l *lane) resolve(m *book.Msg, verb ledger.Verb, author string, now int64) 
 	l.final(m, ledger.Final{End: ledger.EndUnknown, Reason: ledger.ReasonOperator}, now)
 }
 
-// why says what keeps a session from sending faster, in words.
-func (s *linkSession) why(x *executor, now int64) string {
+// why says what keeps a session from sending faster, in words; unanswered is what its loop has written and heard nothing of.
+func (s *linkSession) why(x *executor, unanswered int, now int64) string {
 	c, k := s.carrier, s.link
 	waiting := 0
 	for _, n := range c.waiting {
@@ -235,13 +235,23 @@ func (s *linkSession) why(x *executor, now int64) string {
 		return fmt.Sprintf("carrier's answers: it bears %.0f messages a second just now", k.adapt.Limit())
 	case k.bucket.Whole(now) < 2:
 		return fmt.Sprintf("rate: tps %d", k.decl.TPS)
-	case s.credit() < s.window && s.trip > 0:
+	case c.bucket.Whole(now) < 2:
+		return fmt.Sprintf("rate: tps %d of the carrier, over all its links", c.tps)
+	case c.window > 0 && c.out >= c.window:
+		return fmt.Sprintf("window: %d unanswered of the carrier, over all its links", c.window)
+	case s.whole == 0 && unanswered > 0:
+		return fmt.Sprintf("window: the carrier answers none of %d", unanswered)
+	case unanswered >= nearly(s.window):
 		return fmt.Sprintf("window: %d unanswered at a round trip of %v carry at most %.0f a second", s.window,
-			time.Duration(s.trip).Round(100*time.Microsecond), float64(s.window)*1e9/float64(s.trip))
-	case s.credit() < s.window:
-		return fmt.Sprintf("window: the carrier answers none of %d", s.window)
+			time.Duration(s.trip).Round(100*time.Microsecond), float64(s.window)*1e9/float64(max(1, s.trip)))
 	case x.senders.wait(now) > now:
 		return "rate: the workers of the egress layer"
+	case s.credit() <= c.keep(ledger.ClassBulk, s.most(), now):
+		return fmt.Sprintf("journal: %d of %d that it was given wait for their DISPATCH to be on stable storage, %d of its window of %d are unanswered", s.out-unanswered, s.out,
+			unanswered, s.window)
 	}
 	return "nothing: it goes as fast as messages come"
 }
+
+// nearly is when a window counts as full: answers come in bunches, and a tenth of it may be kept for each higher class.
+func nearly(window int) int { return max(1, window-window*3/10) }

@@ -20,8 +20,8 @@ type linkPort struct {
 	profiled bool                    // the executor made its messages as its profile wants them
 	wait     [ledger.Classes]backlog // dispatched and committed, waiting for window or rate; at most one window in all
 	waiting  int                     // in all of them
-	pace     *egress.Pace            // of the link, whose sessions are all on this loop; nil: no rate
-	paced    bool                    // among loop.paced
+	allowed  []*egress.Allowance     // of the link and of the carrier, whose sessions are all on this loop; none: no bounds
+	sharing  bool                    // among loop.sharing
 	turns    egress.Turns
 	reserve  egress.Reserve
 	closed   func(err error)
@@ -74,7 +74,7 @@ func (k *linkPort) unbind(now int64) {
 func (k *linkPort) send(e *event, now int64) {
 	class := ledger.Class(e.seq)
 	k.reserve.Saw(class, now)
-	if k.waiting == 0 && k.open(class, now) && k.write(e, now) {
+	if len(k.allowed) == 0 && k.waiting == 0 && k.open(class, now) && k.write(e, now) {
 		return
 	}
 	k.wait[class].push(e)
@@ -82,20 +82,34 @@ func (k *linkPort) send(e *event, now int64) {
 	k.pump(now) // it may be its turn, or that of one below it
 }
 
-// pump writes what waited for the window, classes in turn by their weights.
+// pump writes what waited for the window. What waits for an allowance leaves at the end of the loop's turn, by turns
+// with the other sessions that have it.
 func (k *linkPort) pump(now int64) {
-	for k.waiting > 0 {
-		var waits [ledger.Classes]bool
-		for c := range k.wait {
-			waits[c] = !k.wait[c].empty() && k.open(ledger.Class(c), now)
+	if len(k.allowed) == 0 {
+		for k.step(now) {
 		}
-		c, ok := k.turns.Next(waits)
-		if !ok || !k.write(k.wait[c].front(), now) {
-			return
-		}
-		k.wait[c].pop()
-		k.waiting--
+	} else if k.waiting > 0 && !k.sharing {
+		k.sharing = true
+		k.loop.sharing = append(k.loop.sharing, k)
 	}
+}
+
+// step writes one message of those that wait, classes in turn by their weights.
+func (k *linkPort) step(now int64) bool {
+	if k.waiting == 0 {
+		return false
+	}
+	var waits [ledger.Classes]bool
+	for c := range k.wait {
+		waits[c] = !k.wait[c].empty() && k.open(ledger.Class(c), now)
+	}
+	c, ok := k.turns.Next(waits)
+	if !ok || !k.write(k.wait[c].front(), now) {
+		return false
+	}
+	k.wait[c].pop()
+	k.waiting--
+	return true
 }
 
 // open says whether the rate allows one more and the window has room for a class: less what is kept for higher ones,
@@ -105,14 +119,16 @@ func (k *linkPort) open(class ledger.Class, now int64) bool {
 	if room <= k.keep(class, k.config.Window, now) || k.conn.Congested() {
 		return false
 	}
-	if k.pace == nil || k.pace.Open(k.keep(class, k.pace.Depth(), now), now) {
-		return true
+	for _, a := range k.allowed { // commits come in bunches; what the carrier counts leaves from here
+		if !a.Open(k.keep(class, a.Depth(), now), now) {
+			k.loop.paced = true
+			return false
+		}
+		if !a.Room(k.keep(class, a.Window(), now)) {
+			return false
+		}
 	}
-	if !k.paced { // commits come in bunches; what the carrier counts leaves from here
-		k.paced = true
-		k.loop.paced = append(k.loop.paced, k)
-	}
-	return false
+	return true
 }
 
 // keep is how many of n places a class leaves free for higher ones that may come.
@@ -149,8 +165,8 @@ func (k *linkPort) write(e *event, now int64) bool {
 	if !k.sess.SendForward(now, &l.view, &hop, uint64(e.id)) {
 		return false
 	}
-	if k.pace != nil {
-		k.pace.Passed(now)
+	for _, a := range k.allowed {
+		a.Passed(now)
 	}
 	k.touch()
 	return true
@@ -174,8 +190,16 @@ func (k *linkPort) Request(s *session.Session, _ int64, h pdu.Header, p []byte) 
 
 // Response implements session.Handler.
 func (k *linkPort) Response(_ *session.Session, now int64, tag uint64, h pdu.Header, p []byte) {
+	k.settled()
 	k.answer(evAnswer, tag, h, p)
 	k.pump(now)
+}
+
+// settled gives the place of a message back.
+func (k *linkPort) settled() {
+	for _, a := range k.allowed {
+		a.Settled()
+	}
 }
 
 // Late implements session.LateHandler.
@@ -200,6 +224,7 @@ func (k *linkPort) answer(kind eventKind, tag uint64, h pdu.Header, p []byte) {
 
 // Lost implements session.Handler.
 func (k *linkPort) Lost(_ *session.Session, _ int64, tag uint64, why session.Lost) {
+	k.settled()
 	e := event{kind: evLost, session: k.id, id: ledger.MsgID(tag)}
 	if why == session.LostEnded {
 		e.status = 1

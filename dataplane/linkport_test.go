@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,8 +41,11 @@ func (s *sink) Abort()          {}
 // newTestLink is a bound session on a loop of its own, without an executor.
 func newTestLink(window, tps int, now int64) (*linkPort, *sink) {
 	l := &loop{links: map[uint32]*linkPort{}, up: outbox{ring: ring.New[event](ringSize)}, hurry: func() {}}
-	pace := egress.NewPace(tps, linkDepth)
-	k := &linkPort{port: port{loop: l}, id: 1, pace: &pace, opened: func() {}, closed: func(error) {},
+	return newTestSession(l, window, allowances(tps, nil), now)
+}
+
+func newTestSession(l *loop, window int, allowed []*egress.Allowance, now int64) (*linkPort, *sink) {
+	k := &linkPort{port: port{loop: l}, id: uint32(len(l.links)) + 1, allowed: allowed, opened: func() {}, closed: func(error) {},
 		config: session.Config{Role: session.Client, Bind: pdu.BindTransceiver, Version: 0x34, Window: window, EnquireEvery: time.Hour,
 			ResponseTimeout: time.Hour, FirstSequence: 2}}
 	s := &sink{queue: map[uint32]int64{}}
@@ -155,5 +159,135 @@ func TestOTPFindsAPlaceBesideBulk(t *testing.T) {
 	}
 	if len(s.sent) < 25*tps {
 		t.Errorf("%d left in 30 s", len(s.sent))
+	}
+}
+
+// testFleet is several sessions of several links that share what their carrier may be sent.
+type testFleet struct {
+	loop  *loop
+	ports []*linkPort
+	sinks []*sink
+	sent  []int64 // when messages left, over all of them
+}
+
+// newTestFleet binds two sessions on each of some links, each link with a rate of its own, 0 for none.
+func newTestFleet(links, linkTPS, tps, window int, now int64) *testFleet {
+	f := &testFleet{loop: &loop{links: map[uint32]*linkPort{}, up: outbox{ring: ring.New[event](ringSize)}, hurry: func() {}}}
+	carrier := egress.NewAllowance(tps, window, linkDepth)
+	for range links {
+		allowed := allowances(linkTPS, carrier)
+		for range 2 {
+			k, s := newTestSession(f.loop, 1<<14, allowed, now)
+			f.ports, f.sinks = append(f.ports, k), append(f.sinks, s)
+		}
+	}
+	return f
+}
+
+// turn gives a session messages of a class, then lets the loop turn once.
+func (f *testFleet) turn(session, n int, class ledger.Class, now int64) {
+	before := 0
+	for _, s := range f.sinks {
+		s.now = now
+		before += len(s.sent)
+	}
+	f.ports[session].turn(f.sinks[session], now, slices.Repeat([]ledger.Class{class}, n)...)
+	for _, s := range f.sinks {
+		before -= len(s.sent)
+	}
+	for range -before {
+		f.sent = append(f.sent, now)
+	}
+}
+
+// answer has one of a session's messages answered; false when it has none.
+func (f *testFleet) answer(session int, now int64) bool {
+	s := f.sinks[session]
+	for seq := range s.queue {
+		delete(s.queue, seq)
+		f.ports[session].feed(now, pdu.AppendMessageResp(nil, pdu.SubmitSM, pdu.ROK, seq, []byte("a")))
+		f.ports[session].pump(now)
+		return true
+	}
+	return false
+}
+
+func (f *testFleet) unanswered() (n int) {
+	for _, k := range f.ports {
+		n += k.sess.Unanswered()
+	}
+	return n
+}
+
+// The tps of a carrier holds over all of its links and their sessions, whichever has something to send and however
+// they stumble: no second anywhere sees more, the carrier gets all but a hundredth, and every session its share.
+func TestNoSecondPassesTheRateOfACarrier(t *testing.T) {
+	const links, tps, second = 3, 100, int64(time.Second)
+	start := int64(1e18)
+	for _, linkTPS := range []int{0, 60} {
+		f := newTestFleet(links, linkTPS, tps, 0, start)
+		rnd := rand.New(rand.NewPCG(7, 8))
+		owed, stall, end := 0, start, start+20*second
+		for now := start; now < end; now += 10e6 {
+			if owed++; now >= stall && rnd.IntN(20) == 0 {
+				stall = now + rnd.Int64N(second/2)
+			}
+			f.turn(0, 0, 0, now)
+			for ; now >= stall && owed > 0; owed-- {
+				f.turn(rnd.IntN(2*links), 1, 0, now)
+			}
+		}
+		for i := tps; i < len(f.sent); i++ {
+			if d := f.sent[i] - f.sent[i-tps]; d < second {
+				t.Fatalf("%d messages in %v", tps+1, time.Duration(d))
+			}
+		}
+		if len(f.sent) < 19*tps {
+			t.Errorf("%d left in 20 s", len(f.sent))
+		}
+		for i, s := range f.sinks {
+			if len(s.sent) < len(f.sent)/(4*links) {
+				t.Errorf("session %d sent %d of %d", i, len(s.sent), len(f.sent))
+			}
+		}
+		for i := linkTPS; linkTPS > 0 && i < len(f.sinks[0].sent); i++ {
+			if d := f.sinks[0].sent[i] - f.sinks[0].sent[i-linkTPS]; d < second {
+				t.Fatalf("%d messages of one session in %v", linkTPS+1, time.Duration(d))
+			}
+		}
+	}
+}
+
+// The window of a carrier holds over all its links. A place that comes free goes round: a session that hears no
+// answers, because it was never given a place, gets its turn as well.
+func TestTheWindowOfACarrierGoesRound(t *testing.T) {
+	const links, window = 2, 10
+	now := int64(1e18)
+	f := newTestFleet(links, 0, 0, window, now)
+	f.turn(0, 500, 0, now)
+	if n := f.unanswered(); n != window {
+		t.Fatalf("%d unanswered at a window of %d", n, window)
+	}
+	for i := 1; i < 2*links; i++ {
+		f.turn(i, 500, 0, now)
+	}
+	rnd := rand.New(rand.NewPCG(9, 10))
+	for range 400 {
+		for !f.answer(rnd.IntN(2*links), now) {
+		}
+		f.turn(0, 0, 0, now)
+		if n := f.unanswered(); n != window {
+			t.Fatalf("%d unanswered at a window of %d", n, window)
+		}
+	}
+	for i, s := range f.sinks {
+		if len(s.sent) < 90 {
+			t.Errorf("session %d sent %d of 410", i, len(s.sent))
+		}
+	}
+	f.ports[1].Closed(nil, now, nil) // what it had is nobody's any more
+	f.turn(0, 0, 0, now)
+	if n := f.ports[0].sess.Unanswered() + f.ports[2].sess.Unanswered() + f.ports[3].sess.Unanswered(); n != window {
+		t.Errorf("%d unanswered after a session ended", n)
 	}
 }

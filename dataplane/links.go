@@ -51,7 +51,7 @@ type linkKey struct {
 type keptLink struct {
 	link    *link
 	number  uint16
-	pace    egress.Pace // the loop's
+	allowed *egress.Allowance // of its carrier
 	keepers []*keeper
 	gone    sync.WaitGroup // its keepers
 }
@@ -118,7 +118,7 @@ func (k *links) set(n router.Numbers, c *catalog.Catalog) {
 			key := linkKey{car.ID, j}
 			want[key] = true
 			if old := k.keep[key]; old != nil {
-				if reflect.DeepEqual(old.link.decl, car.Links[j]) {
+				if reflect.DeepEqual(old.link.decl, car.Links[j]) && old.allowed == k.x.carrier(number).allowed {
 					continue
 				}
 				old.stop()
@@ -152,7 +152,10 @@ func (k *links) disown() {
 func (k *links) start(car *catalog.Carrier, number uint16, index int, former *keptLink) *keptLink {
 	d := car.Links[index]
 	held := k.x.lanes[0].book.System.Held[book.LinkName{Carrier: number, Link: uint16(index)}]
-	kept := newKeptLink(car, number, index)
+	kept := newKeptLink(car, number, index, k.x.carrier(number).allowed)
+	if former != nil && former.link.decl.TPS == d.TPS && former.allowed == kept.allowed {
+		kept.link.allowed = former.link.allowed // what left in the last second still counts
+	}
 	kept.link.held = held.Verb
 	for slot := range d.Sessions {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -175,10 +178,10 @@ func (k *links) start(car *catalog.Carrier, number uint16, index int, former *ke
 }
 
 // newKeptLink is a link of the catalog without any session.
-func newKeptLink(car *catalog.Carrier, number uint16, index int) *keptLink {
+func newKeptLink(car *catalog.Carrier, number uint16, index int, allowed *egress.Allowance) *keptLink {
 	d := car.Links[index]
-	return &keptLink{number: number, pace: egress.NewPace(d.TPS, linkDepth), link: &link{carrier: car.ID, index: index, decl: d,
-		bucket: egress.NewBucket(d.TPS, linkDepth), adapt: egress.NewAdapt(d.TPS), ids: newLearner(&d)}}
+	return &keptLink{number: number, allowed: allowed, link: &link{carrier: car.ID, index: index, decl: d,
+		bucket: egress.NewBucket(d.TPS, linkDepth), allowed: allowances(d.TPS, allowed), adapt: egress.NewAdapt(d.TPS), ids: newLearner(&d)}}
 }
 
 func (l *keptLink) stop() {
@@ -295,15 +298,15 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 	d := &kp.link.decl
 	id := k.ids.Add(1)
 	loop := k.loops[int(id)%len(k.loops)]
-	if d.TPS > 0 { // the rate is counted where the messages leave: one loop for all sessions of the link
+	switch { // what may leave is counted where it leaves: one loop for all sessions that share it
+	case kp.kept.allowed != nil:
+		loop = k.loops[int(kp.number)%len(k.loops)]
+	case d.TPS > 0:
 		loop = k.loops[(int(kp.number)+kp.link.index)%len(k.loops)]
 	}
 	gone := make(chan error, 1)
 	p := newLinkPort(kp.link, id, loop, peer.Version)
 	p.closed, p.opened = func(err error) { gone <- err }, func() { kp.bound(address) }
-	if d.TPS > 0 {
-		p.pace = &kp.kept.pace
-	}
 	s := newLinkSession(kp.link, id, loop.index, nil)
 	s.end = kp.spoilt
 	if !k.x.call(func() {
@@ -357,7 +360,7 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 // newLinkPort is the loop's side of a session that was bound with a carrier of interface_version theirs.
 func newLinkPort(k *link, id uint32, l *loop, theirs uint8) *linkPort {
 	d := &k.decl
-	return &linkPort{port: port{loop: l}, id: id, noTLVs: d.Version < 0x34, profiled: d.Profile != nil,
+	return &linkPort{port: port{loop: l}, id: id, noTLVs: d.Version < 0x34, profiled: d.Profile != nil, allowed: k.allowed,
 		config: session.Config{Role: session.Client, Bind: d.Bind, Version: version(d.Version, theirs), Window: d.Window,
 			EnquireEvery: d.EnquireEvery, ResponseTimeout: d.ResponseTimeout, FirstSequence: 2, Name: k.carrier}}
 }

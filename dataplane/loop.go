@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"smsplane/dataplane/admin"
@@ -21,7 +22,9 @@ type loop struct {
 	clients map[uint32]*clientPort
 	links   map[uint32]*linkPort
 	dirty   []*port
-	paced   []*linkPort // whose messages wait for the rate of their link
+	sharing []*linkPort // whose messages wait for what a link or carrier may be sent in all
+	next    int         // of them
+	paced   bool        // one of them waits for a rate
 	arena   arena
 	warm    uint64 // what ahead read
 	view    pdu.Message
@@ -56,7 +59,7 @@ func (l *loop) Turn(now int64) {
 	drain(l.down, ringSize, l.ahead, func(e *event) { l.handle(e, now) })
 	l.desk.Cut(now)
 	l.pump(now)
-	if l.desk.Pacing() || len(l.paced) > 0 {
+	if l.desk.Pacing() || l.paced {
 		l.hurry()
 	}
 	l.inflight.Store(int64(l.desk.InFlight()))
@@ -89,15 +92,18 @@ func (l *loop) Tick(now int64) {
 	}
 }
 
-// pump lets links go on whose rate allows it by now.
+// pump lets sessions go on that share what their link or carrier may be sent, one message each in turn.
 func (l *loop) pump(now int64) {
-	ports := l.paced
-	l.paced = nil
-	for _, k := range ports {
-		if k.paced = false; k.sess != nil {
-			k.pump(now)
+	l.paced = false
+	for idle := 0; idle < len(l.sharing); l.next++ {
+		if idle++; l.sharing[l.next%len(l.sharing)].step(now) {
+			idle = 0
 		}
 	}
+	l.sharing = slices.DeleteFunc(l.sharing, func(k *linkPort) bool {
+		k.sharing = k.waiting > 0
+		return !k.sharing
+	})
 }
 
 // ahead looks at the bytes of an event, which were written on another core, before they are needed.

@@ -217,7 +217,7 @@ func (x *executor) forget(l *lane) {
 		x.undoubt(m)
 		if m.Phase == phaseDispatching || m.Phase == phaseSent {
 			if s := x.links[m.Link]; s != nil {
-				s.out--
+				s.leave()
 			}
 		}
 	})

@@ -19,8 +19,13 @@ type carrier struct {
 	waiting  [ledger.Classes]int // over all lanes
 	turns    egress.Turns
 	reserve  egress.Reserve
-	down     int64 // since when nothing can be sent to it, unix ns; 0: it is up
-	look     bool  // its queues must go round once it has been down for long enough; see upness.go
+	tps      int // over all links, 0: unlimited
+	window   int // the same for what is unanswered
+	bucket   egress.Bucket
+	allowed  *egress.Allowance // of all its sessions, touched by their loop; nil: no bounds
+	out      int               // dispatched or about to be, and not answered, over all sessions
+	down     int64             // since when nothing can be sent to it, unix ns; 0: it is up
+	look     bool              // its queues must go round once it has been down for long enough; see upness.go
 	strand   []stranded
 	lane     int // that was served last
 	sessions []*linkSession
@@ -51,6 +56,7 @@ type link struct {
 	index   int
 	decl    catalog.Link
 	bucket  egress.Bucket
+	allowed []*egress.Allowance // of its sessions, touched by their loop
 	adapt   egress.Adapt
 	held    ledger.Verb // pause or drain, when an operator said so
 	restTil int64       // the carrier said that we are too fast
@@ -84,6 +90,28 @@ func (k *link) adapted(now int64) {
 // linkDepth is how deep a link's bucket is. What leaves is counted once more where it leaves (egress.Pace).
 const linkDepth = 50 * time.Millisecond
 
+// allowances are what the sessions of a link must share: the link's rate, and what its carrier may be sent in all.
+func allowances(tps int, c *egress.Allowance) (all []*egress.Allowance) {
+	if a := egress.NewAllowance(tps, 0, linkDepth); a != nil {
+		all = append(all, a)
+	}
+	if c != nil {
+		all = append(all, c)
+	}
+	return all
+}
+
+// enter and leave count a message that the session has been given.
+func (s *linkSession) enter() {
+	s.out++
+	s.carrier.out++
+}
+
+func (s *linkSession) leave() {
+	s.out--
+	s.carrier.out--
+}
+
 // credit is how many more messages the session may be given.
 func (s *linkSession) credit() int {
 	if !s.up {
@@ -114,7 +142,42 @@ func (c *carrier) takes(s *linkSession, class ledger.Class, now int64) bool {
 	if now < k.restTil || k.held != 0 || free <= c.keep(class, s.most(), now) {
 		return false
 	}
-	return k.bucket.Whole(now) > c.keep(class, k.bucket.Depth(), now)
+	return k.bucket.Whole(now) > c.keep(class, k.bucket.Depth(), now) && c.bears(class, now)
+}
+
+// bears says whether the carrier may be given one more message of a class, over whichever of its links.
+func (c *carrier) bears(class ledger.Class, now int64) bool {
+	if c.allowed == nil {
+		return true
+	}
+	return c.most()-c.out > c.keep(class, c.most(), now) && c.bucket.Whole(now) > c.keep(class, c.bucket.Depth(), now)
+}
+
+// most is how many messages the carrier may have at a time, as most of a session.
+func (c *carrier) most() int {
+	if c.window == 0 {
+		return 1 << 30
+	}
+	return 2 * c.window
+}
+
+// bound puts in force what the catalog lets a carrier be sent over all its links; nil is a carrier that left it.
+func (c *carrier) bound(d *catalog.Carrier) {
+	tps, window := 0, 0
+	if d != nil {
+		tps, window = d.TPS, d.Window
+	}
+	if tps == c.tps && window == c.window {
+		return
+	}
+	c.tps, c.window = tps, window
+	c.bucket, c.allowed = egress.NewBucket(tps, linkDepth), egress.NewAllowance(tps, window, linkDepth)
+	for _, s := range c.sessions {
+		if s.link == c.inbound { // those that we dial are dialled anew by the keeper of the links
+			s.end(0)
+		}
+	}
+	c.inbound = nil
 }
 
 // keep is how many of n places a class leaves free for higher ones that may come. Of those that wait already it takes
@@ -241,7 +304,8 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 		return
 	}
 	s.link.bucket.Take(now)
-	s.out++
+	s.carrier.bucket.Take(now)
+	s.enter()
 	x.intake.tokens++
 	var flags uint8
 	if m.Policy != 0 {
@@ -265,7 +329,7 @@ func (l *lane) dispatched(m *book.Msg) {
 	s := x.links[m.Link]
 	if s == nil || !s.up || s.link.held != 0 {
 		if s != nil {
-			s.out--
+			s.leave()
 		}
 		l.unsent(m, x.now)
 		return
@@ -278,7 +342,7 @@ func (l *lane) dispatched(m *book.Msg) {
 	if p, ok := l.adapted(m, s, p); ok {
 		l.handOver(m, s, p)
 	} else {
-		s.out--
+		s.leave()
 		l.refused(m, pdu.RSubmitFail, x.now)
 	}
 }

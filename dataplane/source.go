@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sort"
@@ -337,19 +338,45 @@ func (s *source) Queues(context.Context) (qs []admin.QueueInfo, err error) {
 	return qs, err
 }
 
+// unanswered asks the loops how many messages each session has written and heard nothing of.
+func (s *source) unanswered() map[uint32]int {
+	all := map[uint32]int{}
+	for _, l := range s.n.loops {
+		got := make(chan map[uint32]int, 1)
+		count := func() {
+			of := make(map[uint32]int, len(l.links))
+			for id, k := range l.links {
+				of[id] = k.sess.Unanswered()
+			}
+			got <- of
+		}
+		if s.n.engine == nil {
+			count()
+		} else if !s.n.engine.Post(l.index, count) {
+			continue
+		}
+		select {
+		case of := <-got:
+			maps.Copy(all, of)
+		case <-time.After(time.Second):
+		}
+	}
+	return all
+}
+
 // Links implements admin.Source.
 func (s *source) Links(context.Context) (ls []admin.LinkInfo, err error) {
 	ls = []admin.LinkInfo{}
 	if s.n.links == nil {
 		return ls, nil
 	}
-	ids := []uint32{}
+	ids, unanswered := []uint32{}, s.unanswered()
 	s.n.links.each(func(kp *keeper) {
 		kp.mu.Lock()
 		defer kp.mu.Unlock()
 		ids = append(ids, kp.session)
 		ls = append(ls, admin.LinkInfo{Carrier: kp.link.carrier, Link: kp.link.index, Session: kp.slot, Address: kp.address, State: kp.state,
-			Since: kp.since.UTC(), Reason: kp.reason, Window: kp.link.decl.Window, Limit: float64(kp.link.decl.TPS)})
+			Since: kp.since.UTC(), Reason: kp.reason, Window: kp.link.decl.Window, Limit: float64(kp.link.decl.TPS), Unanswered: unanswered[kp.session]})
 	})
 	err = s.ask(func(x *executor) error {
 		for i, id := range ids {
@@ -358,7 +385,8 @@ func (s *source) Links(context.Context) (ls []admin.LinkInfo, err error) {
 				ls[i].IDRule, ls[i].IDRuleBy = v.link.ids.Rule()
 				ls[i].Receipts, ls[i].MatchRate = v.link.ids.Matched+v.link.ids.Orphaned, v.link.ids.MatchRate()
 				ls[i].TPS = v.link.rate.perSecond() / float64(max(1, v.link.decl.Sessions))
-				ls[i].RoundTrip, ls[i].Bears, ls[i].Why = ms(v.trip), v.link.adapt.Limit(), v.why(x, x.now)
+				ls[i].RoundTrip, ls[i].Bears, ls[i].Why = ms(v.trip), v.link.adapt.Limit(), v.why(x, ls[i].Unanswered, x.now)
+				ls[i].CarrierLimit, ls[i].CarrierWindow = float64(v.carrier.tps), v.carrier.window
 			}
 		}
 		return nil

@@ -130,7 +130,7 @@ func (s *Stepped) declare(n router.Numbers, c *catalog.Catalog) {
 		number, _ := n.Carrier(car.ID)
 		for j := range car.Links {
 			if key := (linkKey{car.ID, j}); s.links[key] == nil {
-				s.links[key] = newKeptLink(car, number, j)
+				s.links[key] = newKeptLink(car, number, j, s.n.x.carrier(number).allowed)
 			}
 		}
 	}
@@ -251,9 +251,6 @@ func (s *Stepped) Carrier(carrier string, index int, version uint8, w Wire) (*At
 	id := s.n.ids.Add(1)
 	p := newLinkPort(k.link, id, s.n.loops[0], version)
 	p.opened, p.closed = func() {}, func(error) {}
-	if k.link.decl.TPS > 0 {
-		p.pace = &k.pace
-	}
 	x.links[id] = newLinkSession(k.link, id, 0, x.carrier(k.number))
 	x.links[id].end = func(pdu.Status) { w.Abort() }
 	p.begin(w, s.n.clock())

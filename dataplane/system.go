@@ -47,6 +47,9 @@ func (x *executor) install() error {
 		x.adapt.clients = x.adapt.clients || c.Clients[i].Profile != nil
 	}
 	x.table = t
+	for n, car := range x.carriers {
+		car.bound(t.CarrierOf(n))
+	}
 	x.accounts = accounts
 	x.sharedAccounts.Store(&accounts)
 	x.shared.Store(t)

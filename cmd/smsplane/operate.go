@@ -72,9 +72,9 @@ func (c *cli) linksCommand() *cobra.Command {
 }
 
 func links(t *table, list []admin.LinkInfo) {
-	t.row("CARRIER", "LINK", "SESSION", "ADDRESS", "STATE", "SINCE", "IN FLIGHT", "WINDOW", "TPS", "LIMIT", "SENT", "REFUSED", "REASON", "NOT FASTER")
+	t.row("CARRIER", "LINK", "SESSION", "ADDRESS", "STATE", "SINCE", "GIVEN", "UNANSWERED", "WINDOW", "TPS", "LIMIT", "SENT", "REFUSED", "REASON", "NOT FASTER")
 	for _, l := range list {
-		t.row(l.Carrier, count(l.Link), count(l.Session), l.Address, l.State, clock(l.Since), count(l.InFlight), count(l.Window),
+		t.row(l.Carrier, count(l.Link), count(l.Session), l.Address, l.State, clock(l.Since), count(l.InFlight), count(l.Unanswered), count(l.Window),
 			rate(l.TPS), limit(l.Limit), count(l.Sent), count(l.Refused), l.Reason, l.Why)
 	}
 }

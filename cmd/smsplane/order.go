@@ -100,10 +100,13 @@ func linkDetails(t *table, list []admin.LinkInfo) {
 		t.row("address", l.Address)
 		t.row("state", l.State+" since "+clock(l.Since))
 		t.row("reason", l.Reason)
-		t.row("window", fmt.Sprintf("%d in flight, %d unanswered at most", l.InFlight, l.Window))
+		t.row("window", fmt.Sprintf("%d unanswered of %d at most; %d more wait to be sent", l.Unanswered, l.Window, max(0, l.InFlight-l.Unanswered)))
 		t.row("rate", fmt.Sprintf("%s a second, limit %s", rate(l.TPS), limit(l.Limit)))
 		if l.Bears > 0 {
 			t.row("carrier bears", rate(l.Bears)+" a second, by its answers")
+		}
+		if l.CarrierLimit > 0 || l.CarrierWindow > 0 {
+			t.row("carrier", fmt.Sprintf("limit %s a second, %s unanswered, over all its links", limit(l.CarrierLimit), limit(float64(l.CarrierWindow))))
 		}
 		t.row("round trip", millis(l.RoundTrip)+" ms")
 		t.row("sent", fmt.Sprintf("%d, answered %d, refused %d", l.Sent, l.Answered, l.Refused))

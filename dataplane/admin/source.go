@@ -273,16 +273,20 @@ type LinkInfo struct {
 	Since    time.Time `json:"since,omitzero"`
 	Reason   string    `json:"reason"` // why it is in this state, in words
 	Window   int       `json:"window"`
-	InFlight int       `json:"in_flight"`
-	TPS      float64   `json:"tps"`       // over the last ten seconds
-	Limit    float64   `json:"limit_tps"` // 0 = unlimited
-	Sent     uint64    `json:"sent"`
-	Answered uint64    `json:"answered"`
-	Refused  uint64    `json:"refused"`
+	InFlight int       `json:"in_flight"` // given to it, and not answered: what waits for its DISPATCH, its window or its rate counts, too
+	// Unanswered is what the carrier was sent and has not answered, never above Window.
+	Unanswered int     `json:"unanswered"`
+	TPS        float64 `json:"tps"`       // over the last ten seconds
+	Limit      float64 `json:"limit_tps"` // 0 = unlimited
+	Sent       uint64  `json:"sent"`
+	Answered   uint64  `json:"answered"`
+	Refused    uint64  `json:"refused"`
 
-	RoundTrip float64 `json:"round_trip_ms"`            // of its last answers; 0 before the first
-	Bears     float64 `json:"bears_tps,omitempty"`      // what the carrier's answers cut the link to; 0 = they did not
-	Why       string  `json:"why_not_faster,omitempty"` // of a bound session
+	RoundTrip     float64 `json:"round_trip_ms"`               // of its last answers; 0 before the first
+	Bears         float64 `json:"bears_tps,omitempty"`         // what the carrier's answers cut the link to; 0 = they did not
+	CarrierLimit  float64 `json:"carrier_limit_tps,omitempty"` // over all links of the carrier; 0 = unlimited
+	CarrierWindow int     `json:"carrier_window,omitempty"`    // the same for what is unanswered
+	Why           string  `json:"why_not_faster,omitempty"`    // of a bound session
 
 	// How the receipts that came by the link name messages, and how many of them did.
 	IDRule    string  `json:"id_rule"`

@@ -134,6 +134,8 @@ type Carrier struct {
 	ValidityMax time.Duration                 // longest validity it is asked for; 0 is the message's own
 	InDoubt     [ledger.Classes]ledger.Policy // by class
 	Statuses    map[pdu.Status]Action         // what its answers mean, where that differs from the usual; may be nil
+	TPS         int                           // messages per second over all its links; 0 is unlimited
+	Window      int                           // unanswered messages over all its links; 0 is unlimited
 	Links       []Link                        // may be empty: the carrier is out of service
 	Inbound     *Inbound                      // its account with us; nil when it does not bind to us
 

@@ -196,7 +196,7 @@ func (c *Carrier) thing() thing {
 		{name: "part_receipts", text: partReceiptWords[c.Parts]},
 		{name: "receipts", text: c.Receipts.String()}, {name: "receipt_wait", text: c.ReceiptWait.String()},
 		{name: "validity_max", text: c.ValidityMax.String()},
-		{name: "statuses", text: statusTable(c.Statuses)},
+		{name: "statuses", text: statusTable(c.Statuses)}, {name: "tps", text: tpsText(c.TPS)}, {name: "window", text: tpsText(c.Window)},
 	}}
 	for class, p := range c.InDoubt {
 		t.fields = append(t.fields, field{name: "in_doubt." + classWords[class], text: p.String()})
