@@ -111,6 +111,9 @@ func (s *source) ClusterOrder(_ context.Context, o admin.ClusterOrder) (r admin.
 	if n.members == nil || n.links == nil {
 		return r, admin.Unavailable("this node belongs to no cluster, or does not run")
 	}
+	if o.Verb == "promote" {
+		return s.promote(o)
+	}
 	if err := s.ask(func(x *executor) error { return x.mustLead(x.lanes[0]) }); err != nil {
 		return r, err
 	}

@@ -205,7 +205,7 @@ func (l *lane) replaceBy(i *journal.Import, answer func(op byte, body []byte)) {
 	go func() {
 		done := func() {
 			x.post(func() {
-				if err := l.reopen(); err != nil {
+				if err := l.reopen("a lane was installed from another host"); err != nil {
 					x.fail(fmt.Errorf("lane %d: opening what was imported: %w", l.n, err))
 					return
 				}
@@ -221,8 +221,8 @@ func (l *lane) replaceBy(i *journal.Import, answer func(op byte, body []byte)) {
 	}()
 }
 
-// reopen begins the lane anew on what the store has of it.
-func (l *lane) reopen() (err error) {
+// reopen begins the lane anew on what the store has of it; what says why.
+func (l *lane) reopen(what string) (err error) {
 	x := l.x
 	if l.log, err = x.db.Log(l.n); err != nil {
 		return err
@@ -237,7 +237,7 @@ func (l *lane) reopen() (err error) {
 		return err
 	}
 	l.away, l.loading = false, false
-	x.log.Info("a lane was installed from another host", "lane", l.n, "index", l.book.Applied())
+	x.log.Info(what, "lane", l.n, "index", l.book.Applied())
 	if l.n == 0 && l.book.System.Version > 0 {
 		return x.install()
 	}

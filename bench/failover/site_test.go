@@ -43,6 +43,7 @@ type site struct {
 	dir      string
 	a, b, w  *member
 	carriers []*peer.Carrier
+	lonely   bool                     // a pair without a witness
 	secure   func(name string) string // of the cluster section; nil: plaintext
 	first    [2]watch                 // when something was last taken first, by carrier
 }
@@ -96,7 +97,10 @@ func (s *site) up(nodeKeys string, megabytes int64) *site {
 	for name, text := range catalogFiles {
 		s.write(filepath.Join("catalog", name), text)
 	}
-	s.a, s.b, s.w = s.member("a", 1, nodeKeys), s.member("b", 2, nodeKeys), s.member("w", 3, "")
+	s.a, s.b = s.member("a", 1, nodeKeys), s.member("b", 2, nodeKeys)
+	if !s.lonely {
+		s.w = s.member("w", 3, "")
+	}
 	for _, m := range s.all() {
 		if megabytes > 0 {
 			m.disk(megabytes)
@@ -107,7 +111,12 @@ func (s *site) up(nodeKeys string, megabytes int64) *site {
 	return s
 }
 
-func (s *site) all() []*member { return []*member{s.a, s.b, s.w} }
+func (s *site) all() []*member {
+	if s.lonely {
+		return []*member{s.a, s.b}
+	}
+	return []*member{s.a, s.b, s.w}
+}
 
 func (s *site) write(name, text string) {
 	s.t.Helper()
@@ -125,7 +134,10 @@ func (s *site) member(name string, n int, keys string) *member {
 	m := &member{t: s.t, name: name, net: newNetns(s.t, name, ip), witness: name == "w", admin: "http://127.0.0.1:8080"}
 	m.dir = filepath.Join(s.dir, "data-"+name)
 	text := fmt.Sprintf("node: %s\ndata: ./data-%s\nadmin:\n  listen: \"127.0.0.1:8080\"\ncluster:\n  listen: \"%s:7775\"\n"+
-		"  members: {a: \"127.77.0.1:7775\", b: \"127.77.0.2:7775\", w: \"127.77.0.3:7775\"}\n  witness: [w]\n", name, name, ip)
+		"  members: {a: \"127.77.0.1:7775\", b: \"127.77.0.2:7775\"%s}\n", name, name, ip, map[bool]string{false: ", w: \"127.77.0.3:7775\""}[s.lonely])
+	if !s.lonely {
+		text += "  witness: [w]\n"
+	}
 	if s.secure != nil {
 		text += s.secure(name)
 	} else {

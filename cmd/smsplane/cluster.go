@@ -13,7 +13,8 @@ func (c *cli) clusterCommands() *cobra.Command {
 	return group("cluster", "The hosts that share the lanes", c.clusterStatusCommand(),
 		c.clusterOrder("add", "Make a host a member; it has been started, and its store is empty"),
 		c.clusterOrder("remove", "Take a member out"),
-		c.clusterOrder("replace", "Take the new store of a member in; the one before must never come back"))
+		c.clusterOrder("replace", "Take the new store of a member in; the one before must never come back"),
+		c.clusterOrder("promote", "In a pair without a witness: have this host go on alone; the other is dead and must never serve again"))
 }
 
 func (c *cli) clusterStatusCommand() *cobra.Command {

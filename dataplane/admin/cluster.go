@@ -53,8 +53,8 @@ type ClusterOrder struct {
 	Author  string `json:"author"`
 }
 
-// ClusterVerbs are what can be ordered. lead makes a host lead every lane.
-var ClusterVerbs = []string{"add", "remove", "replace", "lead"}
+// ClusterVerbs are what can be ordered. lead makes a host lead every lane, promote has the host that is asked go on alone.
+var ClusterVerbs = []string{"add", "remove", "replace", "promote", "lead"}
 
 func clusterEndpoints(s Source) []endpoint {
 	return []endpoint{
@@ -70,7 +70,7 @@ func clusterEndpoints(s Source) []endpoint {
 
 func (c checked) ClusterOrder(ctx context.Context, o ClusterOrder) (Report, error) {
 	if !slices.Contains(ClusterVerbs, o.Verb) {
-		return Report{}, NotFound("%q is not done to a cluster; add, remove, replace and lead are", o.Verb)
+		return Report{}, NotFound("%q is not done to a cluster; add, remove, replace, promote and lead are", o.Verb)
 	}
 	if o.Name == "" {
 		return Report{}, BadRequest("an order about a cluster needs the name of a host")

@@ -156,3 +156,45 @@ func TestTableSurvivesItsStore(t *testing.T) {
 		t.Error("an empty table loads")
 	}
 }
+
+// A pair without a witness: the one that is left goes on alone, and the other is refused until it comes with another store.
+func TestPromote(t *testing.T) {
+	pair := seats[1:]
+	w := world{}
+	for i, s := range pair {
+		f := empty(s, byte(i+2))
+		f.Seats = pair
+		w[s.Name] = f
+	}
+	w.meet(t, "a", "b")
+	w.meet(t, "a", "b")
+	table, err := w["b"].Promote()
+	if err != nil || len(table.Members) != 1 || table.Members[0] != *w["b"].Me() || table.Epoch != w["a"].Table().Epoch+1 || table.Highest != 2 {
+		t.Fatalf("%+v, %v", table, err)
+	}
+	w["b"].Change(table)
+	if again, err := w["b"].Promote(); again != nil || err != nil {
+		t.Errorf("once more: %+v, %v", again, err)
+	}
+	if errs := w.meet(t, "a", "b"); errs[0] == nil || errs[1] == nil || w["a"].Gone() == "" {
+		t.Errorf("the old host came back: %v, gone: %q", errs, w["a"].Gone())
+	}
+	if _, err := w["b"].Add("a", ""); err == nil || !strings.Contains(err.Error(), "empty folder") {
+		t.Errorf("the old store is taken in again: %v", err)
+	}
+	w["a"] = empty(pair[0], 9)
+	w["a"].Seats = pair
+	w.meet(t, "a", "b")
+	if table, err = w["b"].Add("a", ""); err != nil || table.Find("a").Number != 3 {
+		t.Fatalf("an empty store: %+v, %v", table, err)
+	}
+	w["b"].Change(table)
+	if errs := w.meet(t, "a", "b"); errs != [2]error{} || w["a"].Me() == nil {
+		t.Errorf("the empty store was added and is not let in: %v", errs)
+	}
+	three := newWorld()
+	three.all(t)
+	if _, err := three["a"].Promote(); err == nil || !strings.Contains(err.Error(), "without a witness") {
+		t.Errorf("beside a witness: %v", err)
+	}
+}

@@ -72,6 +72,11 @@ func (t *Table) ByRaft(id uint64) *Member {
 	return &t.Members[i]
 }
 
+// witnessed says that somebody only votes.
+func (t *Table) witnessed() bool {
+	return slices.ContainsFunc(t.Members, func(m Member) bool { return m.Witness })
+}
+
 // Clone is a copy that shares nothing.
 func (t *Table) Clone() *Table {
 	c := *t

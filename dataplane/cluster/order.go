@@ -29,8 +29,11 @@ func (f *Formation) Add(name, address string) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Find(name) != nil {
+	switch {
+	case t.Find(name) != nil:
 		return nil, fmt.Errorf("%s is a member already", name)
+	case h.Table != nil:
+		return nil, fmt.Errorf("%s comes with the store of a former member; start it with an empty folder", name)
 	}
 	number := uint16(0)
 	for _, m := range t.Members {
@@ -98,16 +101,24 @@ func (f *Formation) Settled(name string) *Table {
 	return t
 }
 
-// Alone is the table of a cluster that only this store belongs to from now on.
-func Alone(f *Formation, id ID) *Table {
-	t := &Table{Cluster: id, Epoch: 1, Lanes: f.Self.Lanes}
-	m := Member{Name: f.Self.Name, Number: 1, Incarnation: 1, Store: f.Self.Store}
-	if old := f.table.Find(f.Self.Name); old != nil {
-		m.Number, m.Incarnation = old.Number, old.Incarnation
-		for _, o := range f.table.Members {
-			t.Highest = max(t.Highest, o.Number)
-		}
+// Promote makes this store the only member, when the other host of a pair is gone for good. nil: it is that already.
+func (f *Formation) Promote() (*Table, error) {
+	me := f.Me()
+	switch {
+	case me == nil:
+		return nil, fmt.Errorf("this store belongs to no cluster")
+	case me.Joining:
+		return nil, fmt.Errorf("%s is joining: it does not have all that the other host acknowledged", me.Name)
+	case len(f.table.Members) == 1:
+		return nil, nil
+	case len(f.table.Members) > 2 || f.table.witnessed():
+		return nil, fmt.Errorf("only a pair without a witness is promoted: a majority of %d members goes on by itself, and without one there may be messages that only the others have", len(f.table.Members))
 	}
-	t.Members = []Member{m}
-	return t
+	t := f.table.Clone()
+	t.Epoch++
+	for _, m := range t.Members {
+		t.Highest = max(t.Highest, m.Number)
+	}
+	t.Members = []Member{*me}
+	return t, nil
 }
