@@ -16,6 +16,7 @@ type Flood struct {
 	Cores   float64 `json:"cores_used"`            // by the appliance while the load lasted
 	Journal float64 `json:"journal_bytes_message"` // written to the store
 	PerSync float64 `json:"messages_per_sync"`
+	Allocs  float64 `json:"allocations_message"` // objects on the appliance's heap until the last answer
 
 	Resp    peer.Latency `json:"resp"`
 	Arrival peer.Latency `json:"arrival"`
@@ -69,6 +70,10 @@ func (s *stand) flood(ctx context.Context, o floodOptions) (f Flood, problems []
 	if err != nil {
 		return f, nil, err
 	}
+	answered, err := s.look(ctx)
+	if err != nil {
+		return f, nil, err
+	}
 	var uneasy []string
 	if o.calm != nil {
 		if uneasy, err = o.calm(ctx); err != nil {
@@ -100,6 +105,7 @@ func (s *stand) flood(ctx context.Context, o floodOptions) (f Flood, problems []
 	f.Cores = (during.CPU - from.CPU).Seconds() / sent.Sub(began).Seconds()
 	a, b := &before.status.Journal, &after.status.Journal
 	f.Journal = float64(b.Bytes-a.Bytes) / n
+	f.Allocs = float64(answered.status.Process.Allocated-before.status.Process.Allocated) / n
 	f.PerSync = n / max(1, float64(b.Syncs-a.Syncs))
 	return f, problems, nil
 }

@@ -172,6 +172,6 @@ func (r *MaximumResult) Print(w io.Writer) {
 }
 
 func (f *Flood) print(w io.Writer) {
-	fmt.Fprintf(w, "  whole path: accepted %s/s, ended %s/s, %.2f µs of the appliance's CPU a message on %.2f cores; %.0f octets journaled a message, %.0f messages a sync\n",
-		number(int64(f.TPS)), number(int64(f.Through)), f.CPU, f.Cores, f.Journal, f.PerSync)
+	fmt.Fprintf(w, "  whole path: accepted %s/s, ended %s/s, %.2f µs of the appliance's CPU a message on %.2f cores; %.0f octets journaled and %.3f objects allocated a message, %.0f messages a sync\n",
+		number(int64(f.TPS)), number(int64(f.Through)), f.CPU, f.Cores, f.Journal, f.Allocs, f.PerSync)
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"smsplane/bench/peer"
 )
 
 // product builds the appliance once for all tests of this package: a suite that cannot run against it has rotted.
@@ -107,6 +109,32 @@ func TestMaximum(t *testing.T) {
 		if row.TPS <= 0 {
 			t.Errorf("%+v", row)
 		}
+	}
+}
+
+// What a message costs in allocations over the whole path, receipts included: that of blocks, batches, syncs and buffers
+// that grow, shared by many messages, and nothing of its own.
+func TestNothingAllocatesPerMessage(t *testing.T) {
+	ctx := minutes(t, 2)
+	o := floodOptions{binds: 4, window: 500, load: peer.Load{Count: 20_000, Receipts: true}}
+	err := onStand(ctx, smallest(t), func(s *stand) error {
+		for _, what := range []string{"warming up", "steady"} {
+			f, problems, err := s.flood(ctx, o)
+			if err != nil {
+				return err
+			}
+			t.Logf("%s: %d messages, %.3f objects each", what, f.Accepted, f.Allocs)
+			if len(problems) > 0 {
+				t.Error(problems)
+			}
+			if what == "steady" && f.Allocs >= 1 {
+				t.Errorf("%.3f objects allocated for each message", f.Allocs)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -31,9 +31,9 @@ type held struct {
 
 const (
 	paceEvery  = int64(20 * time.Millisecond)
-	paceSmooth = 0.1      // weight of one look
-	paceAbove  = 32 << 10 // messages in wait
-	paceUntil  = 16 << 10
+	paceSmooth = 0.1     // weight of one look
+	paceAbove  = 8 << 10 // messages in wait
+	paceUntil  = 4 << 10
 	paceBusy   = 0.5 // idle share under which the executor counts as busy
 )
 

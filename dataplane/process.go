@@ -3,6 +3,7 @@ package dataplane
 import (
 	"os"
 	"runtime"
+	"runtime/metrics"
 
 	"smsplane/dataplane/admin"
 )
@@ -14,5 +15,7 @@ func (s *source) journal() admin.JournalStatus {
 }
 
 func process() admin.ProcessStatus {
-	return admin.ProcessStatus{PID: os.Getpid(), Goroutines: runtime.NumGoroutine(), Cores: runtime.GOMAXPROCS(0)}
+	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
+	metrics.Read(allocated)
+	return admin.ProcessStatus{PID: os.Getpid(), Goroutines: runtime.NumGoroutine(), Cores: runtime.GOMAXPROCS(0), Allocated: allocated[0].Value.Uint64()}
 }

@@ -114,9 +114,10 @@ type JournalStatus struct {
 
 // ProcessStatus is the program itself.
 type ProcessStatus struct {
-	PID        int `json:"pid"`
-	Goroutines int `json:"goroutines"`
-	Cores      int `json:"cores"` // it may use at once
+	PID        int    `json:"pid"`
+	Goroutines int    `json:"goroutines"`
+	Allocated  uint64 `json:"allocated"` // objects on the heap since the start
+	Cores      int    `json:"cores"`     // it may use at once
 }
 
 // CatalogStatus tells the applied catalog and whether the folder on disk says something else.
