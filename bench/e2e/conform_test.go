@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -17,7 +18,7 @@ var rewrite = flag.Bool("rewrite", false, "write the sheet over testdata/conform
 // TestConform: the link sheet of our own server, word for word. A change of behaviour shows here as a line that
 // changes; when it is meant, run make build and
 //
-//	go test -tags e2e -run TestConform ./bench/e2e -rewrite
+//	go test -tags e2e -run 'TestConform$' ./bench/e2e -rewrite
 func TestConform(t *testing.T) {
 	c := startCarrier(t)
 	n := newNode(t, c.port).up().linked(linkSessions)
@@ -26,20 +27,7 @@ func TestConform(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
 	}
-	got := sheetToCompare(out)
-	const file = "testdata/conform.txt"
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the sheet differs from %s:\n%s", file, difference(string(want), got))
-	}
+	compareSheet(t, "testdata/conform.txt", out)
 
 	code, out, errs = run(t, time.Minute, program(t, "smsbench"), "conform", n.smpp, "--system-id", "demo", "--password", "secret", "--json")
 	var sheet struct {
@@ -55,6 +43,36 @@ func TestConform(t *testing.T) {
 	}
 	n.proven()
 	n.stop()
+}
+
+// TestConformOfOthers: the link sheet of a server that is not ours, npm smpp, which takes nearly everything.
+func TestConformOfOthers(t *testing.T) {
+	port := freePort(t)
+	server := start(t, "node", "node/carrier.js", fmt.Sprint(port))
+	eventually(t, patience, "the npm carrier listens", func() bool { return strings.Contains(server.stdout.String(), "listening") })
+	code, out, errs := run(t, 2*time.Minute, program(t, "smsbench"), "conform", loopback(port), "--to", "491510000001", "--timeout", "600ms")
+	if code != 0 {
+		t.Fatalf("exit %d: %s%s", code, out, errs)
+	}
+	compareSheet(t, "testdata/conform-npm.txt", out)
+}
+
+// compareSheet compares a sheet with the one of before, word for word but for times.
+func compareSheet(t *testing.T, file, sheet string) {
+	t.Helper()
+	got := sheetToCompare(sheet)
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the sheet differs from %s:\n%s", file, difference(string(want), got))
+	}
 }
 
 var (

@@ -1,8 +1,9 @@
 // A third-party SMSC: takes every bind and every submit_sm, answers with an id and returns a receipt where
-// one was asked for. Prints "listening" and a "taken TO TEXT" line each.
+// one was asked for, and refuses all else. Prints "listening" and a "taken TO TEXT" line each.
 'use strict';
 const smpp = require('smpp');
 
+smpp.PDU.maxLength = 1 << 20;
 let next = 0;
 const server = smpp.createServer((session) => {
   session.on('error', (e) => console.error(`session: ${e}`));
@@ -11,9 +12,16 @@ const server = smpp.createServer((session) => {
   }
   session.on('enquire_link', (pdu) => session.send(pdu.response()));
   session.on('unbind', (pdu) => { session.send(pdu.response()); session.close(); });
+  for (const none of ['data_sm', 'submit_multi', 'query_sm', 'cancel_sm', 'replace_sm', 'deliver_sm', 'broadcast_sm']) {
+    session.on(none, (pdu) => session.send(pdu.response({ command_status: smpp.ESME_RINVCMDID })));
+  }
   session.on('submit_sm', (pdu) => {
     const id = `npm-${++next}`;
-    const text = pdu.short_message.message || pdu.message_payload.message;
+    if (!pdu.short_message) { // the library could not read the body
+      session.send(pdu.response({ command_status: smpp.ESME_RINVMSGLEN }));
+      return;
+    }
+    const text = pdu.short_message.message || (pdu.message_payload || pdu.short_message).message;
     console.log('taken', pdu.destination_addr, text);
     session.send(pdu.response({ message_id: id }));
     if (!(pdu.registered_delivery & 1)) return;
