@@ -27,10 +27,15 @@ type carrier struct {
 	latency  time.Duration
 	receipts time.Duration // longest wait for one
 	manners
+	script // nil: by its manners
+	binds  int
 
 	mos   int
 	acked map[string]bool // texts of messages for clients that we took
 }
+
+// script is what a carrier does with a PDU in place of what its manners say; false leaves it to them.
+type script func(s *carrierSession, h pdu.Header, p []byte) bool
 
 // manners are how often, in a thousand, something is done to a submit_sm.
 type manners struct {
@@ -90,12 +95,19 @@ type carrierSession struct {
 	in  stream
 	seq uint32
 	out map[uint32]*parcel
+
+	no   int          // of the carrier's sessions, from 1
+	n    int          // submit_sm that it got
+	held []pdu.Header // of those that a script has not answered yet
+	ids  []string     // of the answers to them
+	mute bool         // tells nothing any more
 }
 
 const carrierWindow = 10
 
 func (c *carrier) admit(e *end) {
-	s := &carrierSession{c: c, end: e, out: map[uint32]*parcel{}}
+	c.binds++
+	s := &carrierSession{c: c, end: e, out: map[uint32]*parcel{}, no: c.binds}
 	c.sessions = append(c.sessions, s)
 	e.data = func(b []byte) { s.in.feed(b, s.handle) }
 	e.closed = func(error) { s.gone() }
@@ -123,6 +135,9 @@ func (c *carrier) hit(perMille int) bool { return !c.w.calm && c.w.rng.IntN(1000
 
 func (s *carrierSession) handle(h pdu.Header, p []byte) {
 	c := s.c
+	if c.script != nil && c.script(s, h, p) {
+		return
+	}
 	switch h.Command {
 	case pdu.SubmitSM:
 		s.submit(h, p)
@@ -140,15 +155,7 @@ func (s *carrierSession) handle(h pdu.Header, p []byte) {
 
 func (s *carrierSession) submit(h pdu.Header, p []byte) {
 	c, w := s.c, s.c.w
-	var v pdu.Message
-	if st := v.Parse(p); st != pdu.ROK {
-		w.fail("%s is sent a submit_sm that does not parse: %v", c.id, st)
-	}
-	var n int
-	if _, err := fmt.Sscanf(string(v.UserData()), "m:%d.", &n); err != nil || w.message(n) == nil || string(v.DstAddr()) != w.message(n).dst {
-		w.fail("%s is sent %q to %s, which nobody wrote", c.id, v.UserData(), v.DstAddr())
-	}
-	m := w.message(n)
+	m := c.read(p)
 	switch {
 	case c.down || c.hit(c.lose):
 		return // read by nobody
@@ -157,12 +164,10 @@ func (s *carrierSession) submit(h pdu.Header, p []byte) {
 		s.after(func() { _ = s.end.Write(pdu.AppendPlain(nil, h.Command.Resp(), st, h.Sequence)) })
 		return
 	}
-	c.next++
-	k := &copied{carrier: c, id: fmt.Sprintf("%s-%d", c.id, c.next), state: pdu.StateDelivered}
-	if w.chance(8) {
+	k := c.take(m)
+	if c.script == nil && w.chance(8) {
 		k.state = []pdu.State{pdu.StateUndeliverable, pdu.StateExpired, pdu.StateRejected}[w.rng.IntN(3)]
 	}
-	m.copies = append(m.copies, k)
 	if !c.hit(c.silent) {
 		c.receipt(m, k)
 	}
@@ -175,6 +180,28 @@ func (s *carrierSession) submit(h pdu.Header, p []byte) {
 		return
 	}
 	s.after(func() { _ = s.end.Write(pdu.AppendMessageResp(nil, h.Command, pdu.ROK, h.Sequence, []byte(k.id))) })
+}
+
+// read finds the message that a submit_sm carries.
+func (c *carrier) read(p []byte) *message {
+	w := c.w
+	var v pdu.Message
+	if st := v.Parse(p); st != pdu.ROK {
+		w.fail("%s is sent a submit_sm that does not parse: %v", c.id, st)
+	}
+	var n int
+	if _, err := fmt.Sscanf(string(v.UserData()), "m:%d.", &n); err != nil || w.message(n) == nil || string(v.DstAddr()) != w.message(n).dst {
+		w.fail("%s is sent %q to %s, which nobody wrote", c.id, v.UserData(), v.DstAddr())
+	}
+	return w.message(n)
+}
+
+// take makes a copy of a message the carrier's.
+func (c *carrier) take(m *message) *copied {
+	c.next++
+	k := &copied{carrier: c, id: fmt.Sprintf("%s-%d", c.id, c.next), state: pdu.StateDelivered}
+	m.copies = append(m.copies, k)
+	return k
 }
 
 func (s *carrierSession) after(f func()) { s.c.w.after(s.c.w.between(0, s.c.latency), f) }
@@ -212,7 +239,7 @@ func (c *carrier) pump() {
 // pump sends what waits, as far as the window goes.
 func (s *carrierSession) pump() {
 	c := s.c
-	for len(c.box) > 0 && len(s.out) < carrierWindow && s.end.open && !c.down {
+	for len(c.box) > 0 && len(s.out) < carrierWindow && s.end.open && !c.down && !s.mute {
 		p := c.box[0]
 		c.box = c.box[1:]
 		s.seq++
@@ -254,7 +281,7 @@ func (s *carrierSession) answered(h pdu.Header) {
 // keepLinks dials what the catalog says, for one life of a host, and in a cluster as long as the links are its own.
 func (w *world) keepLinks(h *host) {
 	for _, c := range w.carriers {
-		for range 2 {
+		for range w.perCarrier {
 			w.keep(h, h.life, h.owning, c)
 		}
 	}

@@ -144,7 +144,12 @@ func (h *host) step() {
 		if !h.alive {
 			return
 		}
-		h.mortal(func() { h.do(what) })
+		if h.w.aside != nil {
+			h.w.aside()
+		}
+		if h.alive {
+			h.mortal(func() { h.do(what) })
+		}
 	}
 }
 

@@ -33,7 +33,10 @@ type world struct {
 	pieces                    time.Duration // the longest delay of the network
 	gap                       time.Duration // the longest time between two faults
 	deliverWindow, linkWindow int
-	doubt                     string // what is done with what is in doubt at the second carrier
+	perCarrier                int               // sessions kept with each carrier
+	files                     map[string][]byte // the catalog, when it is not the usual one
+	aside                     func()            // called before each thing that a host does; may be nil
+	doubt                     string            // what is done with what is in doubt at the second carrier
 
 	faults   map[string]int
 	patience time.Duration // virtual, until everything has come to rest
@@ -45,7 +48,7 @@ type world struct {
 var begin = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).UnixNano()
 
 func newWorld(seed uint64) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 77)), now: begin, faults: map[string]int{}, leaders: map[leadership]*host{}}
+	w := &world{rng: rand.New(rand.NewPCG(seed, 77)), now: begin, perCarrier: 2, faults: map[string]int{}, leaders: map[leadership]*host{}}
 	w.patience = 30 * time.Minute
 	w.pieces = []time.Duration{200 * time.Microsecond, 2 * time.Millisecond, 30 * time.Millisecond}[w.rng.IntN(3)]
 	return w

@@ -38,9 +38,7 @@ func (p *parser) carrier(m *document.Map) Carrier {
 	m.Duration("receipt_wait", &c.ReceiptWait, time.Second, maxDuration)
 	m.Duration("validity_max", &c.ValidityMax, time.Minute, maxDuration)
 	inDoubt(m, &c.InDoubt)
-	if m.Has("tps") { // links say theirs
-		tps(m, &c.TPS)
-	}
+	rate(m, &c.TPS) // links must say theirs
 	m.Int("window", &c.Window, 1, maxWindow)
 	c.Statuses = carrierStatuses(m)
 	c.Inbound = p.inbound(m.Map("inbound"))

@@ -100,6 +100,11 @@ func tps(m *document.Map, v *int) {
 		m.Need("tps")
 		return
 	}
+	rate(m, v)
+}
+
+// rate reads a tps that may be absent.
+func rate(m *document.Map, v *int) {
 	if s, ok := m.Text("tps"); ok && s != unlimited {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 || n > maxTPS {
