@@ -19,6 +19,7 @@ func (n *Node) drain(kill context.Context) error {
 	n.ready.Store(false) // who sees this is refused already
 	n.state.Store(stateDraining)
 	n.lobby.Close()
+	n.calls.close()
 	n.x.call(func() { n.x.senders.paused = true })
 	limit, cancel := context.WithTimeout(kill, n.cfg.Drain)
 	defer cancel()

@@ -95,6 +95,8 @@ type executor struct {
 
 	sharedAccounts *atomic.Pointer[map[uint32]*entry.Account]                               // accounts, for goroutines other than the executor's
 	onCatalog      func(n router.Numbers, c *catalog.Catalog)                               // the catalog in force changed
+	onWanted       func(account uint32, client string, c *catalog.Call)                     // a client should be called
+	calling        bool                                                                     // some client may be
 	onOrder        func(name book.LinkName, v ledger.Verb, author string, held ledger.Verb) // an order about a link is committed
 
 	began    func() // on the executor's thread, before its first turn; may be nil
@@ -225,6 +227,7 @@ func (x *executor) timers(now int64) {
 		}
 		x.idleThen = x.idle
 		x.second = now + int64(time.Second)
+		x.callClients()
 		for _, l := range [...]*layer{x.external, x.routers, x.verifiers, x.senders, x.billers} {
 			l.rate.sample(l.messages)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"smsplane/dataplane/admin"
+	"smsplane/dataplane/transport"
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/pdu"
@@ -108,23 +109,26 @@ func (kp *keeper) mayBind(ctx context.Context, address string) bool {
 	}
 }
 
-// rest waits before the next dial. A bounce or a resume ends it; a carrier that refused is left its rest.
-func (kp *keeper) rest(ctx context.Context, d time.Duration) {
+// rest waits before the next dial, or for ever. A bounce or a resume ends it, and a connection that the carrier made; a carrier
+// that refused is left its rest.
+func (kp *keeper) rest(ctx context.Context, d time.Duration) *transport.Outbind {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-t.C:
-			return
+			return nil
+		case o := <-kp.kept.offers:
+			return &o
 		case <-kp.nudge:
 			kp.mu.Lock()
-			bounce := kp.bounce
+			bounce, held := kp.bounce, kp.held
 			kp.bounce = false
 			kp.mu.Unlock()
-			if bounce {
-				return
+			if bounce || d == never && held == ledger.OrderDrain {
+				return nil
 			}
 		}
 	}

@@ -53,7 +53,8 @@ type keptLink struct {
 	number  uint16
 	allowed *egress.Allowance // of its carrier
 	keepers []*keeper
-	gone    sync.WaitGroup // its keepers
+	gone    sync.WaitGroup         // its keepers
+	offers  chan transport.Outbind // to a keeper that waits
 }
 
 // keeper keeps one session.
@@ -164,7 +165,7 @@ func (k *links) start(car *catalog.Carrier, number uint16, index int, former *ke
 		if former != nil {
 			kp.after = &former.gone
 		}
-		kp.tell(linkConnecting, "", d.Addresses[0])
+		kp.tell(linkConnecting, "", kp.dials(slot))
 		kept.keepers = append(kept.keepers, kp)
 		k.wg.Add(1)
 		kept.gone.Add(1)
@@ -180,7 +181,7 @@ func (k *links) start(car *catalog.Carrier, number uint16, index int, former *ke
 // newKeptLink is a link of the catalog without any session.
 func newKeptLink(car *catalog.Carrier, number uint16, index int, allowed *egress.Allowance) *keptLink {
 	d := car.Links[index]
-	return &keptLink{number: number, allowed: allowed, link: &link{carrier: car.ID, index: index, decl: d,
+	return &keptLink{number: number, offers: make(chan transport.Outbind), allowed: allowed, link: &link{carrier: car.ID, index: index, decl: d,
 		bucket: egress.NewBucket(d.TPS, linkDepth), allowed: allowances(d.TPS, allowed), adapt: egress.NewAdapt(d.TPS), ids: newLearner(&d)}}
 }
 
@@ -227,38 +228,55 @@ func (kp *keeper) run(ctx context.Context) {
 		kp.after.Wait()
 	}
 	var back egress.Backoff
+	var out *transport.Outbind // a connection that the carrier made
 	log := kp.links.log.With("carrier", kp.link.carrier, "link", kp.link.index, "session", kp.slot)
 	for n := kp.slot; ctx.Err() == nil; n++ {
-		address := kp.link.decl.Addresses[n%len(kp.link.decl.Addresses)]
+		address := kp.dials(n)
+		if out != nil {
+			address = out.Remote.String()
+		}
 		if !kp.mayBind(ctx, address) {
-			return
+			break
+		}
+		if out == nil && address == "" {
+			kp.tell(linkDown, "waits for an outbind of the carrier", "")
+			out = kp.rest(ctx, never)
+			continue
 		}
 		kp.tell(linkConnecting, "", address)
-		wait, state, reason := kp.once(ctx, address, &back)
+		wait, state, reason := kp.once(ctx, address, out, &back)
 		if ctx.Err() != nil {
 			return
 		}
 		log.Warn("link is down", "address", address, "state", state, "reason", reason, "retry_in", wait)
 		reason = fmt.Sprintf("%s; next try in %v", reason, wait.Round(time.Millisecond))
 		kp.tell(state, reason, address)
-		kp.rest(ctx, wait)
+		out = kp.rest(ctx, wait)
+	}
+	if out != nil {
+		_ = out.Conn.Close()
 	}
 }
 
-// once makes one session and lives through it. It returns how long to wait before the next, and why.
-func (kp *keeper) once(ctx context.Context, address string, back *egress.Backoff) (wait time.Duration, state, reason string) {
+// dials is the address in a keeper's n-th try; empty when the carrier calls.
+func (kp *keeper) dials(n int) string {
+	all := kp.link.decl.Addresses
+	if len(all) == 0 {
+		return ""
+	}
+	return all[n%len(all)]
+}
+
+// once makes one session, over the carrier's connection if there is one, and lives through it. It returns how long to wait
+// before the next, and why.
+func (kp *keeper) once(ctx context.Context, address string, out *transport.Outbind, back *egress.Backoff) (wait time.Duration, state, reason string) {
 	d := &kp.link.decl
 	o := transport.DialOptions{Address: address, Timeout: dialTimeout, Bind: pdu.Bind{Command: d.Bind, SystemID: d.SystemID, Password: d.Password,
 		SystemType: d.SystemType, Version: d.Version}}
 	if d.Source.IsValid() {
 		o.Source = d.Source.String()
 	}
-	secure, err := linkTLS(d.TLS)
-	if err != nil {
-		return back.Failed(kp.pick.Uint64()), linkDown, "tls: " + err.Error()
-	}
-	o.TLS = secure
-	nc, peer, rest, err := transport.DialBind(ctx, o)
+	nc, peer, rest, err := kp.bind(ctx, out, o)
 	var refused *transport.BindError
 	switch {
 	case errors.As(err, &refused):
@@ -280,6 +298,16 @@ func (kp *keeper) once(ctx context.Context, address string, back *egress.Backoff
 		return back.Failed(kp.pick.Uint64()), linkDown, "the session ended: " + end.err.Error()
 	}
 	return back.Failed(kp.pick.Uint64()), linkDown, "the session ended"
+}
+
+func (kp *keeper) bind(ctx context.Context, out *transport.Outbind, o transport.DialOptions) (nc net.Conn, peer transport.BindResult, rest []byte, err error) {
+	if out != nil {
+		return transport.BindOver(ctx, *out, o)
+	}
+	if o.TLS, err = linkTLS(kp.link.decl.TLS); err != nil {
+		return nil, peer, nil, fmt.Errorf("tls: %w", err)
+	}
+	return transport.DialBind(ctx, o)
 }
 
 // steady is how long a session must have lived for the next dial to come soon.

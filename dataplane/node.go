@@ -41,6 +41,7 @@ type Node struct {
 	links   *links
 	gate    *gate.Gate
 	lobby   *transport.Lobby
+	calls   *calls
 	binder  *binder
 
 	admissions admissions
@@ -394,7 +395,9 @@ func (n *Node) transport() error {
 	}
 	x.onCatalog, x.onOrder = n.follow, n.links.ordered
 	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready, relays: n.relays, engine: n.engine, clock: n.clock}
-	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log, Bound: n.admissions.add}, n.binder.admit)
+	n.lobby = transport.NewLobby(n.engine, n.gate, transport.LobbyOptions{MaxPDU: n.cfg.SMPP.MaxPDU, Logger: n.log, Bound: n.admissions.add, Outbind: n.links.called}, n.binder.admit)
+	n.calls = newCalls(n.log, n.lobby)
+	x.onWanted = n.calls.wanted
 	return nil
 }
 

@@ -41,9 +41,10 @@ func (x *executor) install() error {
 	t := router.Compile(c, sys.Version, n)
 	x.facts = verifier.NewFacts(c, sys.Version, n)
 	accounts := maps.Clone(x.accounts)
-	x.adapt.clients = false
+	x.adapt.clients, x.calling = false, false
 	for i := range c.Clients {
 		x.account(accounts, &c.Clients[i])
+		x.calling = x.calling || c.Clients[i].Call != nil && x.onWanted != nil
 		x.adapt.clients = x.adapt.clients || c.Clients[i].Profile != nil
 	}
 	x.table = t

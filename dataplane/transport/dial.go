@@ -47,17 +47,26 @@ const (
 // for the session's Feed. A carrier may deliver before its bind_resp; those PDUs are kept, too. A refusal is a *BindError; all
 // else is the environment's. nc has no deadline and belongs to the caller.
 func DialBind(ctx context.Context, o DialOptions) (nc net.Conn, peer BindResult, rest []byte, err error) {
-	if o.Timeout <= 0 {
-		o.Timeout = 30 * time.Second
-	}
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, o.timeout())
 	defer cancel()
 	nc, err = dial(ctx, o)
 	if err != nil {
 		return nil, BindResult{}, nil, err
 	}
+	return bindOver(ctx, nc, nil, o)
+}
+
+func (o *DialOptions) timeout() time.Duration {
+	if o.Timeout <= 0 {
+		return 30 * time.Second
+	}
+	return o.Timeout
+}
+
+// bindOver binds over a connection on which first was read already. When it fails the connection is closed.
+func bindOver(ctx context.Context, nc net.Conn, first []byte, o DialOptions) (_ net.Conn, peer BindResult, rest []byte, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
-	peer, rest, err = bind(nc, o)
+	peer, rest, err = bind(nc, first, o)
 	if !stop() && err == nil { // the deadline may already stand on a connection that was just bound
 		err = context.Cause(ctx)
 	}
@@ -121,11 +130,11 @@ func sourceAddr(s string) (net.Addr, error) {
 	return net.TCPAddrFromAddrPort(ap), nil
 }
 
-func bind(nc net.Conn, o DialOptions) (BindResult, []byte, error) {
+func bind(nc net.Conn, first []byte, o DialOptions) (BindResult, []byte, error) {
 	if _, err := nc.Write(pdu.AppendBind(nil, &o.Bind, dialSequence)); err != nil {
 		return BindResult{}, nil, fmt.Errorf("bind to %s: %w", o.Address, err)
 	}
-	buf := make([]byte, 0, 4<<10)
+	buf := append(make([]byte, 0, 4<<10), first...)
 	at := 0 // all before is for the session
 	for {
 		n, st := pdu.Frame(buf[at:], dialBuffer)

@@ -105,8 +105,8 @@ func (h *house) settled(t *testing.T) (s LobbyStats) {
 	t.Helper()
 	eventually(t, "all counted", func() bool {
 		s = h.Stats()
-		ends := s.Denied + s.TooMany + s.TooManySource + s.Full + s.Handshake + s.Timeout + s.Garbage + s.NotBind + s.Refused + s.Bound + s.Relayed + s.Lost
-		return s.Accepted == ends+uint64(s.Pending)
+		ends := s.Denied + s.TooMany + s.TooManySource + s.Full + s.Handshake + s.Timeout + s.Garbage + s.NotBind + s.Refused + s.Bound + s.Relayed + s.Outbound + s.Lost
+		return s.Accepted+s.Invited == ends+uint64(s.Pending)
 	})
 	return s
 }

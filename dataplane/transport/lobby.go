@@ -21,6 +21,10 @@ type LobbyOptions struct {
 	MaxPending int          // connections in the lobby, over all listeners; 0: 1,024
 	Logger     *slog.Logger // nil: slog.Default()
 
+	// Outbind hears of connections that begin with an outbind, and takes those it wants. From then on they are its own: the gate
+	// counts them no more. On many goroutines. May be nil: none is wanted.
+	Outbind func(o Outbind) (taken bool)
+
 	// Bound hears how long a connection was in the lobby when a loop takes it: from accept, with the TLS handshake and the
 	// time until its peer had sent a bind. On many goroutines. May be nil.
 	Bound func(took time.Duration)
@@ -82,11 +86,14 @@ type lobbyCounts struct {
 	accepted, acceptErrors, denied, tooMany, tooManySource, full atomic.Uint64
 	handshake, timeout, garbage, notBind, refused, bound, lost   atomic.Uint64
 	relayed                                                      atomic.Uint64
+	invited, outbound                                            atomic.Uint64
 }
 
-// LobbyStats count connections since the start. Each accepted connection is still Pending or in exactly one of the others.
+// LobbyStats count connections since the start. Each that was accepted or invited is still Pending or in exactly one of those
+// below.
 type LobbyStats struct {
 	Accepted      uint64 // by the listeners
+	Invited       uint64 // made by us, to peers who may bind over them
 	AcceptErrors  uint64 // accepts that failed: descriptors, memory
 	Denied        uint64 // by network
 	TooMany       uint64 // connections in all
@@ -99,6 +106,7 @@ type LobbyStats struct {
 	Refused       uint64 // bind_resp with an error
 	Bound         uint64 // on a loop
 	Relayed       uint64 // carried to another host
+	Outbound      uint64 // began with an outbind, and were taken
 	Lost          uint64 // the peer left, we closed, or the loop could not take it
 	Pending       int    // in the lobby now
 }
@@ -182,7 +190,7 @@ func (l *Lobby) Stats() LobbyStats {
 	l.mu.Unlock()
 	c := &l.counts
 	return LobbyStats{
-		Accepted: c.accepted.Load(), AcceptErrors: c.acceptErrors.Load(),
+		Accepted: c.accepted.Load(), Invited: c.invited.Load(), Outbound: c.outbound.Load(), AcceptErrors: c.acceptErrors.Load(),
 		Denied: c.denied.Load(), TooMany: c.tooMany.Load(), TooManySource: c.tooManySource.Load(), Full: c.full.Load(),
 		Handshake: c.handshake.Load(), Timeout: c.timeout.Load(), Garbage: c.garbage.Load(), NotBind: c.notBind.Load(), Refused: c.refused.Load(),
 		Bound: c.bound.Load(), Relayed: c.relayed.Load(), Lost: c.lost.Load(), Pending: pending,

@@ -102,6 +102,9 @@ func (v *visit) await(deadline time.Time) *atomic.Uint64 {
 				v.n = copy(v.buf[:], p[n:])
 				continue
 			case h.Command == pdu.EnquireLink && h.Length <= lobbyBuffer && enquiries < maxEnquiries:
+			case h.Command == pdu.Outbind && n > 0 && v.outbind(p[:n], p[n:]):
+				return &c.outbound
+			case h.Command == pdu.Outbind && n == 0 && h.Length <= lobbyBuffer:
 			default:
 				v.reject(h)
 				return &c.notBind

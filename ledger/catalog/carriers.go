@@ -75,14 +75,11 @@ func (p *parser) link(m *document.Map) Link {
 	l := Link{line: m.Line("address"), Bind: pdu.BindTransceiver, Version: defaultVersion,
 		Sessions: defaultSessions, Window: defaultLinkWindow,
 		EnquireEvery: defaultEnquireLink, ResponseTimeout: defaultResponseTimeout}
-	m.Need("address", "system_id")
-	for _, it := range m.Texts("address") {
-		if err := document.HostPort(it.Text, false); err != nil {
-			m.FailAt(it.Line, "address: %v", err)
-			continue
-		}
-		l.Addresses = append(l.Addresses, it.Text)
+	if !m.Has("outbind") {
+		m.Need("address")
 	}
+	m.Need("system_id")
+	l.Addresses = hosts(m)
 	name(m, "system_id", &l.SystemID)
 	plain, _ := p.secret(m, false)
 	l.Password = string(plain)
@@ -100,7 +97,7 @@ func (p *parser) link(m *document.Map) Link {
 	m.Int("window", &l.Window, 1, maxWindow)
 	tps(m, &l.TPS)
 	source(m, &l.Source)
-	l.TLS = p.linkTLS(m)
+	l.TLS, l.Called = p.linkTLS(m), p.called(m)
 	m.Duration("enquire_link", &l.EnquireEvery, time.Second, time.Hour)
 	m.Duration("response_timeout", &l.ResponseTimeout, time.Second, time.Hour)
 	l.Profile = linkProfile(m)

@@ -96,6 +96,7 @@ type Client struct {
 	ReceiptKeep   time.Duration // how long receipts and messages wait for the client to take them
 	Datagram      bool          // esm_class may ask for one attempt and no receipt
 	Transaction   bool          // esm_class may ask for an answer that waits for the end of the message
+	Call          *Call         // how it is asked to bind when something waits for it; nil: it is not
 	BindErrorBody bool          // a refused bind is answered with our system_id, as clients that cannot do without a body need it
 	Billing       Billing
 	Profile       *profile.Client // what it does otherwise than the specification; nil: nothing
@@ -144,7 +145,8 @@ type Carrier struct {
 
 // Link is one account on one SMSC of a carrier, and the binds kept to it.
 type Link struct {
-	Addresses       []string // host:port, tried in turn
+	Addresses       []string // host:port, tried in turn; none: the carrier calls
+	Called          *Called  // how the carrier asks us to bind; nil: it does not
 	SystemID        string
 	Password        string
 	SystemType      string

@@ -172,7 +172,7 @@ func (c *Client) thing() thing {
 	for _, n := range c.Allow {
 		allow = append(allow, n.String())
 	}
-	return thing{kind: "client", id: c.ID, fields: []field{
+	return thing{kind: "client", id: c.ID, fields: append([]field{
 		{name: "party", text: c.Party}, {name: "system_id", text: c.SystemID},
 		{name: "password", text: sum(c.password, c.hash), secret: true},
 		{name: "plan", text: c.Plan}, {name: "class", text: c.Class.String()}, {name: "senders", text: sendersText(c.Senders)},
@@ -187,7 +187,7 @@ func (c *Client) thing() thing {
 		{name: "billing.mode", text: c.Billing.Mode.String()}, {name: "billing.currency", text: c.Billing.Currency},
 		{name: "billing.credit_limit", text: c.Billing.CreditLimit.String()}, {name: "billing.charge", text: c.Billing.Charge.String()},
 		{name: "profile", text: profileText(c.Profile)},
-	}}
+	}, c.Call.fields()...)}
 }
 
 func (c *Carrier) thing() thing {
@@ -221,7 +221,7 @@ func (l *Link) fields(at string) []field {
 		{name: at + "tps", text: tpsText(l.TPS)}, {name: at + "source", text: source},
 		{name: at + "enquire_link", text: l.EnquireEvery.String()}, {name: at + "response_timeout", text: l.ResponseTimeout.String()},
 		{name: at + "profile", text: profileText(l.Profile)},
-	}, l.TLS.fields(at)...)
+	}, append(l.TLS.fields(at), l.Called.fields(at)...)...)
 }
 
 // sum stands for secrets in comparisons.

@@ -64,12 +64,21 @@ func namedFiles(files map[string][]byte) []string {
 	if top := document.Open(ClientsFile, files[ClientsFile], &ignored); top != nil {
 		for _, m := range top.Maps("clients") {
 			take(m, "password_file")
+			if o := m.Map("outbind"); o != nil {
+				take(o, "password_file")
+				if t := o.Map("tls"); t != nil {
+					take(t, tlsFiles...)
+				}
+			}
 		}
 	}
 	if top := document.Open(CarriersFile, files[CarriersFile], &ignored); top != nil {
 		for _, m := range top.Maps("carriers") {
 			for _, l := range m.Maps("links") {
 				take(l, "password_file")
+				if o := l.Map("outbind"); o != nil {
+					take(o, "password_file")
+				}
 				if t := l.Map("tls"); t != nil {
 					take(t, tlsFiles...)
 				}
