@@ -142,20 +142,24 @@ func TestReceiptsAreGivenUp(t *testing.T) {
 	}
 }
 
-// A client bound as 3.3 gets a message's text as short_message, without TLVs; one too long for that is set aside
-// for it and does not hold up the rest.
+// A client bound as 3.3 gets a message's text as short_message, without TLVs; one too long for that comes in parts, and one
+// that cannot be cut, as it is a part itself, is set aside for it. Neither holds up the rest.
 func TestMessagesToPeersOf33(t *testing.T) {
 	s := newStage(t, play{mo: "mo:\n  - {match: {carrier: north, to: \"4917600000\"}, client: esme}\n"})
 	r := s.bind(login{"esme", "secret", pdu.BindReceiver, 0x33})
-	for i, n := range []int{20, 300, 30} {
+	part := append([]byte{5, 0, 3, 9, 2, 1}, bytes.Repeat([]byte("y"), 294)...)
+	for i, words := range [][]byte{bytes.Repeat([]byte("x"), 20), part, bytes.Repeat([]byte("z"), 300), bytes.Repeat([]byte("x"), 30)} {
 		m := pdu.Submit{Command: pdu.DeliverSM, Src: []byte("4915112345678"), SrcTON: 1, SrcNPI: 1, Dst: []byte("4917600000"), DstTON: 1, DstNPI: 1,
-			TLVs: pdu.AppendTLV(nil, pdu.TagMessagePayload, bytes.Repeat([]byte("x"), n))}
+			TLVs: pdu.AppendTLV(nil, pdu.TagMessagePayload, words)}
+		if i == 1 {
+			m.ESMClass = pdu.ESMUDHI
+		}
 		s.carrier.send(m.Append(nil, uint32(1000+i)))
 	}
-	eventually(t, "the long one is set aside", func() bool { return s.depth("set_aside") == 1 })
-	eventually(t, "the others arrive", func() bool { return len(r.received()) == 2 })
+	eventually(t, "what cannot be cut is set aside", func() bool { return s.depth("set_aside") == 1 })
+	eventually(t, "the others arrive", func() bool { return len(r.received()) == 4 })
 	for _, d := range r.received() {
-		if n := len(d.ShortMessage()); len(d.TLVs()) != 0 || n != 20 && n != 30 {
+		if n := len(d.ShortMessage()); len(d.TLVs()) != 0 || n != 20 && n != 30 && n != 6+153 && n != 6+147 {
 			t.Errorf("%d octets of text, TLVs %x", n, d.TLVs())
 		}
 	}

@@ -154,6 +154,9 @@ func (l *lane) give(r *returns) {
 			return
 		}
 		l.x.doing = step{inReturns, m.ID}
+		if l.inParts(list, m, s) {
+			continue
+		}
 		p, ok := l.deliver(m, s)
 		if !ok {
 			return // the store cannot be read: the node ends

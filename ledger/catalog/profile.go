@@ -93,6 +93,9 @@ func clientProfile(m *document.Map) *profile.Client {
 	p := &profile.Client{Receipts: profile.Writing{ESMClass: pdu.ESMReceipt}}
 	charsets(sub, &p.Text)
 	choose(sub, "parts", &p.Joined, partsWords)
+	if i := sub.OneOf("long", partsWords...); i > 0 {
+		p.Long = [...]profile.Long{profile.LongAsIs, profile.LongUDH8, profile.LongUDH16, profile.LongSAR}[i]
+	}
 	if r := sub.Map("receipts"); r != nil {
 		choose(r, "write", &p.Receipts.What, dialectWords)
 		if s, ok := r.Text("esm_class"); ok {

@@ -22,6 +22,7 @@ type Link struct {
 type Client struct {
 	Text     Charsets
 	Joined   Parts // how it takes the parts of texts from carriers
+	Long     Long  // how it takes texts from carriers that are longer than one short message: LongAsIs, or in parts
 	Receipts Writing
 	Statuses []Status // what it is told instead of an ESME_ value that it misunderstands
 }
