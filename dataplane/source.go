@@ -446,7 +446,7 @@ func (s *source) Explain(_ context.Context, client, from, to string) (e admin.Ex
 		}
 		ton := uint8(0)
 		n, _ := router.Normalize([]byte(to), ton, 0, c.Country)
-		e = x.table.Explain(row.Number, []byte(from), n, c.Class, x.now, x.recent)
+		e = x.table.Explain(row.Number, []byte(from), n, x.table.ClassOf(row.Number, n, c.ClassOf([]byte(from))), x.now, x.recent)
 		return nil
 	})
 	return e, err

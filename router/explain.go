@@ -47,7 +47,8 @@ type Target struct {
 type Considered struct {
 	Row     string `json:"row"` // "routes.csv:2"
 	Match   string `json:"match"`
-	Class   string `json:"class"` // empty: every class
+	Class   string `json:"class"`              // empty: every class
+	As      string `json:"as_class,omitempty"` // that its messages take, if below their own
 	Tier    uint8  `json:"tier"`
 	Weight  uint16 `json:"weight"`
 	Carrier string `json:"carrier"`
@@ -127,7 +128,7 @@ func (t *Table) explainRows(e *Explain, x client, n Number, c ledger.Class) {
 		if row.Plan != x.decl.Plan {
 			continue
 		}
-		k := Considered{Row: place(catalog.RoutesFile, row.Line), Match: row.Match.String(), Class: row.ClassText(),
+		k := Considered{Row: place(catalog.RoutesFile, row.Line), Match: row.Match.String(), Class: row.ClassText(), As: row.AsText(),
 			Tier: row.Tier, Weight: row.Weight, Carrier: row.Carrier}
 		switch {
 		case !fits(row.Match, digits, network):

@@ -12,6 +12,7 @@ import (
 // plan is the rows of routes.csv under one name.
 type plan struct {
 	matcher
+	lowers bool                        // some row gives messages another class
 	groups [][ledger.Classes][]planRow // by the matcher's value and class; by tier, then line; nil: no row serves it
 }
 
@@ -19,6 +20,7 @@ type planRow struct {
 	carrier uint16
 	weight  uint16
 	tier    uint8
+	as      uint8  // class that its messages take, if below their own, plus one; 0: they keep it
 	row     uint32 // line in routes.csv
 }
 
@@ -56,6 +58,7 @@ func compilePlans(c *catalog.Catalog, n Numbers) map[string]*plan {
 			rows[p] = append(rows[p], nil)
 		}
 		rows[p][v] = append(rows[p][v], r)
+		p.lowers = p.lowers || r.Lowers
 	}
 	for name, p := range plans {
 		p.matcher = indexes[name].matcher()
@@ -82,7 +85,11 @@ func compileGroup(rows []*catalog.Route, class ledger.Class, n Numbers) []planRo
 			g = []planRow{}
 		}
 		if number, ok := n.Carrier(r.Carrier); ok {
-			g = append(g, planRow{number, r.Weight, r.Tier, uint32(r.Line)})
+			row := planRow{carrier: number, weight: r.Weight, tier: r.Tier, row: uint32(r.Line)}
+			if r.Lowers {
+				row.as = uint8(r.As) + 1
+			}
+			g = append(g, row)
 		}
 	}
 	slices.SortStableFunc(g, func(a, b planRow) int { return cmp.Compare(a.tier, b.tier) })

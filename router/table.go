@@ -133,6 +133,19 @@ func (t *Table) HasRoute(client uint32, n Number, c ledger.Class, at int64) bool
 	return false
 }
 
+// ClassOf is the class that a client's message to a number travels as: its own, unless the rows that serve it have a
+// lower one for it. All rows of a group have the same.
+func (t *Table) ClassOf(client uint32, n Number, c ledger.Class) ledger.Class {
+	p := t.clients[client].plan
+	if p == nil || !p.lowers {
+		return c
+	}
+	if g := p.group(n, t.net(n), c); len(g) > 0 && g[0].as > 0 {
+		return min(c, ledger.Class(g[0].as-1))
+	}
+	return c
+}
+
 // ClientOf and CarrierOf give the declaration behind an account number; nil when the version has none.
 func (t *Table) ClientOf(number uint32) *catalog.Client { return t.clients[number].decl }
 

@@ -281,3 +281,31 @@ func BenchmarkRoute(b *testing.B) {
 	}
 	b.ReportMetric(float64(sum)/float64(b.N), "carrier")
 }
+
+// A row can lower the class of the messages that it serves, never raise it; rows that name the message's class, or fit
+// its number better, come before it.
+func TestClassOfARoute(t *testing.T) {
+	row := func(prefix string, class ledger.Class, anyClass bool, as ledger.Class, lowers bool) catalog.Route {
+		return catalog.Route{Plan: "p", Match: catalog.Match{Prefix: prefix}, Class: class, AnyClass: anyClass, As: as, Lowers: lowers, Tier: 1, Weight: 1, Carrier: "a"}
+	}
+	c := &catalog.Catalog{Clients: []catalog.Client{{ID: "meter", Plan: "p", Party: "m"}}, Carriers: []catalog.Carrier{{ID: "a", Party: "a"}},
+		Rates: []catalog.Rate{{Kind: catalog.Buy, Party: "a", Price: 1, To: math.MaxInt64}, {Kind: catalog.Sell, Party: "m", Price: 2, To: math.MaxInt64}},
+		Routes: []catalog.Route{row("", 0, true, 0, false), row("49151", 0, true, ledger.ClassBulk, true), row("49151", ledger.ClassOTP, false, 0, false),
+			row("49176", 0, true, ledger.ClassTransactional, true)}}
+	table := Compile(c, 1, ids{"client meter": meter, "carrier a": 1})
+	for _, c := range []struct {
+		number    Number
+		has, want ledger.Class
+	}{
+		{33612345678, ledger.ClassTransactional, ledger.ClassTransactional},
+		{4915112345678, ledger.ClassTransactional, ledger.ClassBulk},
+		{4915112345678, ledger.ClassOTP, ledger.ClassOTP},
+		{4917612345678, ledger.ClassOTP, ledger.ClassTransactional},
+		{4917612345678, ledger.ClassBulk, ledger.ClassBulk},
+	} {
+		got := table.ClassOf(meter, c.number, c.has)
+		if got != c.want || !table.HasRoute(meter, c.number, got, 0) {
+			t.Errorf("%v to %d travels as %v, want %v", c.has, c.number, got, c.want)
+		}
+	}
+}

@@ -49,12 +49,7 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 	if !ok {
 		return pdu.RInvDstAdr, RefusedNumber
 	}
-	class := c.Class
-	if len(c.Senders) > 0 {
-		if own, ok := c.Senders[string(m.SrcAddr())]; ok {
-			class = own
-		}
-	}
+	class := t.ClassOf(acc.Number, n, c.ClassOf(m.SrcAddr()))
 	until, due, st := Times(m, &c.Validity[class], now)
 	if st != pdu.ROK {
 		return st, RefusedTimes

@@ -207,6 +207,8 @@ type Route struct {
 	Match    Match
 	Class    ledger.Class
 	AnyClass bool
+	Lowers   bool         // messages that it serves take the class As, if that is below their own
+	As       ledger.Class // of a row for any class
 	Tier     uint8
 	Weight   uint16
 	Carrier  string

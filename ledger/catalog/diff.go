@@ -132,7 +132,7 @@ func things(c *Catalog) []thing {
 	for i := range c.Routes {
 		r := &c.Routes[i]
 		id := fmt.Sprintf("%s, %s, %s to %s in tier %d", r.Plan, r.Match, shownClass(r), r.Carrier, r.Tier)
-		l = append(l, rowThing("route", id, field{name: "weight", text: strconv.Itoa(int(r.Weight))}))
+		l = append(l, rowThing("route", id, field{name: "weight", text: strconv.Itoa(int(r.Weight))}, field{name: "as_class", text: r.AsText()}))
 	}
 	for i := range c.MO {
 		r := &c.MO[i]

@@ -33,6 +33,16 @@ func senders(m *document.Map, highest ledger.Class) map[string]ledger.Class {
 	return table
 }
 
+// ClassOf is the class of what a client sends from an address: its own for that sender, else the client's.
+func (c *Client) ClassOf(sender []byte) ledger.Class {
+	if len(c.Senders) > 0 {
+		if own, ok := c.Senders[string(sender)]; ok {
+			return own
+		}
+	}
+	return c.Class
+}
+
 func sendersText(t map[string]ledger.Class) string {
 	var parts []string
 	for s, c := range t {

@@ -24,8 +24,8 @@ type row struct {
 	fields []string
 }
 
-// table reads a CSV file and hands every whole row to f. Columns may come in any order; each must be there
-// once, and no others. Lines that begin with # are comments.
+// table reads a CSV file and hands every whole row to f. Columns may come in any order; each must be there once, but
+// for those whose name ends in ?, and no others. Lines that begin with # are comments.
 func (p *parser) table(file string, optional bool, columns []string, f func(r *row)) {
 	b, ok := p.files[file]
 	if !ok {
@@ -62,8 +62,8 @@ func (p *parser) table(file string, optional bool, columns []string, f func(r *r
 			}
 			continue
 		}
-		if len(fields) != len(columns) {
-			r.fail("has %d fields, the header has %d", len(fields), len(columns))
+		if len(fields) != len(r.index) {
+			r.fail("has %d fields, the header has %d", len(fields), len(r.index))
 			continue
 		}
 		r.fields = fields
@@ -74,18 +74,25 @@ func (p *parser) table(file string, optional bool, columns []string, f func(r *r
 // header maps columns to places; without all of them the rows mean nothing and are not read.
 func (r *row) header(fields, columns []string) bool {
 	index, good := map[string]int{}, true
+	var known, must []string
+	for _, c := range columns {
+		name, optional := strings.CutSuffix(c, "?")
+		if known = append(known, name); !optional {
+			must = append(must, name)
+		}
+	}
 	for i, f := range fields {
 		if _, twice := index[f]; twice {
 			r.fail("column %q stands twice", f)
 			good = false
 		}
-		if !slices.Contains(columns, f) {
-			r.fail("%q is not a column here; they are %s", f, strings.Join(columns, ","))
+		if !slices.Contains(known, f) {
+			r.fail("%q is not a column here; they are %s", f, strings.Join(known, ","))
 			good = false
 		}
 		index[f] = i
 	}
-	for _, c := range columns {
+	for _, c := range must {
 		if _, ok := index[c]; !ok {
 			r.fail("column %q is missing", c)
 			good = false
@@ -100,7 +107,12 @@ func (r *row) fail(format string, args ...any) {
 }
 
 // text is a field that may be empty.
-func (r *row) text(column string) string { return r.fields[r.index[column]] }
+func (r *row) text(column string) string {
+	if i, ok := r.index[column]; ok {
+		return r.fields[i]
+	}
+	return "" // an optional column
+}
 
 // need is a field that must not be empty and holds a name.
 func (r *row) need(column string) string {

@@ -62,6 +62,14 @@ func (r *Route) ClassText() string {
 	return r.Class.String()
 }
 
+// AsText is the class that the row gives to messages, empty for none.
+func (r *Route) AsText() string {
+	if !r.Lowers {
+		return ""
+	}
+	return r.As.String()
+}
+
 // Serves reports whether the row is for messages of class c.
 func (r *Route) Serves(c ledger.Class) bool { return r.AnyClass || r.Class == c }
 
