@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"smsplane/ledger/book"
@@ -14,7 +15,10 @@ import (
 type early struct {
 	byID    map[earlyKey]earlyReceipt
 	parties map[party]int // how many are about a number
+	order   []earlyKey    // as they came; some are gone
+	bytes   int           // of their PDUs
 	swept   int64
+	dropped uint64 // of the book's, that was told
 }
 
 type earlyKey struct {
@@ -29,7 +33,8 @@ type earlyReceipt struct {
 }
 
 const (
-	maxEarly = 1 << 16
+	maxEarly      = book.MaxOrphans
+	maxEarlyBytes = 32 << 20
 
 	// orphanKeep is how long a receipt waits for its message; a carrier that is later than that names it in vain.
 	orphanKeep  = 72 * time.Hour
@@ -41,13 +46,22 @@ func newEarly() early { return early{byID: map[earlyKey]earlyReceipt{}, parties:
 // add keeps the receipt that stands in v and r.
 func (e *early) add(carrier uint16, v *pdu.Message, r *pdu.Receipt, p []byte, at int64) {
 	k := earlyKey{carrier, string(r.ID)}
-	if _, twice := e.byID[k]; twice || len(r.ID) == 0 || len(e.byID) >= maxEarly {
+	if _, twice := e.byID[k]; twice || len(r.ID) == 0 {
 		return
+	}
+	for len(e.byID) >= maxEarly || e.bytes+len(p) > maxEarlyBytes && len(e.byID) > 0 { // the oldest gives way
+		e.drop(e.order[0])
+		e.order = e.order[1:]
 	}
 	n, _ := router.Normalize(v.SrcAddr(), v.SrcTON(), v.SrcNPI(), "")
 	o := earlyReceipt{bytes.Clone(p), at, party{carrier, uint64(n)}}
 	e.byID[k] = o
+	e.bytes += len(o.pdu)
 	e.parties[o.party]++
+	if len(e.order) >= 2*maxEarly { // mostly such as are gone
+		e.order = slices.DeleteFunc(e.order, func(k earlyKey) bool { _, there := e.byID[k]; return !there })
+	}
+	e.order = append(e.order, k)
 }
 
 func (e *early) drop(k earlyKey) {
@@ -56,6 +70,7 @@ func (e *early) drop(k earlyKey) {
 		return
 	}
 	delete(e.byID, k)
+	e.bytes -= len(o.pdu)
 	if e.parties[o.party]--; e.parties[o.party] == 0 {
 		delete(e.parties, o.party)
 	}
@@ -81,6 +96,13 @@ func (x *executor) sweepOrphans(now int64) {
 		}
 	}
 	sys := x.lanes[0].book.System
+	if sys.Dropped < x.early.dropped {
+		x.early.dropped = 0 // it was loaded anew
+	}
+	if n := sys.Dropped - x.early.dropped; n > 0 {
+		x.early.dropped = sys.Dropped
+		x.log.Warn("receipts that fit no message were dropped for want of room, the oldest first", "dropped", n, "kept", len(sys.Orphans))
+	}
 	for n, o := range sys.Orphans {
 		if now-o.At > int64(orphanKeep) {
 			sys.Forget(n)
@@ -92,12 +114,7 @@ func (x *executor) sweepOrphans(now int64) {
 func (x *executor) claim(carrier uint16, p []byte, r *pdu.Receipt) {
 	x.early.drop(earlyKey{carrier, string(r.ID)})
 	sys := x.lanes[0].book.System
-	for n, o := range sys.Orphans {
-		if o.Carrier == carrier && bytes.Equal(o.PDU, p) {
-			sys.Forget(n)
-			break
-		}
-	}
+	sys.Forget(sys.Same(carrier, p))
 }
 
 // adopt gives an orphan to the message whose answer just named it.

@@ -89,6 +89,7 @@ type executor struct {
 	second  int64
 	grace   int64 // until then a carrier that never bound is not taken for dead
 	sweeper int64
+	lined   atomic.Int64 // messages of in_order clients that wait
 
 	searches  int // of the archive, for query_sm
 	searching sync.WaitGroup
@@ -209,6 +210,7 @@ func (x *executor) ahead(e *event) {
 func (x *executor) timers(now int64) {
 	if now >= x.sweeper {
 		x.sweeper = now + sweepEvery
+		x.countOrdered()
 		for _, l := range x.lanes {
 			if l.leading {
 				l.sweep(now)

@@ -10,7 +10,8 @@ import (
 // not overtake. What is scheduled for later goes at its time and stands in no line.
 //
 // A line is the leader's; a restart finds the holders by their state and the others in the order of their ids. Whoever
-// stands in line stays in memory.
+// stands in line, or holds one, stays in memory: a run on disk does not tell, at the next start, whom others wait for. So
+// entry bounds how many there are (Desk.Ordered).
 type lineTable map[lineKey]*line
 
 type lineKey struct {
@@ -21,6 +22,17 @@ type lineKey struct {
 type line struct {
 	holder ledger.MsgID
 	behind book.List
+}
+
+// countOrdered tells the desks how many messages of in_order clients wait.
+func (x *executor) countOrdered() {
+	n := int64(0)
+	for number, a := range x.accounts {
+		if c := x.table.ClientOf(number); c != nil && c.InOrder {
+			n += a.Waiting.Load()
+		}
+	}
+	x.lined.Store(n)
 }
 
 // stands says whether a message must wait for another, and puts it behind that one; else the next waits for it.

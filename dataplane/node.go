@@ -434,6 +434,7 @@ func (n *Node) makeLoops(count int) {
 		lp.desk = entry.NewDesk(lp, x.shared.Load, lanes, mine, w.TPS)
 		lp.desk.First, first = uint8(first), first+mine
 		lp.desk.MaxWaiting = maxWaiting
+		lp.desk.Ordered, lp.desk.MaxOrdered = &x.lined, max(minOrdered, int64(x.maxHot))
 		if x.fellows != nil {
 			lp.fence = &x.fellows.fence
 		}
@@ -449,6 +450,9 @@ func (n *Node) makeLoops(count int) {
 
 // maxWaiting bounds one client's messages between accept and carrier; above it ESME_RMSGQFUL.
 const maxWaiting = 100_000_000
+
+// minOrdered is how many messages of in_order clients may wait however little memory there is for messages.
+const minOrdered = 10_000
 
 // lead puts the catalog in force and every lane to work.
 func (n *Node) lead() {

@@ -98,7 +98,7 @@ func (x *executor) dropOrphans(before int64) {
 			continue
 		}
 		if v.Parse(o.PDU) == pdu.ROK && pdu.ParseReceipt(&v, &r) {
-			delete(x.early.byID, earlyKey{o.Carrier, string(r.ID)})
+			x.early.drop(earlyKey{o.Carrier, string(r.ID)})
 		}
 		sys.Forget(k)
 	}

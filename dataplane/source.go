@@ -233,8 +233,12 @@ func (x *executor) layers(n *Node, f loopFacts) []admin.LayerStatus {
 	out := x.status(x.senders, layerNames[6])
 	out.P50, out.P99 = ms(x.answers.Quantile(.5)), ms(x.answers.Quantile(.99))
 	out.Refusals = x.counts.refusedByCarriers
+	bill := x.status(x.billers, layerNames[7])
+	if n := x.lanes[0].book.System.Dropped; n > 0 {
+		bill.Reasons = map[string]uint64{"orphan dropped": n}
+	}
 	return []admin.LayerStatus{security, in, x.status(x.external, layerNames[2]), x.status(x.routers, layerNames[3]), internal,
-		x.status(x.verifiers, layerNames[5]), out, x.status(x.billers, layerNames[7])}
+		x.status(x.verifiers, layerNames[5]), out, bill}
 }
 
 func (x *executor) status(l *layer, name string) admin.LayerStatus {

@@ -18,6 +18,7 @@ type strays struct {
 	young   []*stray // in order of arrival; not yet tried once more after patience
 	stirred bool     // some link's rule changed: all are tried again
 	loaded  bool
+	mores   int            // receipts in the more of all
 	old     []*book.Orphan // from before the start, whose carriers are not bound yet
 	swept   int64
 }
@@ -52,8 +53,9 @@ func (s *strays) add(carrier uint16, k *link, id, p []byte, now int64) {
 		s.byID, s.byKey = map[strayKey]*stray{}, map[strayKey][]*stray{}
 	}
 	if v := s.byID[key]; v != nil {
-		if len(v.more) < maxMore {
+		if len(v.more) < maxMore && s.mores < maxEarly/8 {
 			v.more = append(v.more, bytes.Clone(p))
+			s.mores++
 		}
 		return
 	}
@@ -71,6 +73,7 @@ func (s *strays) add(carrier uint16, k *link, id, p []byte, now int64) {
 
 func (s *strays) drop(v *stray) {
 	delete(s.byID, v.id)
+	s.mores -= len(v.more)
 	for _, t := range v.keys {
 		key := strayKey{v.id.carrier, t}
 		list := s.byKey[key]

@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"sync/atomic"
 	"time"
 
 	"smsplane/egress"
@@ -53,6 +54,10 @@ type Desk struct {
 	First uint8
 	// MaxWaiting bounds a client's messages between accept and carrier.
 	MaxWaiting int64
+	// Ordered is how many messages of in_order clients wait between accept and carrier; they stay in memory, so they have
+	// a bound of their own, all together, and half of it each. nil: none.
+	Ordered    *atomic.Int64
+	MaxOrdered int64
 
 	up      Up
 	table   func() *router.Table
@@ -156,6 +161,8 @@ func (d *Desk) ready(s *Session, c *catalog.Client, l *Lane, now int64) pdu.Stat
 	case l.slow(now):
 		return d.refuse(RefusedSlow, pdu.RThrottled)
 	case d.Full || s.Account.Waiting.Load() >= d.MaxWaiting:
+		return d.refuse(RefusedFull, pdu.RMsgQFul)
+	case c.InOrder && d.Ordered != nil && (s.Account.Waiting.Load() >= d.MaxOrdered/2 || d.Ordered.Load() >= d.MaxOrdered):
 		return d.refuse(RefusedFull, pdu.RMsgQFul)
 	}
 	return pdu.ROK

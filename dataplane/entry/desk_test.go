@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"smsplane/ledger"
@@ -23,10 +24,13 @@ type oneOfEach struct{}
 func (oneOfEach) Client(string) (uint32, bool)  { return 1, true }
 func (oneOfEach) Carrier(string) (uint16, bool) { return 1, true }
 
-func table(t *testing.T) *router.Table {
+func table(t *testing.T) *router.Table { return tableOf(t, "") }
+
+// tableOf has more keys of the client.
+func tableOf(t *testing.T, keys string) *router.Table {
 	t.Helper()
 	c, err := catalog.Parse(map[string][]byte{
-		"clients.yaml": []byte("clients:\n  - {id: c, system_id: c, password: p, plan: s, class: otp, tps: unlimited, " +
+		"clients.yaml": []byte("clients:\n  - {id: c, system_id: c, password: p, plan: s, class: otp, tps: unlimited, " + keys +
 			"billing: {mode: postpaid, currency: EUR, credit_limit: 9, charge: sent}}\n"),
 		"carriers.yaml": []byte("carriers:\n  - {id: n, currency: EUR, cost: sent, links: []}\n"),
 		"rates.csv": []byte("kind,party,prefix,mcc,mnc,price,currency,effective_from,effective_to\n" +
@@ -107,5 +111,39 @@ func TestSubmitMultiStaysTogether(t *testing.T) {
 	r, st := pdu.Decode(s.Protocol().Out())
 	if st != pdu.ROK || r.Command != pdu.SubmitMultiResp || r.Status != pdu.ROK || len(r.Failed) != 0 || len(d.multis) != 0 {
 		t.Errorf("%+v, %v, %d answers left", r, st, len(d.multis))
+	}
+}
+
+// Messages of in_order clients stay in memory while they wait: there is a bound to those of one, and of all, which others
+// do not feel.
+func TestOrderedHaveABoundOfTheirOwn(t *testing.T) {
+	for _, c := range []struct {
+		name, keys   string
+		mine, others int64
+		want         pdu.Status
+	}{
+		{"one more", "in_order: true, ", 4, 0, pdu.ROK},
+		{"half of the bound is its own", "in_order: true, ", 5, 0, pdu.RMsgQFul},
+		{"others have all of it", "in_order: true, ", 0, 10, pdu.RMsgQFul},
+		{"a client without order", "", 5, 10, pdu.ROK},
+	} {
+		up, tab := &above{}, tableOf(t, c.keys)
+		d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+		var all atomic.Int64
+		d.Ordered, d.MaxOrdered = &all, 10
+		a := &Account{Number: 1}
+		a.Credit.Store(1e9)
+		a.Waiting.Store(c.mine)
+		all.Store(c.others)
+		s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
+		m := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+		s.Protocol().Feed(aDay, m.Append(nil, 1))
+		d.Cut(aDay)
+		if up.blocks > 0 {
+			d.Committed(0, aDay)
+		}
+		if h := pdu.ParseHeader(s.Protocol().Out()); h.Status != c.want {
+			t.Errorf("%s: %v, want %v", c.name, h.Status, c.want)
+		}
 	}
 }

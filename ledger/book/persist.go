@@ -276,7 +276,7 @@ func (b *Book) loadSystem(s Store) error {
 			return errors.Join(ErrBooks, errors.New("damaged orphan"))
 		}
 		o.PDU = append([]byte(nil), r.b...)
-		b.System.Orphans[o.N] = o
+		b.System.keep(o)
 		return nil
 	})
 }

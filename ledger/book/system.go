@@ -1,6 +1,9 @@
 package book
 
 import (
+	"bytes"
+	"cmp"
+	"hash/maphash"
 	"slices"
 
 	"smsplane/ledger"
@@ -32,14 +35,51 @@ type System struct {
 	Files     []byte // archive of the catalog's files, see ledger.DecodeFiles
 	Orphans   map[uint64]*Orphan
 	Held      map[LinkName]Hold // links that an operator paused or drains
+	Dropped   uint64            // orphans that were dropped for want of room since the book was opened
 
 	orphanN     uint64
+	firstOrphan uint64            // no older one is there
+	orphanBytes int               // of their PDUs
+	byPDU       map[uint64]uint64 // the newest of those with a PDU, by its hash
 	newOrphans  []*Orphan
 	gone        []uint64
 	fileVersion uint32 // that is stored
 }
 
-func newSystem() *System { return &System{Orphans: map[uint64]*Orphan{}, Held: map[LinkName]Hold{}} }
+func newSystem() *System {
+	return &System{Orphans: map[uint64]*Orphan{}, Held: map[LinkName]Hold{}, byPDU: map[uint64]uint64{}}
+}
+
+// Bounds of what orphans may take: the oldest go first.
+const (
+	MaxOrphans     = 1 << 16
+	maxOrphanBytes = 32 << 20
+)
+
+var orphanSeed = maphash.MakeSeed()
+
+// keep adds an orphan, and drops the oldest for it when there is no room.
+func (s *System) keep(o *Orphan) {
+	s.Orphans[o.N] = o
+	s.orphanBytes += len(o.PDU)
+	s.byPDU[maphash.Bytes(orphanSeed, o.PDU)] = o.N
+	for len(s.Orphans) > MaxOrphans || s.orphanBytes > maxOrphanBytes {
+		for s.Orphans[s.firstOrphan] == nil {
+			s.firstOrphan++
+		}
+		s.Forget(s.firstOrphan)
+		s.Dropped++
+	}
+}
+
+// Same finds the orphan of a carrier with that PDU, 0 for none.
+func (s *System) Same(carrier uint16, p []byte) uint64 {
+	n := s.byPDU[maphash.Bytes(orphanSeed, p)]
+	if o := s.Orphans[n]; o == nil || o.Carrier != carrier || !bytes.Equal(o.PDU, p) {
+		return 0
+	}
+	return n
+}
 
 // Number finds the account number of a party; ok is false for one the catalog never named.
 func (s *System) Number(p ledger.Party, name string) (AccountRow, bool) {
@@ -53,11 +93,20 @@ func (s *System) Number(p ledger.Party, name string) (AccountRow, bool) {
 
 // Forget removes an orphan that found its message. The stored copy goes with the next flush.
 func (s *System) Forget(n uint64) {
-	if _, ok := s.Orphans[n]; ok {
-		delete(s.Orphans, n)
-		s.newOrphans = slices.DeleteFunc(s.newOrphans, func(o *Orphan) bool { return o.N == n })
-		s.gone = append(s.gone, n)
+	o, ok := s.Orphans[n]
+	if !ok {
+		return
 	}
+	delete(s.Orphans, n)
+	s.orphanBytes -= len(o.PDU)
+	if h := maphash.Bytes(orphanSeed, o.PDU); s.byPDU[h] == n {
+		delete(s.byPDU, h)
+	}
+	if i, fresh := slices.BinarySearchFunc(s.newOrphans, n, func(o *Orphan, n uint64) int { return cmp.Compare(o.N, n) }); fresh {
+		s.newOrphans = slices.Delete(s.newOrphans, i, i+1) // it was never stored
+		return
+	}
+	s.gone = append(s.gone, n)
 }
 
 func (b *Book) system(index uint64, r *ledger.Record) error {
@@ -88,8 +137,8 @@ func (b *Book) system(index uint64, r *ledger.Record) error {
 		}
 		s.orphanN++
 		o := &Orphan{N: s.orphanN, Carrier: carrier, At: r.At, PDU: slices.Clone(p)}
-		s.Orphans[o.N] = o
 		s.newOrphans = append(s.newOrphans, o)
+		s.keep(o)
 		b.Counts.Orphans++
 	case ledger.KindOrder:
 		var o ledger.Order
