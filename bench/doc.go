@@ -33,6 +33,7 @@
 //	Ceiling   goal: the product as a ratio to a bare responder, to itself with the store in memory, and to raw append +
 //	          fdatasync of the octets it journals, taking turns in one run. Non-goal: absolute figures.
 //	Latency   goal: both ways over load, open loop, split by layer. Non-goal: the latency of an overloaded system.
+//	Overload  goal: what is accepted, and how soon, while twice the maximum is offered. Non-goal: the latency of what is throttled.
 //	Soak      goal: leaks, drift, loss, duplicates and the ledger's sum over hours. Non-goal: peak rates.
 //	Outage    goal: memory, disk, order and the other carrier's latency while one of two carriers is away. Non-goal: rates.
 //	Scale     goal: cost per message as one thing grows at a time. Non-goal: limits, and things that grow together.

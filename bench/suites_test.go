@@ -165,6 +165,17 @@ func TestLatency(t *testing.T) {
 	}
 }
 
+func TestOverload(t *testing.T) {
+	r, err := Overload(minutes(t, 2), OverloadOptions{Stand: smallest(t), Maximum: 500, For: 900 * time.Millisecond, Slice: 300 * time.Millisecond, Binds: 2, Window: 100, Out: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed(t, r, "2 times that offered", "p99 of accepted", "everything adds up")
+	if len(r.Slices) != 3 || r.Kept <= 0 || r.Growth <= 0 || r.Runs[0].Accepted < 100 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestSoak(t *testing.T) {
 	r, err := Soak(minutes(t, 2), SoakOptions{Stand: smallest(t), For: 5 * time.Second, Maximum: 1000, Round: 150, Every: 50 * time.Millisecond, Binds: 2, Out: t.TempDir()})
 	if err != nil {

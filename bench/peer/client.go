@@ -68,6 +68,7 @@ type Client struct {
 	lastErr  error                 // why the last session ended or could not be bound
 	resp     Histogram             // due → submit_sm_resp, of sessions gone
 	service  Histogram             // written → submit_sm_resp, of sessions gone
+	taken    Histogram             // the same, of those accepted
 	receipt  Histogram             // due → receipt, of sessions gone
 
 	arrivalMu sync.Mutex
@@ -169,6 +170,7 @@ func (c *Client) retire(s *session, err error) {
 	delete(c.sessions, s)
 	c.resp.Merge(&s.resp)
 	c.service.Merge(&s.service)
+	c.taken.Merge(&s.taken)
 	c.receipt.Merge(&s.receipt)
 	if c.ctx.Err() == nil {
 		c.n.lostSessions.Add(1)

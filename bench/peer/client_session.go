@@ -25,8 +25,8 @@ type session struct {
 	takes   []due
 	message pdu.Message
 
-	resp, service, receipt Histogram
-	closing                bool
+	resp, service, taken, receipt Histogram
+	closing                       bool
 }
 
 // slot is an unanswered submit_sm. Its place in the table goes with the window: taken when written, free when answered.
@@ -167,6 +167,7 @@ func (s *session) answered(now int64, h pdu.Header, p []byte) {
 	switch st := h.Status; {
 	case h.Command == pdu.SubmitSMResp && st == pdu.ROK:
 		e.state.Store(accepted)
+		s.taken.Record(now - sl.wrote)
 		n.accepted.Add(1)
 		n.lastAccept.Store(now)
 		s.named(p, sl.index)

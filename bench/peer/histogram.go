@@ -57,6 +57,17 @@ func (h *Histogram) Merge(o *Histogram) {
 	h.max = max(h.max, o.max)
 }
 
+// Since is what was recorded after an earlier copy of the histogram; the greatest value is known to its bucket only.
+func (h *Histogram) Since(before *Histogram) (d Histogram) {
+	for i := range h.counts {
+		if d.counts[i] = h.counts[i] - before.counts[i]; d.counts[i] > 0 {
+			d.max = min(bucketTop(i), h.max)
+		}
+	}
+	d.n, d.sum = h.n-before.n, h.sum-before.sum
+	return d
+}
+
 // Count is the number of values recorded.
 func (h *Histogram) Count() uint64 { return h.n }
 

@@ -67,6 +67,19 @@ func (c *Client) Report() Report {
 	return r
 }
 
+// Taken is how long submit_sm that were accepted took so far, from being written to their answer.
+func (c *Client) Taken() Histogram {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := c.taken
+	for s := range c.sessions {
+		s.mu.Lock()
+		taken.Merge(&s.taken)
+		s.mu.Unlock()
+	}
+	return taken
+}
+
 func (c *Client) latencies(r *Report) {
 	c.mu.Lock()
 	resp, service, receipt := c.resp, c.service, c.receipt

@@ -47,7 +47,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(c.carrierCommand(), c.clientCommand(), c.sendCommand(), c.pathCommand(), c.runCommand(), c.conformCommand(),
-		c.capacityCommand(), c.ceilingCommand(), c.latencyCommand(), c.soakCommand(), c.outageCommand(), c.scaleCommand(), c.profileCommand(), c.respondCommand())
+		c.capacityCommand(), c.ceilingCommand(), c.latencyCommand(), c.overloadCommand(), c.soakCommand(), c.outageCommand(), c.scaleCommand(), c.profileCommand(), c.respondCommand())
 	root.SetArgs(args)
 	root.SetOut(c.out)
 	root.SetErr(c.err)

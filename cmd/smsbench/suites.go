@@ -152,6 +152,20 @@ func (c *cli) latencyCommand() *cobra.Command {
 		}, func(ctx context.Context) (bench.Suite, error) { return as(bench.Latency(ctx, o)) })
 }
 
+func (c *cli) overloadCommand() *cobra.Command {
+	var o bench.OverloadOptions
+	return c.suite("overload", "More than the maximum for a while: what is accepted, and how long that takes, slice by slice",
+		"overload finds the maximum with a flood, then offers a multiple of it; what is throttled comes again and counts as offered.",
+		&o.Stand, func(f *pflag.FlagSet) {
+			f.Float64Var(&o.Maximum, "maximum", 0, "messages per second; 0 = find it")
+			f.Float64Var(&o.Times, "times", 2, "the maximum is offered")
+			f.DurationVar(&o.For, "for", time.Minute, "all of it")
+			f.DurationVar(&o.Slice, "slice", 0, "a row of the table; 0 = a twelfth")
+			loadFlags(f, &o.Binds, &o.Window)
+			outFlag(f, &o.Out)
+		}, func(ctx context.Context) (bench.Suite, error) { return as(bench.Overload(ctx, o)) })
+}
+
 func (c *cli) soakCommand() *cobra.Command {
 	var o bench.SoakOptions
 	return c.suite("soak", "Hours at a share of the maximum: leaks, drift, loss, duplicates, the ledger's sum",
