@@ -10,7 +10,8 @@ import (
 // copied is one copy of a message that a carrier took.
 type copied struct {
 	carrier *carrier
-	id      string
+	id      string    // in the answer
+	told    string    // in receipts
 	state   pdu.State // that its receipt tells
 	acked   bool      // we took that receipt
 }
@@ -29,6 +30,7 @@ type carrier struct {
 	manners
 	script // nil: by its manners
 	binds  int
+	habits *habits // how it names messages; nil: by their number, alike in answers and receipts
 
 	mos   int
 	acked map[string]bool // texts of messages for clients that we took
@@ -198,10 +200,20 @@ func (c *carrier) read(p []byte) *message {
 
 // take makes a copy of a message the carrier's.
 func (c *carrier) take(m *message) *copied {
-	c.next++
-	k := &copied{carrier: c, id: fmt.Sprintf("%s-%d", c.id, c.next), state: pdu.StateDelivered}
+	k := &copied{carrier: c, state: pdu.StateDelivered}
+	k.id, k.told = c.name()
 	m.copies = append(m.copies, k)
 	return k
+}
+
+// name gives a message the ids that answers and receipts have for it.
+func (c *carrier) name() (answer, receipt string) {
+	if c.habits != nil {
+		return c.habits.name(c.w.rng)
+	}
+	c.next++
+	id := fmt.Sprintf("%s-%d", c.id, c.next)
+	return id, id
 }
 
 func (s *carrierSession) after(f func()) { s.c.w.after(s.c.w.between(0, s.c.latency), f) }
@@ -253,8 +265,12 @@ func (p *parcel) deliver(now int64) *pdu.Submit {
 		return &pdu.Submit{Command: pdu.DeliverSM, Src: []byte("4915100000000"), SrcTON: 1, SrcNPI: 1, Dst: []byte("12345"), Text: []byte(p.text)}
 	}
 	minute := int64(time.Minute)
-	r := pdu.Receipt{ID: []byte(p.copy.id), State: p.copy.state, Err: []byte("000"), SubmitDate: now / minute * minute, DoneDate: now / minute * minute, Sub: 1, Dlvrd: 1}
-	return &pdu.Submit{Command: pdu.DeliverSM, Src: []byte(p.m.dst), SrcTON: 1, SrcNPI: 1, Dst: []byte("sender"), DstTON: 5, ESMClass: pdu.ESMReceipt,
+	number := p.m.dst
+	if h := p.copy.carrier.habits; h != nil {
+		number = h.number(number)
+	}
+	r := pdu.Receipt{ID: []byte(p.copy.told), State: p.copy.state, Err: p.m.mark(), SubmitDate: now / minute * minute, DoneDate: now / minute * minute, Sub: 1, Dlvrd: 1}
+	return &pdu.Submit{Command: pdu.DeliverSM, Src: []byte(number), SrcTON: 1, SrcNPI: 1, Dst: []byte("sender"), DstTON: 5, ESMClass: pdu.ESMReceipt,
 		Text: pdu.AppendReceiptText(nil, &r)}
 }
 

@@ -23,6 +23,9 @@ type message struct {
 // tag is the text of a message, by which a carrier knows it.
 func (m *message) tag() string { return fmt.Sprintf("m:%d.", m.n) }
 
+// mark is the err of a message's receipt, by which a wrong one is known.
+func (m *message) mark() []byte { return fmt.Appendf(nil, "%03d", m.n%1000) }
+
 // told is a receipt that a client took.
 type told struct {
 	state pdu.State
@@ -113,6 +116,9 @@ func (c *client) submit() {
 	w := c.w
 	m := &message{n: len(w.messages) + 1, client: c, registered: 1}
 	m.dst = fmt.Sprintf("49%s%08d", []string{"151", "152", "176"}[w.rng.IntN(3)], m.n)
+	if n := len(w.messages); w.crowded && n > 0 && w.chance(3) {
+		m.dst = w.messages[n-1].dst
+	}
 	w.messages = append(w.messages, m)
 	if w.chance(4) {
 		m.registered = 0

@@ -28,7 +28,8 @@ type world struct {
 	founding int64
 
 	messages []*message
-	versions int // of the catalog
+	crowded  bool // several messages go to one number
+	versions int  // of the catalog
 
 	pieces                    time.Duration // the longest delay of the network
 	gap                       time.Duration // the longest time between two faults
