@@ -45,6 +45,7 @@ type lane struct {
 	head     int
 	backlog  []proposal // not proposed yet: raft has its fill
 	split    bool       // some queue has a part behind its front
+	untidy   bool       // tidy has not seen the end of its work
 	run      uint32     // last run id given out
 	runIDs   []byte
 
@@ -339,7 +340,7 @@ func (l *lane) next(now int64) int64 {
 	if len(l.resting) > 0 {
 		at = l.resting[0].at
 	}
-	if l.book.Dirty() {
+	if l.book.Dirty() || l.untidy {
 		at = min(at, l.flushAt)
 	}
 	if tick := l.rep.Next(); tick > 0 && !l.away {
@@ -354,9 +355,10 @@ func (l *lane) next(now int64) int64 {
 	return at
 }
 
-// flush persists the fold when enough has changed or some time has passed.
+// flush persists the fold when enough has changed or some time has passed. A lane that has nothing to do tidies up all the
+// same: it may stay as it is for days, and the next start reads what is left.
 func (l *lane) flush(now int64) {
-	if l.loading || !l.book.Dirty() {
+	if l.loading || !l.book.Dirty() && !l.untidy {
 		l.flushAt = now + int64(flushEvery)
 		return
 	}
@@ -394,17 +396,18 @@ func (l *lane) tidy() error {
 	blocks, limit := 0, 0
 	switch {
 	case l.x.retainAll:
-	case l.book.Scattered(last, l.x.scattered): // the front of a queue, say, with millions in runs behind it
+	case l.book.Scattered(last, l.x.scattered, l.log.Size): // the front of a queue, say, with millions in runs behind it
 		blocks, limit = 8, ledger.MaxOperatorIDs
 	case last-low > l.x.maxWindow:
 		blocks, limit = 64, moveBelow
 	}
+	l.untidy = false
 	for range blocks {
 		n, err := l.book.Move(limit)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if l.untidy = n > 0; !l.untidy {
 			break
 		}
 	}

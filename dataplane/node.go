@@ -218,7 +218,7 @@ const hotShare = 256
 
 // scatteredWindow is how many entries of a lane's log in a row may be without a live message before those that hold them
 // are moved out of the log.
-const scatteredWindow = 2048
+const scatteredWindow = 256
 
 // maxWindow is how many entries a lane's log holds before stragglers are moved out of it.
 const maxWindow = 20_000

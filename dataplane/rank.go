@@ -63,7 +63,7 @@ const progressStep = 256
 
 // load reads the lane's book from the store.
 func (l *lane) load() error {
-	l.book = l.newBook()
+	l.book, l.untidy = l.newBook(), true
 	l.x.doing, l.x.folding = step{layer: inFold}, l.book
 	read := &blocks{log: l.log}
 	err := l.book.Load(l.x.db, l.log.First(), func(from, to uint64, f func(uint64, []byte) error) error {

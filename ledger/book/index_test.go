@@ -1,6 +1,7 @@
 package book
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 )
@@ -70,12 +71,36 @@ func TestGapsInTheLog(t *testing.T) {
 		l.add(i)
 	}
 	for _, c := range []struct {
-		least        int
-		last         uint64
-		before, size int
-	}{{10, 60, 3, 38}, {38, 60, 3, 38}, {39, 60, 5, 0}, {39, 90, 5, 39}} {
-		if b, s := l.gap(c.least, c.last); b != c.before || s != c.size {
-			t.Errorf("least %d up to %d: %d before %d; want %d before %d", c.least, c.last, b, s, c.before, c.size)
+		least int
+		last  uint64
+		want  string
+	}{{10, 60, "3 before 12..49 "}, {38, 60, "3 before 12..49 "}, {39, 60, ""}, {39, 90, "5 before 52..90 "}, {9, 60, "3 before 12..49 5 before 52..60 "}} {
+		var got string
+		l.gaps(c.least, c.last, func(before int, from, to uint64) bool {
+			got += fmt.Sprintf("%d before %d..%d ", before, from, to)
+			return false
+		})
+		if got != c.want {
+			t.Errorf("least %d up to %d: %q, want %q", c.least, c.last, got, c.want)
+		}
+	}
+	if !l.gaps(1, 60, func(before int, _, _ uint64) bool { return before == 3 }) {
+		t.Error("a gap that is worth it is not told")
+	}
+}
+
+// Old messages are worth moving when what they hold is larger than they are.
+func TestScatteredWeighsOctets(t *testing.T) {
+	var b Book
+	for _, i := range []uint64{10, 10, 60} {
+		b.live.add(i)
+	}
+	for _, c := range []struct {
+		size int
+		want bool
+	}{{900/49 + 1, true}, {900 / 49, false}} {
+		if got := b.Scattered(60, 40, func(uint64) int { return c.size }); got != c.want {
+			t.Errorf("2 messages before 49 entries of %d octets: %v", c.size, got)
 		}
 	}
 }

@@ -33,26 +33,26 @@ func (l *liveBlocks) drop(index uint64) {
 	}
 }
 
-// gap finds the first stretch of at least so many entries up to last that carry nothing that lives, and how many messages
-// live before it; size is 0 when there is none.
-func (l *liveBlocks) gap(least int, last uint64) (before, size int) {
+// gaps hands out the stretches of at least so many entries up to last that carry nothing that lives, and how many messages
+// live before each, until one is worth it.
+func (l *liveBlocks) gaps(least int, last uint64, worth func(before int, from, to uint64) bool) bool {
 	if l.head == len(l.counts) {
-		return 0, 0
+		return false
 	}
-	for _, n := range l.counts[l.head:] {
+	before, size := 0, 0
+	for i, n := range l.counts[l.head:] {
 		if n == 0 {
 			size++
 			continue
 		}
-		if size >= least {
-			return before, size
+		if at := l.base + uint64(l.head+i); size >= least && worth(before, at-uint64(size), at-1) {
+			return true
 		}
 		before, size = before+int(n), 0
 	}
-	if size += int(last+1) - int(l.base) - len(l.counts); size < least {
-		return before, 0
-	}
-	return before, size
+	end := l.base + uint64(len(l.counts)) // the last one counted lives, or all behind the head would be gone
+	size += int(last+1) - int(end)
+	return size >= least && worth(before, last+1-uint64(size), last)
 }
 
 // lowest is the first block in use; ok is false when none is.

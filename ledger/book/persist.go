@@ -239,6 +239,9 @@ func (b *Book) loadStraggler(v []byte) error {
 	if err != nil {
 		return err
 	}
+	if m.ID.Lane() != b.Lane {
+		return fmt.Errorf("%w: straggler %v in lane %d", ErrBooks, m.ID, b.Lane)
+	}
 	t := b.t.add(m.ID)
 	m.slot = t.slot
 	*t = m

@@ -210,6 +210,9 @@ func (b *Book) load(index uint64, r *ledger.Record) error {
 	}
 	run.Loaded, b.runs.dirty = index, true
 	err = unpack(data, func(v *Msg, off int, p []byte) error {
+		if v.ID.Lane() != b.Lane {
+			return fmt.Errorf("%w: message %v in run %d of lane %d", ErrBooks, v.ID, id, b.Lane)
+		}
 		if b.t.get(v.ID) != nil {
 			return nil // a straggler by now, with a later state
 		}

@@ -138,14 +138,20 @@ func readMsg(m *Msg, v []byte) (parts *split, p []byte, err error) {
 }
 
 // Scattered says that a few old messages hold a long stretch of the log, up to last, in which nothing lives: it costs
-// disk, and time at the next start. least is how many entries are long.
-func (b *Book) Scattered(last uint64, least int) bool {
-	before, size := b.live.gap(least, last)
-	return size > 0 && before <= size*worthMoving
+// disk, and time at the next start. least is how many entries are long; size is the octets of one. To write those messages
+// once more must cost less than what is gained.
+func (b *Book) Scattered(last uint64, least int, size func(index uint64) int) bool {
+	return b.live.gaps(least, last, func(before int, from, to uint64) bool {
+		cost := before * stragglerOctets
+		for i := from; cost > 0 && i <= to; i++ {
+			cost -= size(i)
+		}
+		return cost <= 0
+	})
 }
 
-// worthMoving is how many messages may be written once more, under keys of their own, to be rid of one entry.
-const worthMoving = 32
+// stragglerOctets is about what a message takes under a key of its own.
+const stragglerOctets = 450
 
 // Move writes the live messages of the oldest block under keys of their own, so that the log can be dropped
 // behind them; at most limit messages. It returns how many it moved.
