@@ -70,10 +70,14 @@ func TestFreshReceiptsPassTheBacklog(t *testing.T) {
 // What the client cannot take just now goes over another bind; the one that said so rests.
 func TestAnotherBindTakesIt(t *testing.T) {
 	for what, sick := range map[string]func(*pdu.Message) (pdu.Status, bool){
-		"ESME_RX_T_APPN": func(*pdu.Message) (pdu.Status, bool) { return pdu.RXTAppn, true },
-		"silence":        func(*pdu.Message) (pdu.Status, bool) { return 0, false },
+		"ESME_RX_T_APPN":  func(*pdu.Message) (pdu.Status, bool) { return pdu.RXTAppn, true },
+		"ESME_RSYSERR":    func(*pdu.Message) (pdu.Status, bool) { return pdu.RSysErr, true },
+		"ESME_RMSGQFUL":   func(*pdu.Message) (pdu.Status, bool) { return pdu.RMsgQFul, true },
+		"ESME_RTHROTTLED": func(*pdu.Message) (pdu.Status, bool) { return pdu.RThrottled, true },
+		"silence":         func(*pdu.Message) (pdu.Status, bool) { return 0, false },
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			s := newStage(t, play{smpp: "  response_timeout: 1s\n  enquire_link: 1s\n"})
 			ids := s.park(4, "for either")
 			s.answer = sick
@@ -85,6 +89,9 @@ func TestAnotherBindTakesIt(t *testing.T) {
 				well.receipt(id, 1)
 			}
 			eventually(t, "all are taken", func() bool { return s.books().ReceiptsReturned == 4 })
+			if n := s.depth("set_aside"); n != 0 {
+				t.Errorf("%d set aside", n)
+			}
 		})
 	}
 }
