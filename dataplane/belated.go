@@ -72,6 +72,12 @@ func (x *executor) lookBack(now int64) {
 				if err != nil {
 					x.log.Error("searching the archive for the messages of receipts", "err", err)
 				}
+				if !x.leadsAll() { // nothing can be noted now
+					if b.asked == nil {
+						b.asked = asked
+					}
+					return
+				}
 				for k, v := range found {
 					x.remembered(k, v, asked[k], x.now)
 				}

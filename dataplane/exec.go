@@ -218,6 +218,8 @@ func (x *executor) timers(now int64) {
 		}
 		if x.lanes[0].leading {
 			x.sweepOrphans(now)
+		}
+		if x.leadsAll() { // a receipt's message may be of any lane, and only who leads that can journal it
 			x.tryStrays(now)
 			x.lookBack(now)
 		}

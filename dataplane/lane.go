@@ -102,6 +102,9 @@ func (l *lane) begin() {
 	if l.records > 0 {
 		return
 	}
+	if l.x.stepped && !l.leading {
+		panic(fmt.Sprintf("dataplane: lane %d decides something, and is not led here", l.n))
+	}
 	if cap(l.chunk)-len(l.chunk) < stateBytes+16<<10 {
 		l.chunk = make([]byte, 0, chunkBytes)
 	}

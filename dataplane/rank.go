@@ -304,10 +304,8 @@ func (x *executor) listen(now int64) {
 	if len(x.unheard) == 0 {
 		return
 	}
-	for _, l := range x.lanes {
-		if !l.leading {
-			return
-		}
+	if !x.leadsAll() {
+		return
 	}
 	for i := range x.unheard {
 		e := &x.unheard[i]
@@ -317,6 +315,16 @@ func (x *executor) listen(now int64) {
 	}
 	clear(x.unheard)
 	x.unheard = x.unheard[:0]
+}
+
+// leadsAll says that every lane is led here.
+func (x *executor) leadsAll() bool {
+	for _, l := range x.lanes {
+		if !l.leading {
+			return false
+		}
+	}
+	return true
 }
 
 // disown is the inverse of own.

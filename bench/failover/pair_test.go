@@ -180,6 +180,7 @@ func (s *site) account(c *client, run uint32) {
 	t := s.t
 	l := s.serving()
 	var st status
+	t.Cleanup(func() { s.explain(l, &st) })
 	eventually(t, 2*time.Minute, "everything accepted has ended and was told", func() bool {
 		if l = s.leader(); l == nil {
 			return false
@@ -244,6 +245,18 @@ func (s *site) account(c *client, run uint32) {
 		if out, err := m.ask("audit"); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
+	}
+}
+
+// explain shows what a host that leads has to say of what did not end.
+func (s *site) explain(l *member, st *status) {
+	if !s.t.Failed() || l == nil {
+		return
+	}
+	s.t.Logf("%s led last, %+v", l.name, st.Books)
+	for _, q := range [][]string{{"queue", "list"}, {"doubt", "list"}, {"link", "list"}, {"lane", "list"}, {"find", "--limit", "5"}} {
+		out, err := l.ask(q...)
+		s.t.Logf("%v: %v\n%s", q, err, out[:min(len(out), 4000)])
 	}
 }
 
