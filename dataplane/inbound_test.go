@@ -258,6 +258,9 @@ func TestReplaceIfPresent(t *testing.T) {
 		if string(m.UserData()) == "old" {
 			t.Error("what was replaced was sent")
 		}
+		if m.ReplaceIfPresent() != 0 {
+			t.Errorf("%q asks the carrier to replace what any client of ours may have there", m.UserData())
+		}
 	}
 	s.books()
 }

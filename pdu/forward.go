@@ -27,8 +27,10 @@ const maxShort = 254
 func (m *Message) FitsWithoutTLVs() bool { return len(m.UserData()) <= maxShort || m.payload == 0 }
 
 // AppendForward writes the copy of m for the next hop. Sequence, priority, validity and registered_delivery are the
-// hop's, the schedule is emptied (we waited for it already), qos_time_to_live goes where a validity replaces it (it
-// would override it, 5.0 §4.8.4.46), vendor TLVs go unless kept, and the destination is the hop's if it names one.
+// hop's, the schedule is emptied (we waited for it already), replace_if_present_flag is 0 (what is to be replaced was
+// looked for among the client's own messages; at the next hop all clients are one, and one would replace another's),
+// qos_time_to_live goes where a validity replaces it (it would override it, 5.0 §4.8.4.46), vendor TLVs go unless
+// kept, and the destination is the hop's if it names one.
 // Everything else is m's, octet for octet. A data_sm
 // leaves as the submit_sm that says the same, since data_sm has no field for the validity left.
 func AppendForward(dst []byte, m *Message, h *Hop) []byte {
@@ -55,7 +57,7 @@ func AppendForward(dst []byte, m *Message, h *Hop) []byte {
 	}
 	dst[len(dst)-4] = forwardClass(dst[len(dst)-4])
 	dst = append(dst, h.Validity...)
-	dst = append(dst, 0, h.Registered, m.ReplaceIfPresent(), m.DataCoding(), m.DefaultMsgID())
+	dst = append(dst, 0, h.Registered, 0, m.DataCoding(), m.DefaultMsgID())
 	dst = m.appendText(dst, h)
 	return Finish(dst, at)
 }

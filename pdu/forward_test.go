@@ -57,7 +57,7 @@ func forwardModel(s Submit, h *Hop) []byte {
 	if mode := s.ESMClass & 3; mode == 1 || mode == 2 { // between the client and us
 		s.ESMClass &^= 3
 	}
-	s.Schedule, s.Validity, s.Priority, s.Registered = nil, h.Validity, h.Priority, h.Registered
+	s.Schedule, s.Validity, s.Priority, s.Registered, s.Replace = nil, h.Validity, h.Priority, h.Registered, 0
 	if len(h.Dst) > 0 {
 		s.DstTON, s.DstNPI, s.Dst = 1, 1, h.Dst
 	}

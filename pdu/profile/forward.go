@@ -50,7 +50,7 @@ func (f *Forwarder) Append(dst []byte, m *pdu.Message, h *pdu.Hop, from *Client,
 func (f *Forwarder) write(dst []byte, m *pdu.Message, h *pdu.Hop, to *Link, number []byte, w *converted) []byte {
 	s := pdu.Submit{Service: m.ServiceType(), SrcTON: m.SrcTON(), SrcNPI: m.SrcNPI(), Src: m.SrcAddr(), DstTON: m.DstTON(), DstNPI: m.DstNPI(),
 		Dst: m.DstAddr(), ESMClass: w.esm, Protocol: m.ProtocolID(), Priority: h.Priority, Validity: h.Validity, Registered: h.Registered,
-		Replace: m.ReplaceIfPresent(), Coding: w.coding, DefaultMsg: m.DefaultMsgID(), Text: w.data}
+		Coding: w.coding, DefaultMsg: m.DefaultMsgID(), Text: w.data}
 	if a := to.Source.kind(s.Src); a.Set {
 		s.SrcTON, s.SrcNPI = a.TON, a.NPI
 	}

@@ -123,7 +123,7 @@ func TestTextArrivesCodePointByCodePoint(t *testing.T) {
 // A link that wants nothing otherwise gets what pdu.AppendForward makes, for text in short_message.
 func TestNothingToChange(t *testing.T) {
 	s := pdu.Submit{Service: []byte("CMT"), Src: []byte("12345"), SrcTON: 3, Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Protocol: 0x41,
-		Coding: 0xF2, Text: []byte("\x00\x1b\xff"), Registered: 1, TLVs: pdu.AppendTLV(pdu.AppendTLV8(nil, pdu.TagDestAddrSubunit, 1), 0x1403, []byte("x"))}
+		Coding: 0xF2, Text: []byte("\x00\x1b\xff"), Registered: 1, Replace: 1, TLVs: pdu.AppendTLV(pdu.AppendTLV8(nil, pdu.TagDestAddrSubunit, 1), 0x1403, []byte("x"))}
 	var m pdu.Message
 	m.Parse(s.Append(nil, 1))
 	h := pdu.Hop{Sequence: 9, Priority: 2, Validity: []byte("000001000000000R"), Registered: 1}
