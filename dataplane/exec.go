@@ -126,8 +126,12 @@ type loopPort struct {
 	index int
 }
 
-// sweepEvery is how often a part of each lane's table is looked through for timeouts.
-const sweepEvery = int64(100 * time.Millisecond)
+// sweepEvery is how often a part of each lane's table is looked through for timeouts, sweepIdle how often when no message is
+// in memory: each time that an idle process wakes costs it as much as a hundred messages.
+const (
+	sweepEvery = int64(100 * time.Millisecond)
+	sweepIdle  = int64(time.Second)
+)
 
 func (x *executor) run() {
 	defer close(x.done)
@@ -148,7 +152,7 @@ func (x *executor) run() {
 }
 
 // idleFor bounds how long the executor sleeps without looking at its clocks.
-const idleFor = 100 * time.Millisecond
+const idleFor = time.Second
 
 // ready is asked by the bell before it sleeps: is there anything that somebody rang for?
 func (x *executor) ready() bool {
@@ -208,8 +212,14 @@ func (x *executor) ahead(e *event) {
 }
 
 func (x *executor) timers(now int64) {
-	if now >= x.sweeper {
-		x.sweeper = now + sweepEvery
+	every := sweepIdle
+	for _, l := range x.lanes {
+		if l.book.InMemory() > 0 {
+			every = sweepEvery
+		}
+	}
+	if x.sweeper = min(x.sweeper, now+every); now >= x.sweeper {
+		x.sweeper = now + every
 		x.countOrdered()
 		for _, l := range x.lanes {
 			if l.leading {
