@@ -12,7 +12,7 @@ import (
 
 // poisonAfter is how many sessions may end while they have one message unanswered; it is held then, for an operator:
 // a message that kills whoever carries it must not go round for ever. Sessions that ended with our own process do not
-// count: that is no fault of the message, and what was promised must arrive however often the process was killed. One
+// count, nor those that ended with our lease: that is no fault of the message, and what was promised must arrive however often the process was killed. One
 // that ends the process by a panic is quarantined (crash.go).
 const poisonAfter = 3
 
@@ -64,8 +64,8 @@ func (l *lane) lost(m *book.Msg, ended bool, now int64) {
 	l.doubtful(m, policy, target, now)
 }
 
-// died is a message that was with a carrier when the process died. It goes to the same carrier once more, and as often
-// as the process dies.
+// died is a message that was with a carrier when the process died, or lost its right to send. It goes to the same carrier
+// once more, and as often as that happens.
 func (l *lane) died(m *book.Msg, now int64) { l.doubtful(m, l.doubtPolicy(m), m.Target, now) }
 
 func (l *lane) doubtPolicy(m *book.Msg) ledger.Policy {

@@ -14,7 +14,7 @@ const (
 	evBlock       eventKind = iota + 1 // lane, data: a sealed block of accepted messages
 	evAnswer                           // session (link), id, status, data: the carrier's id, at: round trip in ns, seq: congestion_state + 1
 	evLate                             // the same, after the answer's time was over
-	evLost                             // session (link), id: written, and no answer will come; status: 1 when the session ended
+	evLost                             // session (link), id: written, and no answer will come; status: lostEnded or lostFenced when the session ended
 	evUnsent                           // session (link), id: never written
 	evFromCarrier                      // session (link), seq, status: command, data: deliver_sm or data_sm
 	evReturned                         // session (client), id, status: the answer to a deliver_sm of ours
@@ -35,6 +35,12 @@ const (
 	evDeliver   // session (client), id, data: deliver_sm
 	evDemoted   // lane: it is not led here any more
 	evLed       // lane, id: the sequence for its next message
+)
+
+// How a session ended with whose end a message was lost, in evLost; 0: its answer did not come in time.
+const (
+	lostEnded  = 1 + iota
+	lostFenced // we ended it, because another host may own the links by now
 )
 
 // What a client's bind can carry, in evClientUp.

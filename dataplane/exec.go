@@ -376,10 +376,13 @@ func (x *executor) fromLink(e *event, now int64) {
 		l.answered(m, s, e, now)
 		return
 	}
-	if e.kind == evLost {
-		l.lost(m, e.status != 0, now)
-	} else {
+	switch {
+	case e.kind == evUnsent:
 		l.unsent(m, now)
+	case e.status == lostFenced: // we ended the session, and it is no fault of the message
+		l.died(m, now)
+	default:
+		l.lost(m, e.status == lostEnded, now)
 	}
 }
 

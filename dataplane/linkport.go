@@ -226,8 +226,11 @@ func (k *linkPort) answer(kind eventKind, tag uint64, h pdu.Header, p []byte) {
 func (k *linkPort) Lost(_ *session.Session, _ int64, tag uint64, why session.Lost) {
 	k.settled()
 	e := event{kind: evLost, session: k.id, id: ledger.MsgID(tag)}
-	if why == session.LostEnded {
-		e.status = 1
+	switch {
+	case k.fenced:
+		e.status = lostFenced
+	case why == session.LostEnded:
+		e.status = lostEnded
 	}
 	k.loop.up.push(e)
 }

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -289,5 +290,36 @@ func TestTheWindowOfACarrierGoesRound(t *testing.T) {
 	f.turn(0, 0, 0, now)
 	if n := f.ports[0].sess.Unanswered() + f.ports[2].sess.Unanswered() + f.ports[3].sess.Unanswered(); n != window {
 		t.Errorf("%d unanswered after a session ended", n)
+	}
+}
+
+// What is lost because our lease ended the session is told apart from what a carrier's end lost: nobody counts it
+// against the message.
+func TestLostByTheFence(t *testing.T) {
+	for _, fenced := range []bool{false, true} {
+		k, s := newTestLink(10, 0, 1)
+		f := &fence{clock: func() int64 { return 100 }, until: make([]atomic.Int64, 1)}
+		f.until[0].Store(200)
+		k.fence = f
+		k.turn(s, 2, ledger.ClassTransactional)
+		if len(s.sent) != 1 {
+			t.Fatalf("%d messages left", len(s.sent))
+		}
+		if fenced {
+			f.until[0].Store(50)
+		}
+		k.touch()
+		k.flush()
+		k.Closed(nil, 3, nil)
+		k.loop.up.flush()
+		var got []uint32
+		drain(k.loop.up.ring, ringSize, func(*event) {}, func(e *event) {
+			if e.kind == evLost {
+				got = append(got, e.status)
+			}
+		})
+		if want := map[bool]uint32{false: lostEnded, true: lostFenced}[fenced]; !slices.Equal(got, []uint32{want}) {
+			t.Errorf("fenced: %v: lost with %v, want %d", fenced, got, want)
+		}
 	}
 }

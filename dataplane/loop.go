@@ -233,6 +233,7 @@ type port struct {
 	leaving bool
 	first   []byte // written before anything else: a bind_resp
 	fence   *fence // of a link in a cluster
+	fenced  bool   // it ended the session
 	via     string // the host that relays it; empty: none does
 }
 
@@ -248,6 +249,7 @@ func (p *port) touch() {
 func (p *port) flush() {
 	p.dirty = false
 	if p.fence != nil && p.fence.shut(0) {
+		p.fenced = true
 		p.conn.Abort()
 		return
 	}
