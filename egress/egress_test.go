@@ -1,6 +1,9 @@
 package egress
 
 import (
+	"fmt"
+	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +19,18 @@ func TestDecide(t *testing.T) {
 		if got := Decide(nil, st); got != want {
 			t.Errorf("%v: action %d, want %d", st, got, want)
 		}
+	}
+	want := map[Action]string{ // of all there are; the rest goes elsewhere, 0x0A, 0x45 and 0x48 to 0x51 among them
+		Take: "0", Slow: "14 58", Pause: "2 4 5 d e f 53", Reject: "1 b 43 61 62 104",
+	}
+	got := map[Action]string{}
+	for st := range pdu.Status(0x500) {
+		if a := Decide(nil, st); a != Elsewhere {
+			got[a] = strings.TrimSpace(fmt.Sprintf("%s %x", got[a], uint32(st)))
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 
