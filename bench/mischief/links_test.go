@@ -195,13 +195,15 @@ func (r *rig) traced(client, event, detail string) {
 func TestWhyNotFaster(t *testing.T) {
 	t.Parallel()
 	r := start(t, carrier{id: "north", prefix: "4915", behaviour: peer.Behaviour{Latency: 200 * time.Millisecond}, links: "window: 2"},
-		carrier{id: "south", prefix: "4916", links: "tps: 10"}, carrier{id: "west", prefix: "4917"})
-	for _, id := range []string{"north", "south", "west"} {
+		carrier{id: "south", prefix: "4916", links: "tps: 10"}, carrier{id: "west", prefix: "4917"},
+		carrier{id: "east", prefix: "4918", also: "tps: 10", several: 2})
+	for _, id := range []string{"north", "south", "west", "east"} {
 		r.bound(id, 1)
 	}
 	r.send("otp", peer.Load{Count: 200, To: "491510"})
 	r.send("otp", peer.Load{Count: 200, To: "491610"})
-	for id, want := range map[string]string{"north": "window", "south": "rate: tps 10", "west": "nothing to send"} {
+	r.send("otp", peer.Load{Count: 200, To: "491810"})
+	for id, want := range map[string]string{"north": "window", "south": "rate: tps 10", "west": "nothing to send", "east": "rate: tps 10 of the carrier"} {
 		await(t, 10*time.Second, id+" says "+want, func() bool {
 			links, err := r.admin.Links(context.Background())
 			if err != nil {
