@@ -147,3 +147,23 @@ func TestOrderedHaveABoundOfTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+// The class of a message is what catalog and sender say, whatever its priority_flag asks for.
+func TestPriorityFlagRaisesNothing(t *testing.T) {
+	tab := tableOf(t, "senders: {News: bulk, Shop: transactional}, ")
+	d := NewDesk(&above{}, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+	a := &Account{Number: 1}
+	a.Credit.Store(1e9)
+	s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
+	seq := uint32(0)
+	for sender, want := range map[string]ledger.Class{"News": ledger.ClassBulk, "Shop": ledger.ClassTransactional, "Bank": ledger.ClassOTP} {
+		for priority := range uint8(4) {
+			seq++
+			m := pdu.Submit{Src: []byte(sender), SrcTON: 5, Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x"), Priority: priority}
+			s.Protocol().Feed(aDay, m.Append(nil, seq))
+			if d.Counts.Accepted != uint64(seq) || d.accept.Class != want {
+				t.Errorf("%s with priority %d: %v, want %v; %d accepted", sender, priority, d.accept.Class, want, d.Counts.Accepted)
+			}
+		}
+	}
+}
