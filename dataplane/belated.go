@@ -14,8 +14,8 @@ import (
 )
 
 // belated are receipts that fit no message which is alive or ended lately: their messages may be in the archive. They
-// were kept as orphans; every lookBackEvery the archive is read for all that came since, on a goroutine of its own.
-// What is found is noted with its message, and a client that was told "unknown" is told more.
+// were kept as orphans; every lookBackEvery the archive is read for all that came since, on a goroutine of its own. That
+// takes the longer the larger the archive is, so it rests for lookBackRest times as long as it took. What is found is noted with its message, and a client that was told "unknown" is told more.
 type belated struct {
 	asked map[earlyKey]*link
 	on    bool
@@ -23,8 +23,9 @@ type belated struct {
 }
 
 const (
-	maxBelated    = 4096
+	maxBelated    = 1 << 16
 	lookBackEvery = int64(time.Second)
+	lookBackRest  = 20
 )
 
 func (b *belated) add(carrier uint16, k *link, id []byte) {
@@ -48,7 +49,7 @@ func (x *executor) lookBack(now int64) {
 	if b.on || len(b.asked) == 0 || now < b.next {
 		return
 	}
-	asked := b.asked
+	asked, began := b.asked, now
 	b.asked, b.on = nil, true
 	hashes, names := map[uint32]bool{}, map[earlyKey]earlyKey{} // by how the answer named it
 	for k, link := range asked {
@@ -68,7 +69,7 @@ func (x *executor) lookBack(now int64) {
 			defer x.searching.Done()
 			found, err := x.searchPast(hashes, names)
 			x.post(func() {
-				b.on, b.next = false, x.now+lookBackEvery
+				b.on, b.next = false, x.now+max(lookBackEvery, lookBackRest*(x.now-began))
 				if err != nil {
 					x.log.Error("searching the archive for the messages of receipts", "err", err)
 				}
