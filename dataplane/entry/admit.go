@@ -45,6 +45,9 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 	if m.UserData() == nil {
 		return pdu.RInvMsgLen, RefusedFields
 	}
+	if len(m.SrcAddr()) > maxSource {
+		return pdu.RInvSrcAdr, RefusedFields
+	}
 	n, ok := router.Normalize(m.DstAddr(), m.DstTON(), m.DstNPI(), c.Country)
 	if !ok {
 		return pdu.RInvDstAdr, RefusedNumber
@@ -114,6 +117,10 @@ func Times(m *pdu.Message, bounds *catalog.Validity, now int64) (until, due int6
 
 // onceWithin is how long a message that is tried once may take: in transaction mode its client waits for it.
 const onceWithin = time.Minute
+
+// maxSource is the longest source_addr of a submit_sm (3.4 §4.4.1). data_sm has room for more, and leaves here as the
+// submit_sm that says the same; its receipts are deliver_sm.
+const maxSource = 20
 
 // maxSchedule bounds how long a message may rest before its time.
 const maxSchedule = 30 * 24 * time.Hour

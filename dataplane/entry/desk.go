@@ -91,6 +91,11 @@ func (d *Desk) Close(lane uint16) {
 			delete(d.multis, id)
 		}
 	}
+	for id := range d.ends {
+		if id.Lane() == lane {
+			delete(d.ends, id)
+		}
+	}
 }
 
 func (d *Desk) Lead(lane uint16, next uint64) { d.lanes[lane].lead(next) }
@@ -125,8 +130,7 @@ func (d *Desk) refuse(why Refused, st pdu.Status) pdu.Status {
 func (d *Desk) submit(s *Session, h pdu.Header, p []byte, now int64) pdu.Status {
 	c := d.table().ClientOf(s.Account.Number)
 	if c != nil && (s.late.listed || !s.Account.take(now, c.TPS)) {
-		if c.OverRate == catalog.Pace {
-			d.hold(s, p)
+		if c.OverRate == catalog.Pace && d.hold(s, p) {
 			return pdu.ROK
 		}
 		return d.refuse(RefusedRate, pdu.RThrottled)

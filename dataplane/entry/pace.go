@@ -4,26 +4,41 @@ import (
 	"smsplane/pdu"
 )
 
-// paced holds the messages of a bind that came above its client's rate, in order. The session's peer window
-// bounds them; what is beyond it was answered ESME_RTHROTTLED already.
+// paced holds the messages of a bind that came above its client's rate, in order. The session's peer window bounds their
+// number, maxPaced their octets; what is beyond either is answered ESME_RTHROTTLED.
 type paced struct {
 	octets []byte // whole PDUs, one behind the other
 	at     int    // those before it are done
 	listed bool   // the desk looks after this session
 }
 
+// maxPaced is how many octets a bind may have waiting. One message always may.
+const maxPaced = 1 << 20
+
 func (p *paced) empty() bool { return p.at == len(p.octets) }
 
-// hold puts a message aside until the rate allows it.
-func (d *Desk) hold(s *Session, p []byte) {
-	if s.late.at > 0 && s.late.empty() {
-		s.late.octets, s.late.at = s.late.octets[:0], 0
+// push adds a message; false when there is no room for it.
+func (p *paced) push(m []byte) bool {
+	if !p.empty() && len(p.octets)-p.at+len(m) > maxPaced {
+		return false
 	}
-	s.late.octets = append(s.late.octets, p...)
+	if p.at > 0 && p.at >= len(p.octets)/2 { // of a client that never rests something always waits
+		p.octets, p.at = p.octets[:copy(p.octets, p.octets[p.at:])], 0
+	}
+	p.octets = append(p.octets, m...)
+	return true
+}
+
+// hold puts a message aside until the rate allows it; false when too much waits already.
+func (d *Desk) hold(s *Session, p []byte) bool {
+	if !s.late.push(p) {
+		return false
+	}
 	if !s.late.listed {
 		s.late.listed = true
 		d.pacing = append(d.pacing, s)
 	}
+	return true
 }
 
 // Pacing says that messages wait for their client's rate: Pace must be called a hundred times a second.

@@ -1,0 +1,95 @@
+package entry
+
+import (
+	"testing"
+	"time"
+
+	"smsplane/ledger"
+	"smsplane/pdu"
+	"smsplane/pdu/session"
+	"smsplane/router"
+)
+
+// A paced client that always has messages waiting, as one with a full window does, costs what waits and no more; and they
+// come in the order in which it sent them.
+func TestPacedForEver(t *testing.T) {
+	up, tab := &above{}, tableOf(t, "over_rate: pace, ")
+	tab.ClientOf(1).TPS = 500
+	d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+	a := &Account{Number: 1}
+	a.Credit.Store(1e12)
+	s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver, PeerWindow: 100}, func() {}, aDay)
+	m := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("one of many")}
+	const window = 10
+	sent, answered := uint32(0), uint32(0)
+	for now := int64(aDay); answered < 5000; now += int64(10 * time.Millisecond) {
+		for ; sent-answered < window; sent++ {
+			s.Protocol().Feed(now, m.Append(nil, sent+1))
+		}
+		d.Pace(now)
+		d.Cut(now)
+		for ; up.blocks > 0; up.blocks-- {
+			d.Committed(0, now)
+		}
+		for out := s.Protocol().Out(); len(out) > 0; {
+			h := pdu.ParseHeader(out)
+			if answered++; h.Status != pdu.ROK || h.Sequence != answered {
+				t.Fatalf("answer %d is of %d: %v", answered, h.Sequence, h.Status)
+			}
+			out = out[h.Length:]
+		}
+		s.Protocol().ResetOut()
+	}
+	if have := cap(s.late.octets); have > 64<<10 {
+		t.Errorf("%d octets are kept for %d messages that wait", have, sent-answered)
+	}
+}
+
+// What a bind has waiting is bounded in octets, too.
+func TestPacedOctets(t *testing.T) {
+	tab := tableOf(t, "over_rate: pace, ")
+	tab.ClientOf(1).TPS = 1
+	d := NewDesk(&above{}, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+	a := &Account{Number: 1}
+	a.Credit.Store(1e12)
+	s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
+	m := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: make([]byte, 60_000)}
+	for n := range 100 {
+		s.Protocol().Feed(aDay, m.Append(nil, uint32(n+1)))
+	}
+	out := s.Protocol().Out()
+	if refused := len(out) / pdu.HeaderLen; refused < 100-1-maxPaced/60_000 || pdu.ParseHeader(out).Status != pdu.RThrottled {
+		t.Errorf("%d of 100 messages of 60,000 octets were refused (%v)", refused, pdu.ParseHeader(out).Status)
+	}
+	if have := len(s.late.octets); have > maxPaced {
+		t.Errorf("%d octets wait", have)
+	}
+}
+
+// data_sm has room for a source of 64 octets (3.4 §4.7.1); what it becomes on the way to a carrier, and its receipt, have not.
+func TestDataSMSource(t *testing.T) {
+	tab := table(t)
+	d := NewDesk(&above{}, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+	a := &Account{Number: 1}
+	a.Credit.Store(1e9)
+	s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
+	for src, want := range map[string]uint64{"12345678901234567890": 0, "123456789012345678901": 1} {
+		m := pdu.Submit{Command: pdu.DataSM, Src: []byte(src), Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+		s.Protocol().ResetOut()
+		s.Protocol().Feed(aDay, m.Append(nil, 1))
+		out := s.Protocol().Out()
+		if have := uint64(len(out) / pdu.HeaderLen); have != want || want > 0 && pdu.ParseHeader(out).Status != pdu.RInvSrcAdr {
+			t.Errorf("source of %d octets: answered %x", len(src), out)
+		}
+	}
+}
+
+// A lane that is led elsewhere leaves nobody waiting here for the end of a message.
+func TestClosedLaneForgetsTransactions(t *testing.T) {
+	d := NewDesk(&above{}, nil, []*Lane{NewLane(0, 1), NewLane(1, 1)}, 1, 0)
+	d.ends[ledger.MakeMsgID(0, 1)], d.ends[ledger.MakeMsgID(1, 1)] = pending{}, pending{}
+	d.Close(0)
+	if _, kept := d.ends[ledger.MakeMsgID(1, 1)]; !kept || len(d.ends) != 1 {
+		t.Errorf("%v wait", d.ends)
+	}
+}
