@@ -37,7 +37,7 @@ var keysEnding = [32][2]key{'d' & 0x1F: {keyID, keyDlvrd}, 'b' & 0x1F: {keySub},
 func (r *Receipt) readText(b []byte) bool {
 	var values [keys][]byte
 	split(b, &values)
-	r.ID = trim(values[keyID])
+	r.ID = receiptID(values[keyID])
 	r.Err = trim(values[keyErr])
 	r.Text = bytes.TrimRight(values[keyText], "\x00")
 	r.Sub, r.Dlvrd = count(values[keySub]), count(values[keyDlvrd])
@@ -60,7 +60,7 @@ func (r *Receipt) bareState(values *[keys][]byte) bool {
 		if s, ok := stateOf(v[at+1:]); ok {
 			r.State, r.Stat = s, v[at+1:]
 			if key(k) == keyID {
-				r.ID = trim(v[:at])
+				r.ID = receiptID(v[:at])
 			}
 			return true
 		}
@@ -153,6 +153,14 @@ func trim(b []byte) []byte {
 	}
 	for len(b) > 0 && pad(b[len(b)-1]) {
 		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// receiptID is an id without padding; empty when it is longer than any id is.
+func receiptID(b []byte) []byte {
+	if b = trim(b); len(b) > receiptIDMax {
+		return nil
 	}
 	return b
 }

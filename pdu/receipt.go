@@ -29,7 +29,7 @@ func ParseReceipt(m *Message, r *Receipt) bool {
 	Walk(m.TLVs(), func(t Tag, v []byte) bool {
 		switch {
 		case t == TagReceiptedMessageID:
-			if id := trim(v); len(id) > 0 {
+			if id := receiptID(v); len(id) > 0 {
 				r.ID = id
 			}
 		case t == TagMessageState && len(v) == 1 && v[0] < states:
@@ -46,7 +46,7 @@ func ParseReceipt(m *Message, r *Receipt) bool {
 func ParseReceiptTLVs(m *Message, r *Receipt) bool {
 	id, ok := m.TLV(TagReceiptedMessageID)
 	state, have := m.TLV(TagMessageState)
-	if !ok || !have || len(trim(id)) == 0 || len(state) != 1 || state[0] >= states {
+	if !ok || !have || len(receiptID(id)) == 0 || len(state) != 1 || state[0] >= states {
 		*r = Receipt{}
 		return false
 	}
@@ -136,6 +136,8 @@ func receiptText(m *Message) []byte {
 // Sizes of the text layout (3.4 Appendix B).
 const (
 	receiptTextMax = 20
+	receiptErrMax  = 8   // three there, more in the field
+	receiptIDMax   = 128 // a message_id and what carriers put before it
 	zeroDate       = "0000000000"
 )
 
@@ -143,8 +145,8 @@ const (
 //
 //	id:ID sub:001 dlvrd:001 submit date:YYMMDDhhmm done date:YYMMDDhhmm stat:DELIVRD err:000 text:first 20 octets
 //
-// Dates are UTC. Counts not told are 000, a date not told is zeros, an empty Err is 000. Octets of Text that are not
-// printable ASCII become '?'.
+// Dates are UTC. Counts not told are 000, a date not told is zeros, an empty Err is 000. Octets of Err and Text that are not
+// printable ASCII become '?'; Err is cut after eight of them.
 func AppendReceiptText(dst []byte, r *Receipt) []byte {
 	dst = append(append(dst, "id:"...), r.ID...)
 	dst = appendCount(append(dst, " sub:"...), r.Sub)
@@ -156,8 +158,13 @@ func AppendReceiptText(dst []byte, r *Receipt) []byte {
 	if len(r.Err) == 0 {
 		dst = append(dst, "000"...)
 	}
-	dst = append(append(dst, r.Err...), " text:"...)
-	for _, c := range r.Text[:min(len(r.Text), receiptTextMax)] {
+	dst = append(appendPrintable(dst, r.Err, receiptErrMax), " text:"...)
+	return appendPrintable(dst, r.Text, receiptTextMax)
+}
+
+// appendPrintable writes at most the first n octets of b.
+func appendPrintable(dst, b []byte, n int) []byte {
+	for _, c := range b[:min(len(b), n)] {
 		if c < ' ' || c > '~' {
 			c = '?'
 		}

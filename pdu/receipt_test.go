@@ -182,3 +182,25 @@ func TestReceiptTextRoundTrip(t *testing.T) {
 		t.Errorf("\nhave %s\nwant %s", have, want)
 	}
 }
+
+// What a carrier puts into a receipt is bounded where it is taken in and where it is passed on: no message_id has so many
+// octets, prefix and all, and err stands in a text that must stay a short_message.
+func TestReceiptOfALiar(t *testing.T) {
+	long := bytes.Repeat([]byte("7"), 60_000)
+	for n, want := range map[int]bool{64: true, 128: true, 129: false, 60_000: false} {
+		s := Submit{Command: DeliverSM, ESMClass: ESMReceipt, TLVs: AppendTLV8(AppendTLV(nil, TagReceiptedMessageID, long[:n]), TagMessageState, 2)}
+		var m Message
+		var r Receipt
+		m.Parse(s.Append(nil, 1))
+		if ParseReceipt(&m, &r) != want || !want && len(r.ID) > 0 {
+			t.Errorf("an id of %d octets in the TLV is read as one of %d", n, len(r.ID))
+		}
+		if text := append(append([]byte("id:"), long[:n]...), " stat:DELIVRD err:000"...); ParseReceiptText(text, &r) != want {
+			t.Errorf("an id of %d octets in the text is read as one of %d", n, len(r.ID))
+		}
+	}
+	r := Receipt{ID: []byte("1"), State: StateDelivered, Err: append([]byte("0\x01\xff"), long...)}
+	if b := AppendReceiptText(nil, &r); len(b) > 200 || !bytes.Contains(b, []byte(" err:0??7")) {
+		t.Errorf("%.200q", b)
+	}
+}
