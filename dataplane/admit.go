@@ -112,7 +112,7 @@ func (b *binder) open(c *catalog.Client, a *entry.Account, p *pdu.Bind, seq uint
 	return clientOpen{
 		id: b.ids.Add(1), account: a, client: c.ID, login: c, deliverWindow: window,
 		config: session.Config{Role: session.Server, Bind: p.Command, Version: v, Window: window, PeerWindow: c.Window, MaxPDU: s.MaxPDU,
-			EnquireEvery: s.EnquireEvery, ResponseTimeout: s.ResponseTimeout, InactivityTimeout: s.InactivityTimeout, Name: c.SystemID},
+			EnquireEvery: s.EnquireEvery, ResponseTimeout: s.ResponseTimeout, PDUTimeout: s.PDUTimeout, InactivityTimeout: s.InactivityTimeout, Name: c.SystemID},
 		resp: pdu.AppendBindResp(nil, p.Command, pdu.ROK, seq, systemID, tell),
 	}
 }

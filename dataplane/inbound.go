@@ -95,5 +95,5 @@ func (b *binder) inboundConfig(c *catalog.Carrier, p *pdu.Bind) session.Config {
 		window = c.Inbound.MTWindow
 	}
 	return session.Config{Role: session.Server, Bind: p.Command, Version: negotiated(p.Version), Window: window, PeerWindow: c.Inbound.Window, MaxPDU: s.MaxPDU,
-		EnquireEvery: s.EnquireEvery, ResponseTimeout: s.ResponseTimeout, InactivityTimeout: s.InactivityTimeout, Name: c.ID}
+		EnquireEvery: s.EnquireEvery, ResponseTimeout: s.ResponseTimeout, PDUTimeout: s.PDUTimeout, InactivityTimeout: s.InactivityTimeout, Name: c.ID}
 }

@@ -98,7 +98,6 @@ const (
 	linkDrained    = "drained"
 
 	unbindGrace = 3 * time.Second
-	dialTimeout = 10 * time.Second
 )
 
 // set makes the sessions kept those of a catalog. A link that did not change keeps its sessions.
@@ -271,7 +270,7 @@ func (kp *keeper) dials(n int) string {
 // before the next, and why.
 func (kp *keeper) once(ctx context.Context, address string, out *transport.Outbind, back *egress.Backoff) (wait time.Duration, state, reason string) {
 	d := &kp.link.decl
-	o := transport.DialOptions{Address: address, Timeout: dialTimeout, Bind: pdu.Bind{Command: d.Bind, SystemID: d.SystemID, Password: d.Password,
+	o := transport.DialOptions{Address: address, Timeout: d.BindTimeout, Bind: pdu.Bind{Command: d.Bind, SystemID: d.SystemID, Password: d.Password,
 		SystemType: d.SystemType, Version: d.Version}}
 	if d.Source.IsValid() {
 		o.Source = d.Source.String()
@@ -390,7 +389,7 @@ func newLinkPort(k *link, id uint32, l *loop, theirs uint8) *linkPort {
 	d := &k.decl
 	return &linkPort{port: port{loop: l}, id: id, noTLVs: d.Version < 0x34, profiled: d.Profile != nil, allowed: k.allowed,
 		config: session.Config{Role: session.Client, Bind: d.Bind, Version: version(d.Version, theirs), Window: d.Window,
-			EnquireEvery: d.EnquireEvery, ResponseTimeout: d.ResponseTimeout, FirstSequence: 2, Name: k.carrier}}
+			EnquireEvery: d.EnquireEvery, ResponseTimeout: d.ResponseTimeout, PDUTimeout: d.PDUTimeout, InactivityTimeout: d.InactivityTimeout, FirstSequence: 2, Name: k.carrier}}
 }
 
 // newLinkSession is the executor's side of it.

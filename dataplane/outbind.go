@@ -73,13 +73,16 @@ func (c *calls) wanted(account uint32, client string, d *catalog.Call) {
 	}()
 }
 
+// callTimeout is for the connection and, over TLS, the handshake.
+const callTimeout = 10 * time.Second
+
 // once makes one call and waits until the client is bound, or is not.
 func (c *calls) once(address string, d *catalog.Call) (bound bool, err error) {
 	secure, err := linkTLS(d.TLS)
 	if err != nil {
 		return false, err
 	}
-	nc, err := transport.Call(c.ctx, transport.DialOptions{Address: address, Timeout: dialTimeout, TLS: secure}, d.SystemID, d.Password)
+	nc, err := transport.Call(c.ctx, transport.DialOptions{Address: address, Timeout: callTimeout, TLS: secure}, d.SystemID, d.Password)
 	if err != nil {
 		return false, err
 	}

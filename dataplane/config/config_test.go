@@ -160,6 +160,7 @@ smpp:
   bind_timeout: 2s
   enquire_link: 15s
   response_timeout: 10s
+  pdu_timeout: 3s
   inactivity_timeout: 5m
   allow: [127.0.0.1, 10.0.0.0/8]
   deny: 10.1.0.0/16
@@ -175,7 +176,7 @@ catalog: catalog
 	}
 	s := n.SMPP
 	if s.MaxPDU != 4096 || s.MaxConnections != 20 || s.MaxPerSource != 3 || s.BindTimeout != 2*time.Second || s.EnquireEvery != 15*time.Second ||
-		s.ResponseTimeout != 10*time.Second || s.InactivityTimeout != 5*time.Minute || len(s.Allow) != 2 || s.Deny[0].String() != "10.1.0.0/16" {
+		s.ResponseTimeout != 10*time.Second || s.PDUTimeout != 3*time.Second || s.InactivityTimeout != 5*time.Minute || len(s.Allow) != 2 || s.Deny[0].String() != "10.1.0.0/16" {
 		t.Errorf("smpp %+v", s)
 	}
 	if want := (TLS{"/etc/smsplane/tls/cert.pem", "/etc/ssl/key.pem", "/etc/smsplane/ca.pem", true}); s.TLS != want || len(s.TLSListen) != 2 {

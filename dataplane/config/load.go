@@ -118,6 +118,7 @@ func (n *Node) smpp(top *document.Map) {
 	m.Duration("bind_timeout", &s.BindTimeout, 100*time.Millisecond, 5*time.Minute)
 	m.Duration("enquire_link", &s.EnquireEvery, time.Second, time.Hour)
 	m.Duration("response_timeout", &s.ResponseTimeout, time.Second, time.Hour)
+	m.Duration("pdu_timeout", &s.PDUTimeout, time.Second, 5*time.Minute)
 	m.Duration("inactivity_timeout", &s.InactivityTimeout, 0, 24*time.Hour)
 	s.Allow = m.Prefixes("allow")
 	s.Deny = m.Prefixes("deny")

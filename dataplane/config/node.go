@@ -34,6 +34,7 @@ type SMPP struct {
 	BindTimeout       time.Duration  // from the connection to the bind
 	EnquireEvery      time.Duration  // enquire_link after that much silence
 	ResponseTimeout   time.Duration  // for a client's answer to a deliver_sm or enquire_link
+	PDUTimeout        time.Duration  // for the rest of a PDU once its first octet is here
 	InactivityTimeout time.Duration  // a bind without any message is closed; 0 never
 	Allow             []netip.Prefix // empty: any source
 	Deny              []netip.Prefix // before Allow
@@ -111,6 +112,7 @@ func defaults() *Node {
 			BindTimeout:     5 * time.Second,
 			EnquireEvery:    30 * time.Second,
 			ResponseTimeout: 30 * time.Second,
+			PDUTimeout:      10 * time.Second,
 		},
 		// The reference topology: 5 entry, 8 routing, 4 verification, 9 delivery, 2 billing.
 		Workers: Workers{Entry: Worker{Count: 5}, Router: Worker{Count: 8}, Verifier: Worker{Count: 4},

@@ -74,7 +74,8 @@ func inDoubt(m *document.Map, v *[ledger.Classes]ledger.Policy) {
 func (p *parser) link(m *document.Map) Link {
 	l := Link{line: m.Line("address"), Bind: pdu.BindTransceiver, Version: defaultVersion,
 		Sessions: defaultSessions, Window: defaultLinkWindow,
-		EnquireEvery: defaultEnquireLink, ResponseTimeout: defaultResponseTimeout}
+		EnquireEvery: defaultEnquireLink, ResponseTimeout: defaultResponseTimeout,
+		BindTimeout: defaultBindTimeout, PDUTimeout: defaultPDUTimeout}
 	if !m.Has("outbind") {
 		m.Need("address")
 	}
@@ -100,6 +101,9 @@ func (p *parser) link(m *document.Map) Link {
 	l.TLS, l.Called = p.linkTLS(m), p.called(m)
 	m.Duration("enquire_link", &l.EnquireEvery, time.Second, time.Hour)
 	m.Duration("response_timeout", &l.ResponseTimeout, time.Second, time.Hour)
+	m.Duration("bind_timeout", &l.BindTimeout, 100*time.Millisecond, 5*time.Minute)
+	m.Duration("pdu_timeout", &l.PDUTimeout, time.Second, 5*time.Minute)
+	m.Duration("inactivity_timeout", &l.InactivityTimeout, 0, 24*time.Hour)
 	l.Profile = linkProfile(m)
 	m.Close()
 	return l

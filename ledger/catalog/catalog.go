@@ -145,21 +145,24 @@ type Carrier struct {
 
 // Link is one account on one SMSC of a carrier, and the binds kept to it.
 type Link struct {
-	Addresses       []string // host:port, tried in turn; none: the carrier calls
-	Called          *Called  // how the carrier asks us to bind; nil: it does not
-	SystemID        string
-	Password        string
-	SystemType      string
-	Bind            pdu.Command // BindTransmitter, BindReceiver or BindTransceiver
-	Version         uint8       // interface_version: 0x33, 0x34, 0x50
-	Sessions        int         // binds kept, over the whole cluster
-	Window          int         // unanswered submit_sm per session
-	TPS             int         // submit_sm per second over all sessions of the link; 0 is unlimited
-	Source          netip.Addr  // local address to dial from; the zero Addr leaves it to the host
-	TLS             *LinkTLS    // nil: plain TCP
-	EnquireEvery    time.Duration
-	ResponseTimeout time.Duration
-	Profile         *profile.Link // what the carrier does otherwise than the specification; nil: nothing
+	Addresses         []string // host:port, tried in turn; none: the carrier calls
+	Called            *Called  // how the carrier asks us to bind; nil: it does not
+	SystemID          string
+	Password          string
+	SystemType        string
+	Bind              pdu.Command // BindTransmitter, BindReceiver or BindTransceiver
+	Version           uint8       // interface_version: 0x33, 0x34, 0x50
+	Sessions          int         // binds kept, over the whole cluster
+	Window            int         // unanswered submit_sm per session
+	TPS               int         // submit_sm per second over all sessions of the link; 0 is unlimited
+	Source            netip.Addr  // local address to dial from; the zero Addr leaves it to the host
+	TLS               *LinkTLS    // nil: plain TCP
+	EnquireEvery      time.Duration
+	ResponseTimeout   time.Duration
+	BindTimeout       time.Duration // from dialing to the bind_resp
+	PDUTimeout        time.Duration // for the rest of a PDU once its first octet is here
+	InactivityTimeout time.Duration // silence after which we unbind; 0 never
+	Profile           *profile.Link // what the carrier does otherwise than the specification; nil: nothing
 
 	line int
 }

@@ -70,7 +70,7 @@ func TestContract(t *testing.T) {
 	}
 	north := c.Carriers[0]
 	link := Link{Addresses: []string{"127.0.0.1:3775"}, SystemID: "smsplane", Password: "secret", Bind: pdu.BindTransceiver, Version: 0x34,
-		Sessions: 2, Window: 1000, EnquireEvery: defaultEnquireLink, ResponseTimeout: defaultResponseTimeout, line: 10}
+		Sessions: 2, Window: 1000, EnquireEvery: defaultEnquireLink, ResponseTimeout: defaultResponseTimeout, BindTimeout: defaultBindTimeout, PDUTimeout: defaultPDUTimeout, line: 10}
 	wantCarrier := Carrier{ID: "north", Party: "north", Currency: "EUR", Cost: ChargeSent, Receipts: ReceiptsAlways, ReceiptWait: 72 * time.Hour,
 		InDoubt: [ledger.Classes]ledger.Policy{ledger.PolicyResend, ledger.PolicyResend, ledger.PolicyResend}, Links: []Link{link}, line: 2}
 	if !reflect.DeepEqual(north, wantCarrier) {
@@ -239,7 +239,10 @@ func TestEverythingSaid(t *testing.T) {
         version: 5.0
         source: 127.0.0.9
         enquire_link: 20s
-        response_timeout: 15s`, "bind: transceiver", "bind: transmitter", "in_doubt: {default: resend}", "in_doubt: {default: hold, otp: expire}",
+        response_timeout: 15s
+        bind_timeout: 3s
+        pdu_timeout: 4s
+        inactivity_timeout: 5m`, "bind: transceiver", "bind: transmitter", "in_doubt: {default: resend}", "in_doubt: {default: hold, otp: expire}",
 		"receipts: always", "receipts: asked\n    validity_max: 24h", "cost: sent", "cost: delivered")[CarriersFile]), "tps: unlimited", "tps: 100", 1))
 	c := parse(t, files)
 	x := c.Clients[0]
@@ -260,7 +263,7 @@ func TestEverythingSaid(t *testing.T) {
 	}
 	l := y.Links[0]
 	if !slices.Equal(l.Addresses, []string{"smsc.example.net:2775", "[::1]:2775"}) || l.SystemType != "VMA" || l.Version != 0x50 || l.Source.String() != "127.0.0.9" ||
-		l.EnquireEvery != 20*time.Second || l.ResponseTimeout != 15*time.Second || l.Bind != pdu.BindTransmitter || l.TPS != 100 || !l.Sends() {
+		l.EnquireEvery != 20*time.Second || l.ResponseTimeout != 15*time.Second || l.BindTimeout != 3*time.Second || l.PDUTimeout != 4*time.Second || l.InactivityTimeout != 5*time.Minute || l.Bind != pdu.BindTransmitter || l.TPS != 100 || !l.Sends() {
 		t.Errorf("link %+v", l)
 	}
 }

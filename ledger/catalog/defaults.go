@@ -19,6 +19,8 @@ const (
 	defaultReceiptWait     = 72 * time.Hour
 	defaultEnquireLink     = 30 * time.Second
 	defaultResponseTimeout = 60 * time.Second
+	defaultBindTimeout     = 10 * time.Second
+	defaultPDUTimeout      = 10 * time.Second
 	defaultVersion         = 0x34
 	defaultRefusal         = pdu.RSubmitFail
 	defaultPolicy          = ledger.PolicyResend

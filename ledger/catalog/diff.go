@@ -220,6 +220,8 @@ func (l *Link) fields(at string) []field {
 		{name: at + "sessions", text: strconv.Itoa(l.Sessions)}, {name: at + "window", text: strconv.Itoa(l.Window)},
 		{name: at + "tps", text: tpsText(l.TPS)}, {name: at + "source", text: source},
 		{name: at + "enquire_link", text: l.EnquireEvery.String()}, {name: at + "response_timeout", text: l.ResponseTimeout.String()},
+		{name: at + "bind_timeout", text: l.BindTimeout.String()}, {name: at + "pdu_timeout", text: l.PDUTimeout.String()},
+		{name: at + "inactivity_timeout", text: l.InactivityTimeout.String()},
 		{name: at + "profile", text: profileText(l.Profile)},
 	}, append(l.TLS.fields(at), l.Called.fields(at)...)...)
 }

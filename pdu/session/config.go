@@ -28,6 +28,7 @@ const (
 	DefaultVersion    = 0x34
 	DefaultPeerWindow = 1000
 	DefaultMaxPDU     = 70_000 // message_payload may hold 64 KiB
+	DefaultPDUTimeout = 10 * time.Second
 )
 
 // Config is what the bind exchange settled and what the accounts allow.
@@ -43,6 +44,7 @@ type Config struct {
 
 	EnquireEvery      time.Duration // silence after which we send enquire_link; 0 = never
 	ResponseTimeout   time.Duration // wait for the answer to a request of ours; also bounds Unbind; 0 = for ever
+	PDUTimeout        time.Duration // for the rest of a PDU once its first octet is here; 0 = DefaultPDUTimeout
 	InactivityTimeout time.Duration // silence after which we unbind; with EnquireEvery only a net below it; 0 = never
 
 	FirstSequence uint32 // sequence_number of our first request, 1 to 0x7FFFFFFF; 0 = 1
@@ -60,6 +62,9 @@ func (c Config) filled() Config {
 	if c.MaxPDU == 0 {
 		c.MaxPDU = DefaultMaxPDU
 	}
+	if c.PDUTimeout == 0 {
+		c.PDUTimeout = DefaultPDUTimeout
+	}
 	if c.FirstSequence == 0 {
 		c.FirstSequence = 1
 	}
@@ -72,8 +77,8 @@ func (c Config) filled() Config {
 		panic(fmt.Sprintf("session: MaxPDU %d is below a header", c.MaxPDU))
 	case c.FirstSequence > maxSequence:
 		panic(fmt.Sprintf("session: FirstSequence %#x", c.FirstSequence))
-	case c.EnquireEvery < 0 || c.ResponseTimeout < 0 || c.InactivityTimeout < 0:
-		panic(fmt.Sprintf("session: timers %v %v %v", c.EnquireEvery, c.ResponseTimeout, c.InactivityTimeout))
+	case c.EnquireEvery < 0 || c.ResponseTimeout < 0 || c.PDUTimeout < 0 || c.InactivityTimeout < 0:
+		panic(fmt.Sprintf("session: timers %v %v %v %v", c.EnquireEvery, c.ResponseTimeout, c.PDUTimeout, c.InactivityTimeout))
 	}
 	return c
 }

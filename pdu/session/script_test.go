@@ -141,7 +141,7 @@ func (c *scene) begin(role, bind string, a args) {
 		Version: uint8(a.number("version", 0x34)), Window: a.number("window", 10), PeerWindow: a.number("peer_window", 10),
 		MaxPDU: a.number("max_pdu", 0), FirstSequence: uint32(a.number("first", 1)), Name: "acme",
 		EnquireEvery: a.duration("enquire"), ResponseTimeout: a.duration("response"),
-		InactivityTimeout: a.duration("inactivity"),
+		InactivityTimeout: a.duration("inactivity"), PDUTimeout: a.duration("rest"),
 	}
 	c.s = New(config, c, 0)
 }

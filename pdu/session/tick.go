@@ -6,9 +6,6 @@ import (
 	"smsplane/pdu"
 )
 
-// partialPDU is how long the rest of a PDU may take, once its first octet is here.
-const partialPDU = 10 * time.Second
-
 // A gap between two Ticks of ResponseTimeout/stallShare or more is a stall.
 const stallShare = 4
 
@@ -44,7 +41,7 @@ func (s *Session) tick(now int64) error {
 	if s.state == Closed {
 		return s.err
 	}
-	if s.carry != nil && past(now, s.carriedAt, partialPDU) {
+	if s.carry != nil && past(now, s.carriedAt, s.config.PDUTimeout) {
 		return s.partial()
 	}
 	if s.enquiry != 0 && past(now, s.enquired, s.config.ResponseTimeout) {
