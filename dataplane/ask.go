@@ -64,19 +64,23 @@ func (l *lane) named(text []byte) (id ledger.MsgID, ok bool) {
 	return id, err == nil && id.Lane() == l.n && id.Seq() < l.book.NextSeq()
 }
 
-// spilled finds a message that waits on disk, and its source address.
-func (l *lane) spilled(id ledger.MsgID) (found *book.Msg, src []byte) {
-	err := l.book.EachSpilled(id.Seq(), func(m *book.Msg, p []byte) error {
-		if m.ID == id && l.view.Parse(p) == pdu.ROK {
-			c := *m
-			found, src = &c, bytes.Clone(l.view.SrcAddr())
+// spilled finds a message that waits on disk, its run, and its source address.
+func (l *lane) spilled(id ledger.MsgID) (run *book.Run, found *book.Msg, src []byte) {
+	for _, r := range l.book.Runs() {
+		if found != nil || id.Seq() < r.MinSeq || id.Seq() > r.MaxSeq {
+			continue
 		}
-		return nil
-	})
-	if err != nil {
-		l.x.fail(err)
+		if err := l.book.EachOfRun(r.ID, func(m *book.Msg, p []byte) error {
+			if m.ID == id && l.view.Parse(p) == pdu.ROK {
+				c := *m
+				run, found, src = r, &c, bytes.Clone(l.view.SrcAddr())
+			}
+			return nil
+		}); err != nil {
+			l.x.fail(err)
+		}
 	}
-	return found, src
+	return run, found, src
 }
 
 // mine finds the live message that an order is about, nil when there is none: another account's message does

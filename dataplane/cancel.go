@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"bytes"
+
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/pdu"
@@ -52,27 +54,29 @@ func (l *lane) cancel(o *order, now int64) {
 		l.tell(o, pdu.RThrottled, nil)
 	case known:
 		l.tell(o, pdu.RCancelFail, nil)
-	default: // it has ended and its receipt is taken, or it never was
-		l.tell(o, l.goneStatus(o, id), nil)
+	default:
+		l.absent(o, id, now)
 	}
 }
 
-// goneStatus tells a message that has ended from one that waits on disk, because memory has no room for it: that
-// one cannot be changed before it is back.
-func (l *lane) goneStatus(o *order, id ledger.MsgID) pdu.Status {
-	if m := l.book.Get(id); m != nil { // another account's
-		return pdu.RInvMsgID
-	}
-	if m, _ := l.spilled(id); m != nil {
-		if m.Account != o.account {
-			return pdu.RInvMsgID
-		}
-		return pdu.RThrottled
-	}
+// absent answers an order about a message that is not in memory. One that waits on disk, because memory has no room for
+// it, is brought back for the order; else it has ended and its receipt is taken, or it never was.
+func (l *lane) absent(o *order, id ledger.MsgID, now int64) {
+	st := pdu.RReplaceFail
 	if o.p.Command == pdu.CancelSM {
-		return pdu.RCancelFail
+		st = pdu.RCancelFail
 	}
-	return pdu.RReplaceFail
+	run, m, src := l.spilled(id)
+	switch {
+	case l.book.Get(id) != nil, m != nil && m.Account != o.account: // another account's
+		st = pdu.RInvMsgID
+	case m == nil, !bytes.Equal(src, o.p.Field("source_addr").Octets):
+	case l.reworkFor(o, run, now):
+		return
+	default: // too much of that is going on
+		st = pdu.RThrottled
+	}
+	l.tell(o, st, nil)
 }
 
 // withdraw ends a message that waits: its client does not want it any more.

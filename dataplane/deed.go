@@ -113,7 +113,7 @@ func (s *source) deedInRuns(ctx context.Context, lane int, d *admin.Deed, sel *s
 				return err
 			}
 			o := sel.record(d)
-			if started = l.startRework(run, sel, &o, x.now); started {
+			if started = l.startRework(run, rework{sel: sel, d: o}, x.now); started {
 				r.Done += n
 			}
 			return nil

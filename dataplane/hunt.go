@@ -111,6 +111,8 @@ func (l *lane) chase(now int64) int {
 	h.walking = false
 	for _, v := range h.all {
 		switch {
+		case l.book.Spilled() > 0: // nobody looked at what waits on disk
+			l.unhunted(v)
 		case v.order == nil:
 		case v.hits > 0:
 			l.tellDurably(v.order)
@@ -120,6 +122,16 @@ func (l *lane) chase(now int64) int {
 	}
 	h.on, h.all = nil, nil
 	return 1
+}
+
+// unhunted ends a hunt that could not see all: a message on disk is found by its id alone. A client that cancels by
+// addresses is told to ask again; what it asked about in memory is cancelled.
+func (l *lane) unhunted(v *hunt) {
+	if v.order == nil {
+		l.x.counts.unreplaced++
+		return
+	}
+	l.tell(v.order, pdu.RThrottled, nil)
 }
 
 func (l *lane) caught(v *hunt, m *book.Msg) bool {

@@ -33,7 +33,7 @@ func (l *lane) query(o *order) {
 	case m != nil:
 		l.tellFate(o, fateOf(m))
 	default:
-		m, src := l.spilled(id)
+		_, m, src := l.spilled(id)
 		switch {
 		case m == nil:
 			l.queryPast(o, id)

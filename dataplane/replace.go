@@ -18,7 +18,7 @@ func (l *lane) replace(o *order, now int64) {
 	}
 	m, ok := l.mine(o, id)
 	if m == nil {
-		l.tell(o, l.goneStatus(o, id), nil)
+		l.absent(o, id, now)
 		return
 	}
 	c, a := l.x.table.ClientOf(m.Account), l.x.accounts[m.Account]

@@ -5,17 +5,18 @@ import (
 
 	"smsplane/ledger"
 	"smsplane/ledger/book"
+	"smsplane/pdu"
 )
 
 // rework is a deed on a run that is on disk: the run is loaded for it alone, the deed is done to the messages
-// it selects, and the others become a run again, in the old one's place.
+// it selects, and the others become a run again, in the old one's place. The deed is an operator's, or what clients
+// want done to messages that they name.
 type rework struct {
-	q        *queue
-	sel      *selector
-	d        ledger.Operator // without ids
-	selected []ledger.MsgID
-	others   []byte // as in a MOVE
-	n        int    // of others
+	q      *queue
+	sel    *selector       // of an operator; nil for clients
+	d      ledger.Operator // without ids
+	orders []*order
+	ids    []ledger.MsgID // of the run, as they stand in it
 }
 
 // matches counts the messages of a run that a deed selects.
@@ -33,19 +34,43 @@ func (l *lane) matches(sel *selector, r *book.Run) (n int, err error) {
 }
 
 // startRework proposes to load a run for a deed; false when the run is not on disk any more.
-func (l *lane) startRework(r *book.Run, sel *selector, d *ledger.Operator, now int64) bool {
-	q := l.queueOf(r.Queue, r.Carrier, r.Class)
-	if r.Loaded != 0 || q.loading == r.ID || l.rework[r.ID] != nil || !slices.Contains(q.runs, r.ID) {
+func (l *lane) startRework(r *book.Run, w rework, now int64) bool {
+	w.q = l.queueOf(r.Queue, r.Carrier, r.Class)
+	if r.Loaded != 0 || w.q.loading == r.ID || l.rework[r.ID] != nil || !slices.Contains(w.q.runs, r.ID) {
 		return false
 	}
-	l.rework[r.ID] = &rework{q: q, sel: sel, d: *d}
-	if q.loading == 0 {
-		q.loading = r.ID // nobody else loads it
+	l.rework[r.ID] = &w
+	if w.q.loading == 0 {
+		w.q.loading = r.ID // nobody else loads it
 	}
 	l.begin()
 	l.open = ledger.AppendLoad(l.open, now, r.ID)
 	l.recorded(now)
 	return true
+}
+
+// Bounds of what clients may set off: to change one message a run of thousands is read and written once more.
+const (
+	maxClientReworks = 1   // runs of a lane at a time
+	maxReworkOrders  = 256 // orders that wait for one
+)
+
+// reworkFor lets an order of a client wait until the run that holds its message is loaded; false: not now.
+func (l *lane) reworkFor(o *order, r *book.Run, now int64) bool {
+	if w := l.rework[r.ID]; w != nil {
+		if w.sel != nil || len(w.orders) >= maxReworkOrders {
+			return false
+		}
+		w.orders = append(w.orders, o)
+		return true
+	}
+	busy := 0
+	for _, w := range l.rework {
+		if w.sel == nil {
+			busy++
+		}
+	}
+	return busy < maxClientReworks && l.startRework(r, rework{orders: []*order{o}}, now)
 }
 
 // reworked hears what loaded hears, of a run that was loaded for a deed.
@@ -56,12 +81,7 @@ func (l *lane) reworked(w *rework, head *book.Run, m *book.Msg) {
 			a.Waiting.Add(1)
 		}
 		m.Phase = phaseSpilling
-		if w.sel.fits(m) {
-			w.selected = append(w.selected, m.ID)
-		} else {
-			w.others = ledger.AppendID(w.others, m.ID)
-			w.n++
-		}
+		w.ids = append(w.ids, m.ID)
 		return
 	}
 	q, now := w.q, l.x.now
@@ -70,20 +90,63 @@ func (l *lane) reworked(w *rework, head *book.Run, m *book.Msg) {
 		q.loading = 0
 	}
 	q.spilled -= int(head.Count)
+	if w.sel == nil {
+		l.heed(w, now)
+	}
+	var selected []ledger.MsgID
+	var others []byte // as in a MOVE
+	n := 0
+	for _, id := range w.ids {
+		switch m := l.book.Get(id); {
+		case w.sel != nil && w.sel.fits(m):
+			selected = append(selected, id)
+		case m.Phase == phaseSpilling:
+			others = ledger.AppendID(others, id)
+			n++
+		}
+	}
 	at := slices.Index(q.runs, head.ID)
-	if w.n > 0 {
+	if n > 0 {
 		l.run = l.book.NextRun(l.run)
 		l.begin()
-		l.open = ledger.AppendMove(l.open, now, &ledger.Move{Run: l.run, Order: head.Order, Queue: q.kind, Carrier: q.carrier, Class: q.class, IDs: w.others})
+		l.open = ledger.AppendMove(l.open, now, &ledger.Move{Run: l.run, Order: head.Order, Queue: q.kind, Carrier: q.carrier, Class: q.class, IDs: others})
 		l.recorded(now)
 		q.runs[at] = l.run
-		q.spilled += w.n
+		q.spilled += n
 	} else {
 		q.runs = slices.Delete(q.runs, at, at+1)
 	}
-	for ids := range slices.Chunk(w.selected, ledger.MaxOperatorIDs) {
+	for ids := range slices.Chunk(selected, ledger.MaxOperatorIDs) {
 		d := w.d
 		d.IDs = ids
 		l.deed(&d, now)
+	}
+}
+
+// heed does what clients want to messages of a run that is in memory now. They wait like any in front meanwhile; what
+// was not changed goes back with the others.
+func (l *lane) heed(w *rework, now int64) {
+	phase := uint8(phaseQueued)
+	if w.q.kind == ledger.RunExternal {
+		phase = phaseRouting
+	}
+	for _, id := range w.ids {
+		m := l.book.Get(id)
+		m.Phase = phase
+		l.book.Push(&w.q.front, m)
+		l.served(w.q, 1)
+	}
+	for _, o := range w.orders {
+		if o.p.Command == pdu.CancelSM {
+			l.cancel(o, now)
+		} else {
+			l.replace(o, now)
+		}
+	}
+	for _, id := range w.ids {
+		if m := l.book.Get(id); m.Phase == phase {
+			l.unlist(m)
+			m.Phase = phaseSpilling
+		}
 	}
 }

@@ -131,9 +131,9 @@ func (r *rig) files() {
 	}
 }
 
-// command runs a program for at most a minute.
+// command runs a program for at most five minutes: a build beside other work takes its time.
 func command(name string, args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, name, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)

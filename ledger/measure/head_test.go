@@ -83,7 +83,7 @@ func (q *long) settle() {
 
 // BenchmarkHeads reads the head of a queue with millions consumed behind it and millions before it, then opens the store
 // again. One round is the whole measurement.
-func BenchmarkHeads(b *testing.B) { heads(b, *behind, *ahead) }
+func BenchmarkHeads(b *testing.B) { heads(b, *behind, *ahead).close() }
 
 func heads(b testing.TB, behind, ahead int) *long {
 	q := &long{lane: openLane(b, b.TempDir())}
