@@ -118,6 +118,13 @@ func (l *lane) late(m *book.Msg, e *event, now int64) {
 		l.x.counts.strayAnswers++
 		return
 	}
+	borne := l.borne(m, open)
+	l.together(len(borne), now)
+	for _, o := range borne {
+		l.unlist(o)
+		l.x.undoubt(o)
+		l.decide(o, nil, pdu.Status(e.status), nil, now)
+	}
 	l.unlist(m)
 	l.x.undoubt(m)
 	l.x.counts.lateAnswers++

@@ -372,6 +372,18 @@ func (x *executor) fromLink(e *event, now int64) {
 	if s != nil {
 		s.leave()
 	}
+	borne := l.borne(m, sent)
+	l.together(len(borne), now)
+	for _, o := range borne { // before the bearer, whose receipt may be here already
+		switch e.kind {
+		case evAnswer:
+			l.decide(o, nil, pdu.Status(e.status), nil, now)
+		case evLost:
+			l.lost(o, e.status != 0, now)
+		default:
+			l.unsent(o, now)
+		}
+	}
 	if e.kind == evAnswer {
 		l.answered(m, s, e, now)
 		return

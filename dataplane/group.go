@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -24,6 +25,12 @@ type group struct {
 	carrier uint16
 	taken   bool // it has some part
 	at      int64
+
+	resting map[uint8]ledger.MsgID // parts that wait to be joined, by their number
+	joinBy  int64                  // so long
+	apart   bool                   // they go one by one
+	bearer  ledger.MsgID           // that last went out with the bytes of all
+	borne   []ledger.MsgID         // the others
 
 	waiting []ledger.MsgID // taken, without a receipt that will come for themselves
 	told    bool           // the receipt that speaks for all is here
@@ -149,11 +156,12 @@ func (l *lane) joins(m *book.Msg, now int64) {
 	if g == nil {
 		return
 	}
-	if c := l.x.table.CarrierOf(m.Carrier); c == nil || c.Parts == catalog.PartsEach || m.Phase != phaseAwaiting {
+	c, nameless := l.x.table.CarrierOf(m.Carrier), len(m.CarrierID()) == 0
+	if c == nil || c.Parts == catalog.PartsEach && !nameless || m.Phase != phaseAwaiting {
 		return
 	}
-	if g.told {
-		l.derive(m, g, now)
+	if g.told && c.Parts != catalog.PartsEach {
+		l.derive(m, g.state, g.err, now)
 		return
 	}
 	g.waiting = append(g.waiting, m.ID)
@@ -162,30 +170,43 @@ func (l *lane) joins(m *book.Msg, now int64) {
 // speaks says that the receipt of a part is that of its text: derived ends follow from it.
 func (l *lane) speaks(m *book.Msg, r *pdu.Receipt, now int64) {
 	c := l.x.table.CarrierOf(m.Carrier)
-	if !m.Concat || c == nil || c.Parts == catalog.PartsEach || !l.read(m) {
+	g := l.groupOf(m, now)
+	if c == nil || g == nil || g.told {
+		return
+	}
+	l.speaksForBorne(m, g, r, now)
+	if c.Parts == catalog.PartsEach || !l.read(m) {
 		return
 	}
 	_, total, seq, ok := profile.PartOf(&l.view)
 	if !ok || c.Parts == catalog.PartsFirst && seq != 1 || c.Parts == catalog.PartsLast && seq != total {
 		return
 	}
-	g := l.groupOf(m, now)
-	if g == nil || g.told {
-		return
-	}
 	g.told, g.state, g.err = true, r.State, append([]byte(nil), r.Err...)
 	for _, id := range g.waiting {
 		if o := l.book.Get(id); o != nil && id != m.ID && o.Phase == phaseAwaiting {
-			l.derive(o, g, now)
+			l.derive(o, g.state, g.err, now)
 		}
 	}
 	g.waiting = nil
 }
 
+// speaksForBorne ends the parts whose bytes m bore: they went out in the same DISPATCH block, and have no name of their own.
+func (l *lane) speaksForBorne(m *book.Msg, g *group, r *pdu.Receipt, now int64) {
+	g.waiting = slices.DeleteFunc(g.waiting, func(id ledger.MsgID) bool {
+		o := l.book.Get(id)
+		if o == nil || o.ID == m.ID || o.Phase != phaseAwaiting || len(o.CarrierID()) > 0 || o.Dispatched != m.Dispatched || o.Link != m.Link {
+			return false
+		}
+		l.derive(o, r.State, r.Err, now)
+		return true
+	})
+}
+
 // derive ends a part by what was said of another.
-func (l *lane) derive(m *book.Msg, g *group, now int64) {
-	v := ledger.Receipt{State: uint8(g.state), Err: g.err}
-	end := endOf(g.state)
+func (l *lane) derive(m *book.Msg, state pdu.State, code []byte, now int64) {
+	v := ledger.Receipt{State: uint8(state), Err: code}
+	end := endOf(state)
 	if c := l.x.table.CarrierOf(m.Carrier); c != nil && c.Cost != catalog.ChargeSent && end == ledger.EndDelivered {
 		v.Cost = m.Buy * ledger.Micro(m.Parts)
 	}

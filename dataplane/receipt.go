@@ -92,6 +92,9 @@ func (l *lane) journalReceipt(id ledger.MsgID, v *ledger.Receipt, reply *ack, no
 
 func (l *lane) heard(m *book.Msg, r *pdu.Receipt, inferred bool, reply *ack, now int64) {
 	x := l.x
+	if g := l.groups[m.Group]; m.Concat && g != nil {
+		l.together(2*len(g.waiting), now)
+	}
 	v := ledger.Receipt{State: uint8(r.State), Inferred: inferred, Done: r.DoneDate, Err: r.Err, ID: r.ID}
 	end := endOf(r.State)
 	c := x.table.CarrierOf(m.Carrier)

@@ -21,6 +21,7 @@ const (
 	noteUnknown                    // ends as unknown
 	noteHolds                      // others to its number wait for it
 	noteTold                       // ended so, and the client was told more since
+	noteBorne                      // its bytes went out, or are about to, with another part of its text
 )
 
 // holdFor is how long the verifier lets a message rest before it asks again.

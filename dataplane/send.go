@@ -303,15 +303,30 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 		l.elsewhere(m, ledger.Next, 0, now)
 		return
 	}
+	with, wait := l.assemble(m, s, now)
+	if wait {
+		return
+	}
 	s.link.bucket.Take(now)
 	s.carrier.bucket.Take(now)
 	s.enter()
 	x.intake.tokens++
+	l.together(len(with), now)
+	for _, o := range with {
+		l.propound(o, s, worker, buy, ledger.Shape{}, now)
+		o.Note |= noteBorne
+	}
+	l.propound(m, s, worker, buy, shape, now)
+}
+
+// propound appends the DISPATCH of a message.
+func (l *lane) propound(m *book.Msg, s *linkSession, worker uint8, buy ledger.Micro, shape ledger.Shape, now int64) {
 	var flags uint8
 	if m.Policy != 0 {
 		flags = ledger.FlagResend // it was in doubt once: this may be the second copy
 	}
-	x.undoubt(m)
+	l.x.undoubt(m)
+	m.Note &^= noteBorne
 	m.Phase, m.Link = phaseDispatching, s.id
 	l.begin()
 	l.open = ledger.AppendDispatch(l.open, worker, flags, m.ID, now, &ledger.Dispatch{Carrier: s.carrier.n, Target: m.Target,
@@ -327,9 +342,18 @@ func (l *lane) dispatched(m *book.Msg) {
 		panic(fmt.Sprintf("dataplane: DISPATCH of %v committed in phase %d", m.ID, m.Phase))
 	}
 	s := x.links[m.Link]
+	if m.Note&noteBorne != 0 { // the bearer's follows in the same block
+		m.Phase = phaseSent
+		return
+	}
+	borne := l.borne(m, sent)
+	l.together(len(borne), x.now)
 	if s == nil || !s.up || s.link.held != 0 {
 		if s != nil {
 			s.leave()
+		}
+		for _, o := range borne {
+			l.unsent(o, x.now)
 		}
 		l.unsent(m, x.now)
 		return
@@ -339,23 +363,38 @@ func (l *lane) dispatched(m *book.Msg) {
 		x.fail(fmt.Errorf("reading message %v: %w", m.ID, err))
 		return
 	}
-	if p, ok := l.adapted(m, s, p); ok {
-		l.handOver(m, s, p)
-	} else {
-		s.leave()
-		l.refused(m, pdu.RSubmitFail, x.now)
+	registered, ok := l.registered(m, s), true
+	if len(borne) > 0 {
+		p, ok = l.whole(m, borne)
+		for _, o := range borne {
+			if r := l.registered(o, s); r != registered {
+				registered = 1 | (r|registered)&^3 // they do not agree when to be told: always, and each is told as it asked
+			}
+		}
 	}
+	if ok {
+		p, ok = l.adapted(m, s, p)
+	}
+	if ok {
+		l.handOver(m, s, p, registered)
+		return
+	}
+	s.leave()
+	for _, o := range borne {
+		l.refused(o, pdu.RSubmitFail, x.now)
+	}
+	l.refused(m, pdu.RSubmitFail, x.now)
 }
 
 // handOver gives a message, as the link wants it, to the session's loop.
-func (l *lane) handOver(m *book.Msg, s *linkSession, p []byte) {
+func (l *lane) handOver(m *book.Msg, s *linkSession, p []byte, registered uint8) {
 	x := l.x
 	m.Phase = phaseSent
 	s.sent++
 	s.link.sent++
 	x.senders.latency.Add(x.now - m.Verified)
 	x.ports[s.loop].push(event{kind: evSend, session: s.id, id: m.ID, number: router.Number(m.Number), data: p, at: l.validity(m, s), seq: uint32(m.Class),
-		status: uint32(l.registered(m, s))})
+		status: uint32(registered)})
 }
 
 // validity is when the carrier shall stop trying: our own end of validity, or what it takes at most.

@@ -141,8 +141,11 @@ func (t *storyteller) dispatch(e *book.EDR) {
 	name := t.x.carrierName(e.Carrier)
 	t.say(e.Dispatched, "egress", worker("egress", e.EgressWorker), "dispatched", "attempt %d to %s, link session %d, %v a part%s", e.Attempts, name, e.Link,
 		e.Buy, again)
-	if e.Answered >= e.Dispatched && len(e.CarrierID) > 0 {
+	switch answered := e.Answered >= e.Dispatched; {
+	case answered && len(e.CarrierID) > 0:
 		t.say(e.Answered, "carrier", name, "taken", "%v, its id %s; owed %v", pdu.Status(e.Status), e.CarrierID, e.Cost)
+	case answered && (e.Cost > 0 || e.Receipted > 0):
+		t.say(e.Answered, "carrier", name, "taken", "%v, without an id of its own; owed %v", pdu.Status(e.Status), e.Cost)
 	}
 }
 

@@ -14,16 +14,17 @@ import (
 
 // The words of profiles, in the order of the constants they stand for.
 var (
-	baseWords     = []string{"text", "decimal", "hex"}
-	caseWords     = []string{"lower", "upper"}
-	dialectWords  = []string{"both", "text", "tlvs"}
-	dcs0Words     = []string{"gsm7", "gsm7packed", "ascii", "latin1", "utf8"}
-	ucs2Words     = []string{"be", "le", "bom"}
-	longWords     = []string{"as_is", "payload", "short", "always_payload", "udh8", "udh16", "sar"}
-	partsWords    = []string{"as_is", "udh8", "udh16", "sar"}
-	clientIDs     = []string{"hex", "decimal", "upper_hex"}
-	clientIDBases = []profile.Base{profile.Text, profile.Decimal, profile.Hex}
-	stateWords    = map[string]pdu.State{"ENROUTE": pdu.StateEnroute, "DELIVRD": pdu.StateDelivered, "EXPIRED": pdu.StateExpired,
+	baseWords      = []string{"text", "decimal", "hex"}
+	caseWords      = []string{"lower", "upper"}
+	dialectWords   = []string{"both", "text", "tlvs"}
+	dcs0Words      = []string{"gsm7", "gsm7packed", "ascii", "latin1", "utf8"}
+	ucs2Words      = []string{"be", "le", "bom"}
+	longWords      = []string{"as_is", "payload", "short", "always_payload", "udh8", "udh16", "sar"}
+	partsWords     = []string{"as_is", "udh8", "udh16", "sar"}
+	linkPartsWords = append(partsWords[:len(partsWords):len(partsWords)], "payload")
+	clientIDs      = []string{"hex", "decimal", "upper_hex"}
+	clientIDBases  = []profile.Base{profile.Text, profile.Decimal, profile.Hex}
+	stateWords     = map[string]pdu.State{"ENROUTE": pdu.StateEnroute, "DELIVRD": pdu.StateDelivered, "EXPIRED": pdu.StateExpired,
 		"DELETED": pdu.StateDeleted, "UNDELIV": pdu.StateUndeliverable, "ACCEPTD": pdu.StateAccepted, "UNKNOWN": pdu.StateUnknown,
 		"REJECTD": pdu.StateRejected}
 )
@@ -71,7 +72,10 @@ func linkProfile(m *document.Map) *profile.Link {
 		p.Codings = append(p.Codings, n)
 	}
 	choose(sub, "long", &p.Long, longWords)
-	choose(sub, "parts", &p.Parts, partsWords)
+	choose(sub, "parts", &p.Parts, linkPartsWords)
+	if p.Parts == profile.PartsPayload && p.Long >= profile.LongShort && p.Long != profile.LongAlways {
+		sub.Fail("parts", "payload joins what long: %s cuts", longWords[p.Long])
+	}
 	if s := sub.Map("source"); s != nil {
 		profileAddress(s, "name", &p.Source.Name)
 		profileAddress(s, "short", &p.Source.Short)

@@ -218,7 +218,7 @@ func element(header []byte, id byte) (v []byte, ok bool) {
 // when it is no part, is so already, or has a header with more in it than that.
 func (f *Forwarder) rejoin(w *converted, m *pdu.Message, header []byte, want Parts) (udh []byte, ok bool) {
 	ref, total, seq, have := partOf(m, header)
-	if total == 0 || seq == 0 || want == PartsAsIs || have == PartsAsIs || have == want {
+	if total == 0 || seq == 0 || want == PartsAsIs || want == PartsPayload || have == PartsAsIs || have == want {
 		return nil, false
 	}
 	w.parts = true

@@ -81,10 +81,11 @@ func (l Long) joined() Parts {
 type Parts uint8
 
 const (
-	PartsAsIs  Parts = iota // as the client said it
-	PartsUDH8               // user data header, 8-bit reference
-	PartsUDH16              // user data header, 16-bit reference
-	PartsSAR                // sar_msg_ref_num, sar_total_segments, sar_segment_seqnum
+	PartsAsIs    Parts = iota // as the client said it
+	PartsUDH8                 // user data header, 8-bit reference
+	PartsUDH16                // user data header, 16-bit reference
+	PartsSAR                  // sar_msg_ref_num, sar_total_segments, sar_segment_seqnum
+	PartsPayload              // not at all: all of them are one message_payload; what goes alone is as the client said it
 )
 
 // Address is a TON and NPI to write whatever the client wrote.
