@@ -116,3 +116,27 @@ func TestAppendTLVRefusesTooLong(t *testing.T) {
 	}()
 	AppendTLV(nil, TagMessagePayload, make([]byte, 65536))
 }
+
+// Each paragraph that defines a TLV is named by exactly one row: 44 of 3.4 §5.3.2, 64 of 5.0 §4.8.4.
+func TestTagSections(t *testing.T) {
+	of34, of50 := map[uint8]Tag{}, map[uint8]Tag{}
+	for _, s := range tagSpecs {
+		if s.in34 != 0 {
+			of34[s.in34] = s.tag
+		}
+		of50[s.in50] = s.tag
+	}
+	for n := uint8(1); n <= 64; n++ {
+		if of50[n] == 0 || n <= 44 && of34[n] == 0 {
+			t.Errorf("paragraph %d: 3.4 %#x, 5.0 %#x", n, of34[n], of50[n])
+		}
+	}
+	if len(of34) != 44 || len(of50) != 64 || len(tagSpecs) != 64 {
+		t.Errorf("%d and %d paragraphs, %d rows", len(of34), len(of50), len(tagSpecs))
+	}
+	for tag, want := range map[Tag]string{TagMessagePayload: "3.4 §5.3.2.32, 5.0 §4.8.4.36", TagCongestionState: "5.0 §4.8.4.18", 0x1401: ""} {
+		if tag.Section() != want {
+			t.Errorf("%#x: %q, want %q", tag, tag.Section(), want)
+		}
+	}
+}

@@ -1,5 +1,7 @@
 package pdu
 
+import "fmt"
+
 // Tags with the specification's names (3.4 §5.3.2, 5.0 §4.8.1).
 const (
 	TagDestAddrSubunit           Tag = 0x0005
@@ -75,73 +77,75 @@ type tagSpec struct {
 	name     string
 	min, max uint16
 	top      uint8
+	in34     uint8 // 3.4 §5.3.2.N defines it; 0: 3.4 does not have it
+	in50     uint8 // 5.0 §4.8.4.N
 }
 
 var tagSpecs = [...]tagSpec{
-	{TagDestAddrSubunit, "dest_addr_subunit", 1, 1, 4},
-	{TagDestNetworkType, "dest_network_type", 1, 1, 8},
-	{TagDestBearerType, "dest_bearer_type", 1, 1, 8},
-	{TagDestTelematicsID, "dest_telematics_id", 2, 2, 255},
-	{TagSourceAddrSubunit, "source_addr_subunit", 1, 1, 4},
-	{TagSourceNetworkType, "source_network_type", 1, 1, 8},
-	{TagSourceBearerType, "source_bearer_type", 1, 1, 8},
-	{TagSourceTelematicsID, "source_telematics_id", 1, 2, 255}, // 1 by the text, 2 in common use
-	{TagQOSTimeToLive, "qos_time_to_live", 4, 4, 255},
-	{TagPayloadType, "payload_type", 1, 1, 1},
-	{TagAdditionalStatusInfoText, "additional_status_info_text", 0, 256, 255},
-	{TagReceiptedMessageID, "receipted_message_id", 0, 65, 255},
-	{TagMSMsgWaitFacilities, "ms_msg_wait_facilities", 1, 1, 255},
-	{TagPrivacyIndicator, "privacy_indicator", 1, 1, 3},
-	{TagSourceSubaddress, "source_subaddress", 2, 23, 255},
-	{TagDestSubaddress, "dest_subaddress", 2, 23, 255},
-	{TagUserMessageReference, "user_message_reference", 2, 2, 255},
-	{TagUserResponseCode, "user_response_code", 1, 1, 255},
-	{TagSourcePort, "source_port", 2, 2, 255},
-	{TagDestinationPort, "destination_port", 2, 2, 255},
-	{TagSARMsgRefNum, "sar_msg_ref_num", 2, 2, 255},
-	{TagLanguageIndicator, "language_indicator", 1, 1, 255},
-	{TagSARTotalSegments, "sar_total_segments", 1, 1, 255},
-	{TagSARSegmentSeqnum, "sar_segment_seqnum", 1, 1, 255},
-	{TagSCInterfaceVersion, "sc_interface_version", 1, 1, 255},
-	{TagCallbackNumPresInd, "callback_num_pres_ind", 1, 1, 15},
-	{TagCallbackNumAtag, "callback_num_atag", 0, 65, 255},
-	{TagNumberOfMessages, "number_of_messages", 1, 1, 99},
-	{TagCallbackNum, "callback_num", 4, 19, 1},
-	{TagDPFResult, "dpf_result", 1, 1, 1},
-	{TagSetDPF, "set_dpf", 1, 1, 1},
-	{TagMSAvailabilityStatus, "ms_availability_status", 1, 1, 2},
-	{TagNetworkErrorCode, "network_error_code", 3, 3, 255},
-	{TagMessagePayload, "message_payload", 0, 65535, 255},
-	{TagDeliveryFailureReason, "delivery_failure_reason", 1, 1, 3},
-	{TagMoreMessagesToSend, "more_messages_to_send", 1, 1, 1},
-	{TagMessageState, "message_state", 1, 1, 9},
-	{TagCongestionState, "congestion_state", 1, 1, 100},
-	{TagUSSDServiceOp, "ussd_service_op", 1, 1, 255},
-	{TagBroadcastChannelIndicator, "broadcast_channel_indicator", 1, 1, 1},
-	{TagBroadcastContentType, "broadcast_content_type", 3, 3, 3},
-	{TagBroadcastContentTypeInfo, "broadcast_content_type_info", 1, 255, 255},
-	{TagBroadcastMessageClass, "broadcast_message_class", 1, 1, 3},
-	{TagBroadcastRepNum, "broadcast_rep_num", 2, 2, 255},
-	{TagBroadcastFrequencyInt, "broadcast_frequency_interval", 3, 3, 14},
-	{TagBroadcastAreaIdentifier, "broadcast_area_identifier", 1, 101, 2},
-	{TagBroadcastErrorStatus, "broadcast_error_status", 4, 4, 255},
-	{TagBroadcastAreaSuccess, "broadcast_area_success", 1, 1, 255},
-	{TagBroadcastEndTime, "broadcast_end_time", 16, 17, 255},
-	{TagBroadcastServiceGroup, "broadcast_service_group", 1, 255, 255},
-	{TagBillingIdentification, "billing_identification", 1, 1024, 255},
-	{TagSourceNetworkID, "source_network_id", 6, 65, 255},
-	{TagDestNetworkID, "dest_network_id", 6, 65, 255},
-	{TagSourceNodeID, "source_node_id", 6, 6, 255},
-	{TagDestNodeID, "dest_node_id", 6, 6, 255},
-	{TagDestAddrNPResolution, "dest_addr_np_resolution", 1, 1, 2},
-	{TagDestAddrNPInformation, "dest_addr_np_information", 10, 10, 255},
-	{TagDestAddrNPCountry, "dest_addr_np_country", 1, 5, 255},
-	{TagDisplayTime, "display_time", 1, 1, 2},
-	{TagSMSSignal, "sms_signal", 2, 2, 255},
-	{TagMSValidity, "ms_validity", 1, 4, 4},
-	{TagAlertOnMessageDelivery, "alert_on_message_delivery", 0, 1, 3},
-	{TagITSReplyType, "its_reply_type", 1, 1, 8},
-	{TagITSSessionInfo, "its_session_info", 2, 2, 255},
+	{TagDestAddrSubunit, "dest_addr_subunit", 1, 1, 4, 1, 23},
+	{TagDestNetworkType, "dest_network_type", 1, 1, 8, 3, 26},
+	{TagDestBearerType, "dest_bearer_type", 1, 1, 8, 5, 24},
+	{TagDestTelematicsID, "dest_telematics_id", 2, 2, 255, 7, 29},
+	{TagSourceAddrSubunit, "source_addr_subunit", 1, 1, 4, 2, 54},
+	{TagSourceNetworkType, "source_network_type", 1, 1, 8, 4, 57},
+	{TagSourceBearerType, "source_bearer_type", 1, 1, 8, 6, 55},
+	{TagSourceTelematicsID, "source_telematics_id", 1, 2, 255, 8, 61}, // 1 by the text, 2 in common use
+	{TagQOSTimeToLive, "qos_time_to_live", 4, 4, 255, 9, 46},
+	{TagPayloadType, "payload_type", 1, 1, 1, 10, 44},
+	{TagAdditionalStatusInfoText, "additional_status_info_text", 0, 256, 255, 11, 1},
+	{TagReceiptedMessageID, "receipted_message_id", 0, 65, 255, 12, 47},
+	{TagMSMsgWaitFacilities, "ms_msg_wait_facilities", 1, 1, 255, 13, 40},
+	{TagPrivacyIndicator, "privacy_indicator", 1, 1, 3, 14, 45},
+	{TagSourceSubaddress, "source_subaddress", 2, 23, 255, 15, 60},
+	{TagDestSubaddress, "dest_subaddress", 2, 23, 255, 16, 28},
+	{TagUserMessageReference, "user_message_reference", 2, 2, 255, 17, 62},
+	{TagUserResponseCode, "user_response_code", 1, 1, 255, 18, 63},
+	{TagSourcePort, "source_port", 2, 2, 255, 20, 59},
+	{TagDestinationPort, "destination_port", 2, 2, 255, 21, 30},
+	{TagSARMsgRefNum, "sar_msg_ref_num", 2, 2, 255, 22, 48},
+	{TagLanguageIndicator, "language_indicator", 1, 1, 255, 19, 35},
+	{TagSARTotalSegments, "sar_total_segments", 1, 1, 255, 23, 50},
+	{TagSARSegmentSeqnum, "sar_segment_seqnum", 1, 1, 255, 24, 49},
+	{TagSCInterfaceVersion, "sc_interface_version", 1, 1, 255, 25, 51},
+	{TagCallbackNumPresInd, "callback_num_pres_ind", 1, 1, 15, 37, 17},
+	{TagCallbackNumAtag, "callback_num_atag", 0, 65, 255, 38, 16},
+	{TagNumberOfMessages, "number_of_messages", 1, 1, 99, 39, 43},
+	{TagCallbackNum, "callback_num", 4, 19, 1, 36, 15},
+	{TagDPFResult, "dpf_result", 1, 1, 1, 28, 32},
+	{TagSetDPF, "set_dpf", 1, 1, 1, 29, 52},
+	{TagMSAvailabilityStatus, "ms_availability_status", 1, 1, 2, 30, 39},
+	{TagNetworkErrorCode, "network_error_code", 3, 3, 255, 31, 42},
+	{TagMessagePayload, "message_payload", 0, 65535, 255, 32, 36},
+	{TagDeliveryFailureReason, "delivery_failure_reason", 1, 1, 3, 33, 19},
+	{TagMoreMessagesToSend, "more_messages_to_send", 1, 1, 1, 34, 38},
+	{TagMessageState, "message_state", 1, 1, 9, 35, 37},
+	{TagCongestionState, "congestion_state", 1, 1, 100, 0, 18},
+	{TagUSSDServiceOp, "ussd_service_op", 1, 1, 255, 44, 64},
+	{TagBroadcastChannelIndicator, "broadcast_channel_indicator", 1, 1, 1, 0, 7},
+	{TagBroadcastContentType, "broadcast_content_type", 3, 3, 3, 0, 8},
+	{TagBroadcastContentTypeInfo, "broadcast_content_type_info", 1, 255, 255, 0, 6},
+	{TagBroadcastMessageClass, "broadcast_message_class", 1, 1, 3, 0, 12},
+	{TagBroadcastRepNum, "broadcast_rep_num", 2, 2, 255, 0, 13},
+	{TagBroadcastFrequencyInt, "broadcast_frequency_interval", 3, 3, 14, 0, 11},
+	{TagBroadcastAreaIdentifier, "broadcast_area_identifier", 1, 101, 2, 0, 4},
+	{TagBroadcastErrorStatus, "broadcast_error_status", 4, 4, 255, 0, 10},
+	{TagBroadcastAreaSuccess, "broadcast_area_success", 1, 1, 255, 0, 5},
+	{TagBroadcastEndTime, "broadcast_end_time", 16, 17, 255, 0, 9},
+	{TagBroadcastServiceGroup, "broadcast_service_group", 1, 255, 255, 0, 14},
+	{TagBillingIdentification, "billing_identification", 1, 1024, 255, 0, 3},
+	{TagSourceNetworkID, "source_network_id", 6, 65, 255, 0, 56},
+	{TagDestNetworkID, "dest_network_id", 6, 65, 255, 0, 25},
+	{TagSourceNodeID, "source_node_id", 6, 6, 255, 0, 58},
+	{TagDestNodeID, "dest_node_id", 6, 6, 255, 0, 27},
+	{TagDestAddrNPResolution, "dest_addr_np_resolution", 1, 1, 2, 0, 22},
+	{TagDestAddrNPInformation, "dest_addr_np_information", 10, 10, 255, 0, 21},
+	{TagDestAddrNPCountry, "dest_addr_np_country", 1, 5, 255, 0, 20},
+	{TagDisplayTime, "display_time", 1, 1, 2, 26, 31},
+	{TagSMSSignal, "sms_signal", 2, 2, 255, 40, 53},
+	{TagMSValidity, "ms_validity", 1, 4, 4, 27, 41},
+	{TagAlertOnMessageDelivery, "alert_on_message_delivery", 0, 1, 3, 41, 2},
+	{TagITSReplyType, "its_reply_type", 1, 1, 8, 42, 33},
+	{TagITSSessionInfo, "its_session_info", 2, 2, 255, 43, 34},
 }
 
 // tagRows turns a tag into its row of tagSpecs plus one; 0 is a tag we do not know. All of the specifications' tags lie
@@ -178,6 +182,18 @@ func (t Tag) spec() *tagSpec {
 		return nil
 	}
 	return &tagSpecs[row-1]
+}
+
+// Section is where the specifications define t, "3.4 §5.3.2.32, 5.0 §4.8.4.36"; empty for a tag they do not.
+func (t Tag) Section() string {
+	s := t.spec()
+	switch {
+	case s == nil:
+		return ""
+	case s.in34 == 0:
+		return fmt.Sprintf("5.0 §4.8.4.%d", s.in50)
+	}
+	return fmt.Sprintf("3.4 §5.3.2.%d, 5.0 §4.8.4.%d", s.in34, s.in50)
 }
 
 // Known reports whether the specifications define t.
