@@ -82,6 +82,7 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 	c := x.table.CarrierOf(m.Carrier)
 	if c == nil || c.Cost == catalog.ChargeSent {
 		a.Cost = m.Buy * ledger.Micro(partsSent(m))
+		m.Note |= noteOwed
 	}
 	x.recent.Taken(m.Carrier, router.Number(m.Number), now)
 	if m.Of > 0 && !l.partTaken(m, &a, now) {

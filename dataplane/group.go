@@ -207,8 +207,8 @@ func (l *lane) speaksForBorne(m *book.Msg, g *group, r *pdu.Receipt, now int64) 
 func (l *lane) derive(m *book.Msg, state pdu.State, code []byte, now int64) {
 	v := ledger.Receipt{State: uint8(state), Err: code}
 	end := endOf(state)
-	if c := l.x.table.CarrierOf(m.Carrier); c != nil && c.Cost != catalog.ChargeSent && end == ledger.EndDelivered {
-		v.Cost = m.Buy * ledger.Micro(m.Parts)
+	if end == ledger.EndDelivered {
+		v.Cost = l.owes(m)
 	}
 	l.journalReceipt(m.ID, &v, nil, now)
 	l.final(m, ledger.Final{End: end, Reason: ledger.ReasonDerived}, now)

@@ -82,7 +82,7 @@ func (l *lane) receivedPart(m *book.Msg, part uint8, r *pdu.Receipt, reply *ack,
 		return
 	}
 	v := ledger.Receipt{State: uint8(r.State), Done: r.DoneDate, Err: r.Err, ID: r.ID, Parted: true, Part: part}
-	if c := x.table.CarrierOf(m.Carrier); c != nil && c.Cost != catalog.ChargeSent && r.State == pdu.StateDelivered {
+	if c := x.table.CarrierOf(m.Carrier); c != nil && c.Cost != catalog.ChargeSent && r.State == pdu.StateDelivered && m.Note&noteOwed == 0 {
 		v.Cost = m.Buy
 		if c.Parts != catalog.PartsEach {
 			v.Cost *= ledger.Micro(m.Of)

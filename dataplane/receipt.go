@@ -99,8 +99,8 @@ func (l *lane) heard(m *book.Msg, r *pdu.Receipt, inferred bool, reply *ack, now
 	end := endOf(r.State)
 	c := x.table.CarrierOf(m.Carrier)
 	onSent := c == nil || c.Cost == catalog.ChargeSent
-	if inferred && onSent || !onSent && end == ledger.EndDelivered && r.State.Final() {
-		v.Cost = m.Buy * ledger.Micro(m.Parts)
+	if inferred && onSent || end == ledger.EndDelivered && r.State.Final() {
+		v.Cost = l.owes(m)
 	}
 	l.journalReceipt(m.ID, &v, reply, now)
 	if !r.State.Final() {
@@ -115,6 +115,16 @@ func (l *lane) heard(m *book.Msg, r *pdu.Receipt, inferred bool, reply *ack, now
 	}
 	l.final(m, ledger.Final{End: end, Reason: ledger.ReasonReceipt}, now)
 	l.speaks(m, r, now)
+}
+
+// owes is what a carrier earns by a receipt: nothing, if it earned when it took the message. What its contract said then
+// may not be what it says now.
+func (l *lane) owes(m *book.Msg) ledger.Micro {
+	if m.Cost != 0 || m.Note&noteOwed != 0 {
+		return 0
+	}
+	m.Note |= noteOwed
+	return m.Buy * ledger.Micro(m.Parts)
 }
 
 func endOf(s pdu.State) ledger.End {

@@ -22,6 +22,7 @@ const (
 	noteHolds                      // others to its number wait for it
 	noteTold                       // ended so, and the client was told more since
 	noteBorne                      // its bytes went out, or are about to, with another part of its text
+	noteOwed                       // a carrier is owed for it; the record may still be on its way to the log
 )
 
 // holdFor is how long the verifier lets a message rest before it asks again.
@@ -58,6 +59,7 @@ func (l *lane) plan(m *book.Msg, worker uint8, now int64) {
 	}
 	m.Routed, m.RouterWorker, m.RouteCatalog = now, worker, p.Catalog
 	m.N, m.Targets, m.Target = p.N, p.Targets, 0
+	m.Verified = 0 // that was an earlier plan
 	if m.Concat {
 		l.gather(m, now)
 	}

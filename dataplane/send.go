@@ -295,12 +295,12 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 	}
 	buy, ok := x.table.Buy(s.carrier.n, router.Number(m.Number), now)
 	if !ok { // its price ended since the plan was made
-		l.elsewhere(m, ledger.Next, 0, now)
+		l.unsuited(m, now)
 		return
 	}
 	shape, ok := l.carries(m, s)
 	if !ok { // its text would suffer
-		l.elsewhere(m, ledger.Next, 0, now)
+		l.unsuited(m, now)
 		return
 	}
 	with, wait := l.assemble(m, s, now)
@@ -332,6 +332,22 @@ func (l *lane) propound(m *book.Msg, s *linkSession, worker uint8, buy ledger.Mi
 	l.open = ledger.AppendDispatch(l.open, worker, flags, m.ID, now, &ledger.Dispatch{Carrier: s.carrier.n, Target: m.Target,
 		Attempt: uint8(min(int(m.Attempts)+1, 255)), Session: s.id, Buy: buy, Shape: shape})
 	l.recorded(now)
+}
+
+// unsuited goes on with a message that a carrier which had it in its queue cannot be given. One in doubt stays so, wherever
+// it goes: it may have arrived, and a late answer or a receipt must find it. When it can go nowhere it is kept.
+func (l *lane) unsuited(m *book.Msg, now int64) {
+	if m.Note&noteDoubt == 0 {
+		l.elsewhere(m, ledger.Next, 0, now)
+		return
+	}
+	m.Fails++
+	if t, ok := l.x.nextUp(m, now); ok && m.Fails < egress.MaxAttempts {
+		l.move(m, t, now)
+		l.enqueue(m, now)
+		return
+	}
+	m.Phase = phaseKept
 }
 
 // dispatched sends the bytes of a message whose DISPATCH is committed.

@@ -21,7 +21,7 @@ func (b *Book) replace(r *ledger.Record, m *Msg) error {
 		b.acc.hold(m.Account, v.Price-m.Hold)
 	}
 	m.Parts, m.Registered, m.Hold, m.ValidUntil, m.Due = v.Parts, v.Registered, v.Price, v.ValidUntil, v.Due
-	m.N, m.Target = 0, 0
+	m.N, m.Target, m.Routed, m.Verified = 0, 0, 0, 0
 	m.Len = uint32(len(v.PDU))
 	b.set(m, StateAccepted)
 	b.unpin(m)
