@@ -15,7 +15,8 @@ import (
 type strays struct {
 	byKey   map[strayKey][]*stray
 	byID    map[strayKey]*stray
-	young   []*stray // in order of arrival; not yet tried once more after patience
+	order   []*stray // as they came; some are gone
+	young   []*stray // the newest of them, not yet tried once more after patience
 	stirred bool     // some link's rule changed: all are tried again
 	loaded  bool
 	mores   int            // receipts in the more of all
@@ -34,6 +35,7 @@ type stray struct {
 	link *link    // nil: came before a restart
 	keys []string
 	at   int64
+	gone bool
 }
 
 const (
@@ -59,11 +61,19 @@ func (s *strays) add(carrier uint16, k *link, id, p []byte, now int64) {
 		}
 		return
 	}
-	if len(s.byID) >= maxEarly || len(id) == 0 || k == nil {
+	if len(id) == 0 || k == nil {
 		return
+	}
+	for len(s.byID) >= maxEarly { // the oldest gives way, as it does among the early ones
+		s.drop(s.order[0])
+		s.order = s.order[1:]
+	}
+	if len(s.order) >= 2*maxEarly { // mostly such as are gone
+		s.order = slices.DeleteFunc(s.order, func(v *stray) bool { return v.gone })
 	}
 	v := &stray{id: key, link: k, keys: k.ids.ReceiptKeys(id), at: now}
 	s.byID[key] = v
+	s.order = append(s.order, v)
 	s.young = append(s.young, v)
 	for _, t := range v.keys {
 		t := strayKey{carrier, t}
@@ -72,6 +82,10 @@ func (s *strays) add(carrier uint16, k *link, id, p []byte, now int64) {
 }
 
 func (s *strays) drop(v *stray) {
+	if v.gone {
+		return
+	}
+	v.gone = true
 	delete(s.byID, v.id)
 	s.mores -= len(v.more)
 	for _, t := range v.keys {
