@@ -18,7 +18,8 @@ import (
 // (step); when that panics, the message and the layer are noted in a file beside the store before the process
 // dies. The next start tells the note and goes on. A message with two notes is quarantined: it is held by a
 // journaled OPERATOR record, as if by an operator, and waits for one. If folding its records was what failed,
-// they are skipped up to the log's present end, by a key of the store that says so.
+// they are skipped from the one that did up to the log's present end, by a key of the store that says so; what was
+// accepted before stays as it was then.
 
 // step is what the executor works on.
 type step struct {
@@ -42,6 +43,7 @@ type crashNote struct {
 	ID    ledger.MsgID `json:"id"`
 	Name  string       `json:"message"`
 	Text  string       `json:"panic"`
+	Index uint64       `json:"index,omitempty"` // of the block whose record was folded
 }
 
 // crashFile stands in the data folder.
@@ -56,12 +58,12 @@ func (x *executor) crashed() {
 	if p == nil {
 		return
 	}
-	s := x.doing
+	s, index := x.doing, uint64(0)
 	if s.layer == inFold && x.folding != nil {
-		s.id = x.folding.Folding()
+		s.id, index = x.folding.Folding()
 	}
 	if s.id != 0 && x.crashFile != "" {
-		if err := noteCrash(x.crashFile, crashNote{Time: time.Now().UTC(), Layer: s.layer, ID: s.id, Name: s.id.String(), Text: fmt.Sprint(p)}); err != nil {
+		if err := noteCrash(x.crashFile, crashNote{Time: time.Now().UTC(), Layer: s.layer, ID: s.id, Name: s.id.String(), Text: fmt.Sprint(p), Index: index}); err != nil {
 			x.log.Error("the crash could not be noted", "err", err)
 		}
 		x.log.Error("crashed over a message", "layer", s.layer, "message", s.id, "panic", p)
@@ -123,14 +125,14 @@ func (n *Node) heedCrashes() error {
 	return nil
 }
 
-// skip stores that the records of a message up to the log's end are not folded.
+// skip stores that the records of a message from the one that failed up to the log's end are not folded.
 func (n *Node) skip(c crashNote) error {
 	log, err := n.db.Log(c.ID.Lane())
 	if err != nil {
 		return err
 	}
 	w := journal.NewBatch()
-	book.Skip(w, c.ID, log.Last(), c.Text)
+	book.Skip(w, c.ID, max(c.Index, 1)-1, log.Last(), c.Text)
 	done := make(chan struct{})
 	n.db.Write(w, func() { close(done) })
 	<-done

@@ -101,6 +101,36 @@ func TestCrashingRecordIsSkipped(t *testing.T) {
 	}
 }
 
+// A message that was accepted before a record about it killed the process is not taken away with the record.
+func TestAcceptedMessageOutlivesItsRecord(t *testing.T) {
+	file := testNodeFile(t)
+	n, stop := startTestNode(t, file)
+	lane := n.x.accounts[1].Lane
+	ids := n.admit(t, lane, 3)
+	var routed uint64
+	n.await(func() bool {
+		routed = n.x.lanes[lane].log.Last()
+		return n.x.lanes[lane].book.Get(ids[2]).State == book.StateRouted
+	})
+	stop()
+	for range 2 {
+		if err := noteCrash(filepath.Join(n.cfg.Data, crashFile), crashNote{Layer: inFold, ID: ids[2], Text: "test", Index: routed}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		n, stop = startTestNode(t, file)
+		if !n.await(func() bool {
+			m := n.x.lanes[lane].book.Get(ids[2])
+			return m != nil && m.Held && m.State == book.StateAccepted
+		}) {
+			t.Error("the message is gone, or not held")
+		}
+		check(t, n)
+		stop()
+	}
+}
+
 // A panic of the fold is noted with the message whose record it was.
 func TestFoldNamesItsMessage(t *testing.T) {
 	n, stop := startTestNode(t, testNodeFile(t))
@@ -128,7 +158,7 @@ func TestFoldNamesItsMessage(t *testing.T) {
 	<-died
 	stop()
 	all, err := crashNotes(filepath.Join(n.cfg.Data, crashFile))
-	if err != nil || len(all) != 1 || all[0].Layer != inFold || all[0].ID != ledger.MakeMsgID(lane, 2) {
+	if err != nil || len(all) != 1 || all[0].Layer != inFold || all[0].ID != ledger.MakeMsgID(lane, 2) || all[0].Index == 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
 }

@@ -77,12 +77,13 @@ type Book struct {
 	warm  uint64             // what Touch read, so that it does read
 
 	chain     Chain
-	chainFrom uint64            // blocks up to this index were applied by a build that kept no chain
-	lastAt    int64             // when the newest applied block was cut
-	sealedAt  int64             // the same of the newest seal
-	at        ledger.MsgID      // of the record being folded
-	skips     map[uint64]uint64 // sequences whose records are not folded up to an index
-	open      bool              // what carriers' open messages cost is still to be added up
+	chainFrom uint64          // blocks up to this index were applied by a build that kept no chain
+	lastAt    int64           // when the newest applied block was cut
+	sealedAt  int64           // the same of the newest seal
+	at        ledger.MsgID    // of the record being folded
+	atIndex   uint64          // of its block
+	skips     map[uint64]skip // by sequence: whose records are not folded, and where
+	open      bool            // what carriers' open messages cost is still to be added up
 }
 
 // moSequence marks ids of messages from carriers: they are numbered by the executor, not by a loop.
@@ -221,7 +222,7 @@ func (b *Book) Apply(index uint64, block []byte) error {
 }
 
 func (b *Book) record(index uint64, r *ledger.Record) error {
-	if b.at = r.ID; b.skips != nil && b.skipped(index, r) {
+	if b.at, b.atIndex = r.ID, index; b.skips != nil && b.skipped(index, r) {
 		return nil
 	}
 	switch r.Kind {

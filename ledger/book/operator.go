@@ -11,6 +11,9 @@ func (b *Book) operator(index uint64, r *ledger.Record) error {
 		return bad(r, nil, "cut short")
 	}
 	for _, id := range p.IDs {
+		if b.spared(id, index) {
+			continue
+		}
 		m := b.t.get(id)
 		if m == nil {
 			if b.replay || p.Action == ledger.ActionReplay {

@@ -95,7 +95,7 @@ func (b *Book) move(index uint64, r *ledger.Record) error {
 	b.runs.last = max(b.runs.last, v.Run)
 	if b.replay {
 		return ledger.EachID(v.IDs, func(id ledger.MsgID) error {
-			if m := b.t.get(id); m != nil && m.asOf < index {
+			if m := b.t.get(id); m != nil && m.asOf < index && !b.spared(id, index) {
 				if m.moved { // by a REPLACE that the replay has just folded
 					b.moves[id.Seq()] = false
 				}
@@ -110,6 +110,9 @@ func (b *Book) move(index uint64, r *ledger.Record) error {
 	run := &Run{ID: v.Run, Order: v.Order, Queue: v.Queue, Carrier: v.Carrier, Class: v.Class, MinSeq: ^uint64(0), Counted: true}
 	var data []byte
 	err := ledger.EachID(v.IDs, func(id ledger.MsgID) error {
+		if b.spared(id, index) {
+			return nil
+		}
 		m := b.t.get(id)
 		if m == nil || m.State != queued[v.Queue] {
 			return bad(r, m, fmt.Sprintf("%v is not in that queue", id))
