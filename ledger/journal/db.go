@@ -227,7 +227,7 @@ func get(r pebble.Reader, key []byte) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("get %x: %w", key, err)
+		return nil, unread(key, err)
 	}
 	v = append([]byte{}, v...)
 	return v, c.Close()
@@ -239,6 +239,22 @@ func (d *DB) iter(lo, hi []byte) (*pebble.Iterator, error) {
 		return nil, fmt.Errorf("scan from %x: %w", lo, err)
 	}
 	return it, nil
+}
+
+// unread says where in the store something could not be read, and that it is damaged when Pebble found it so. In a scan it
+// may be the value behind the one named.
+func unread(key []byte, err error) error {
+	where := fmt.Sprintf("key %x", key)
+	if len(key) >= keyPrefix {
+		where = fmt.Sprintf("%v of lane %d", Kind(key[0]), be.Uint16(key[1:]))
+		for p := key[keyPrefix:]; len(p) >= 8; p = p[8:] {
+			where += fmt.Sprintf(", %d", be.Uint64(p))
+		}
+	}
+	if pebble.IsCorruptionError(err) {
+		return fmt.Errorf("%w: %s: %w", ErrCorrupt, where, err)
+	}
+	return fmt.Errorf("%s: %w", where, err)
 }
 
 // ErrStop, returned by the function given to a Scan, ends it without an error.
@@ -261,14 +277,18 @@ func (d *DB) scan(lo, hi []byte, first, next func(*pebble.Iterator) bool, f func
 	if err != nil {
 		return err
 	}
+	at := bytes.Clone(lo) // behind what was read last
 	for ok := first(it); ok && err == nil; ok = err == nil && next(it) {
 		var v []byte
-		if v, err = it.ValueAndErr(); err == nil {
+		at = append(at[:0], it.Key()...)
+		if v, err = it.ValueAndErr(); err != nil {
+			err = unread(at, err)
+		} else {
 			err = f(it.Key(), v)
 		}
 	}
 	if cerr := it.Close(); err == nil && cerr != nil {
-		return fmt.Errorf("scan from %x: %w", lo, cerr)
+		return unread(at, cerr)
 	}
 	if errors.Is(err, ErrStop) {
 		return nil

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -283,7 +284,34 @@ func drop(d *DB, lo, hi []byte) {
 	writeWait(d, b)
 }
 
-// Bits that rot inside a table file are Pebble's to find; the error must still say where it hurts.
+// Bits that rot inside a table file are Pebble's to find; the error must still say where it hurts: in runs, packs, stragglers,
+func TestRottenValuesAreNamed(t *testing.T) {
+	for kind, want := range map[Kind]string{Run: "runs of lane 5, 7", EDR: "edr packs of lane 5, 7", Moved: "stragglers of lane 5, 7"} {
+		fs := vfs.NewMem()
+		d := mustOpen(t, testOptions(fs))
+		v := make([]byte, 100_000)
+		_, _ = rand.NewChaCha8([32]byte{}).Read(v) // cannot be compressed: the place that rots is in it
+		b, done := NewBatch(), make(chan struct{})
+		b.Set(Key(kind, 5, 7), v)
+		d.Write(b, func() { close(done) })
+		<-done
+		if err := d.p.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		mustClose(t, d)
+		rot(t, fs, ".sst", 50_000)
+		d = mustOpen(t, testOptions(fs))
+		lo, hi := LaneRange(kind, 5)
+		_, get := d.Get(Key(kind, 5, 7))
+		for how, err := range map[string]error{"get": get, "scan": d.Scan(lo, hi, func(_, _ []byte) error { return nil })} {
+			if !errors.Is(err, ErrCorrupt) || how == "get" && !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "of lane 5") {
+				t.Errorf("%s of %v: %v", how, kind, err)
+			}
+		}
+	}
+}
+
+// and in the log.
 func TestRottenTableIsNamed(t *testing.T) {
 	fs := vfs.NewMem()
 	d := mustOpen(t, testOptions(fs))
