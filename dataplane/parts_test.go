@@ -355,3 +355,44 @@ func TestClientsPartsWithOneReceipt(t *testing.T) {
 		}
 	}
 }
+
+// A client whose order is kept gets it with texts in parts, too, ours and its own: nothing to a number passes what was sent to
+// it before, though the carrier puts parts off.
+func TestOrderOfTextsInParts(t *testing.T) {
+	s := newStage(t, play{link: udh8 + "        window: 5\n", client: "    in_order: true\n"})
+	refused := map[string]bool{}
+	s.carrier.status = func(m *pdu.Message) pdu.Status {
+		_, _, seq, body := partOf(t, m)
+		if k := fmt.Sprint(seq, body[0]); seq == 2 && !refused[k] {
+			refused[k] = true
+			return pdu.RThrottled
+		}
+		return pdu.ROK
+	}
+	e := s.bind(trx)
+	var answers []chan []byte
+	const letters = "abcd"
+	for i, c := range letters {
+		words := strings.Repeat(string(c), 400)
+		if i%2 == 0 { // ours to cut
+			m := text("491500000001", words)
+			answers = append(answers, e.start(m.Append(nil, 0)))
+			continue
+		}
+		for _, p := range pieces("491500000001", words, byte(i)) {
+			answers = append(answers, e.start(p.Append(nil, 0)))
+		}
+	}
+	for _, a := range answers {
+		<-a
+	}
+	eventually(t, "all is sent", func() bool { return len(s.carrier.taken()) == 3*len(letters) })
+	for i, m := range s.carrier.taken() {
+		if _, total, seq, body := partOf(t, m); body[0] != letters[i/3] || int(seq) != i%3+1 || total != 3 {
+			t.Errorf("the %d. is part %d of %d of %q", i+1, seq, total, body[0])
+		}
+	}
+	if len(refused) != len(letters) {
+		t.Errorf("put off: %v", refused)
+	}
+}
