@@ -1,11 +1,14 @@
 package dataplane
 
 import (
+	"bytes"
 	"testing"
 
 	"smsplane/dataplane/admin"
 	"smsplane/ledger/book"
 	"smsplane/pdu"
+	"smsplane/pdu/profile"
+	"smsplane/pdu/text"
 )
 
 // What is held while its plan waits for the verifier has no plan that was passed, whatever it had before its client
@@ -43,4 +46,27 @@ func TestHeldBetweenReplaceAndVerifier(t *testing.T) {
 	n.x.call(func() { n.x.verifiers.paused = false })
 	stands(book.StateRouted, phaseQueued)
 	check(t, n)
+}
+
+// A text that replaces another costs what it would have cost as it came: by the alphabet that its client writes in.
+func TestReplacedTextIsReadAsItsClientWritesIt(t *testing.T) {
+	n, stop := startTestNode(t, testNodeFile(t))
+	defer stop()
+	lane := n.x.accounts[1].Lane
+	id := n.admit(t, lane, 1)[0]
+	n.x.call(func() {
+		l := n.x.lanes[lane]
+		m := l.book.Get(id)
+		c := *n.x.table.ClientOf(1)
+		c.Profile = &profile.Client{Text: profile.Charsets{DCS0: text.ISO88591}}
+		if !l.read(m) {
+			t.Fatal("it cannot be read")
+		}
+		words := bytes.Repeat([]byte{0xEA}, 100) // UCS-2 on a phone: the GSM alphabet has no such letter
+		p := pdu.New(pdu.ReplaceSM, pdu.ROK, 1).Set("short_message", words)
+		v, st := l.revised(&order{account: 1, p: p}, m, &c, n.x.now)
+		if st != pdu.ROK || v.Parts != 2 || v.Price != 2*m.Hold {
+			t.Errorf("%v: %d parts for %v", st, v.Parts, v.Price)
+		}
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
 	"smsplane/pdu"
-	"smsplane/pdu/text"
 )
 
 // replace gives a message that waits another text, other times and another registered_delivery (3.4 §4.10).
@@ -78,7 +77,7 @@ func (l *lane) revised(o *order, m *book.Msg, c *catalog.Client, now int64) (*le
 	if len(v.Validity()) == 0 {
 		until = m.ValidUntil
 	}
-	parts := text.Parts(v.DataCoding(), v.ESMClass(), v.UserData())
+	parts := c.Profile.Parts(&v)
 	return &ledger.Replace{Parts: uint8(min(parts, 255)), Registered: v.RegisteredDelivery(), ValidUntil: until, Due: due, PDU: octets,
 		Price: m.Hold / ledger.Micro(max(m.Parts, 1)) * ledger.Micro(parts)}, pdu.ROK
 }
