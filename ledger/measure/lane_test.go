@@ -198,14 +198,16 @@ func (l *lane) clear() {
 	was := l.until
 	defer func() { l.until = was }()
 	l.until = ledger.KindFinal
-	for l.book.InMemory() > 0 {
+	for at := uint32(0); l.book.InMemory() > 0; {
 		now := time.Now().UnixNano()
 		n := 0
-		l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
-			if n++; n <= 4096 {
-				l.recorded(ledger.AppendFinal(l.begin(), 4, m.ID, now, &ledger.Final{End: ledger.EndExpired, Reason: ledger.ReasonValidity, Hold: 45_000}))
-			}
+		at = l.book.Each(at, 4096, func(m *book.Msg) {
+			n++
+			l.recorded(ledger.AppendFinal(l.begin(), 4, m.ID, now, &ledger.Final{End: ledger.EndExpired, Reason: ledger.ReasonValidity, Hold: 45_000}))
 		})
+		if n == 0 {
+			continue // none lives in these slots
+		}
 		l.cut()
 		for want := l.book.Applied(); l.rep.InFlight() > 0 || l.book.Applied() == want; {
 			l.work()
