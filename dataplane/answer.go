@@ -97,7 +97,7 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 	l.leaveQueue(m)
 	m.Phase = phaseAwaiting
 	l.settles(m, now)
-	if c != nil && c.Receipts == catalog.ReceiptsAsked && m.Registered&3 == 0 {
+	if c != nil && c.Receipts == catalog.ReceiptsAsked && m.Registered&3 == 0 && !m.Transact {
 		l.final(m, ledger.Final{End: ledger.EndSent, Reason: ledger.ReasonNoReceiptDue}, now)
 		return
 	}

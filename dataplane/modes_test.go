@@ -16,9 +16,17 @@ func inMode(dst string, mode uint8, words string) pdu.Submit {
 
 const bothModes = "    modes: [datagram, transaction]\n"
 
-// In transaction mode the answer comes when the message has ended, says how, and is all that comes.
+// In transaction mode the answer comes when the message has ended, says how, and is all that comes. The carrier is asked for
+// its receipt even if it is asked for those only that clients want: the end is in it.
 func TestTransactionMode(t *testing.T) {
-	s := newStage(t, play{client: bothModes})
+	for _, receipts := range []string{"always", "asked"} {
+		t.Run(receipts, func(t *testing.T) {
+			transactions(t, newStage(t, play{client: bothModes, carrier: "    receipts: " + receipts + "\n"}))
+		})
+	}
+}
+
+func transactions(t *testing.T, s *stage) {
 	hold := make(chan struct{})
 	s.carrier.states = func(m *pdu.Message) []pdu.State {
 		switch string(m.UserData()) {
