@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"time"
@@ -22,10 +23,50 @@ func (n *Node) join(drain context.Context, ln net.Listener) (formed bool, err er
 		return false, err
 	}
 	if n.members.await(drain) {
-		return true, nil
+		return true, n.begin()
 	}
 	n.members.close()
 	return false, n.db.Close()
+}
+
+// begin makes the lanes that a store brought into the cluster groups of this member alone, which the others join. After a
+// crash in between it is done again; a store that joined, or was formed empty, has nothing that needs it.
+func (n *Node) begin() error {
+	t := n.members.table()
+	me := t.Find(n.cfg.Name)
+	if me == nil || t.Brought != me.Name || me.Incarnation != 1 {
+		return nil
+	}
+	return alone(n.db, func(g *replica.Group) bool { return g != nil && g.Has(me.Raft()) }, me.Raft())
+}
+
+// alone makes the group of every lane in a store one of this member alone, but where it may stay as it is. The lanes are not open.
+func alone(db *journal.DB, stays func(g *replica.Group) bool, id uint64) error {
+	lanes, err := db.Lanes()
+	if err != nil {
+		return err
+	}
+	for _, i := range lanes {
+		log, err := db.Log(i)
+		if err != nil {
+			return fmt.Errorf("lane %d: %w", i, err)
+		}
+		var g *replica.Group
+		if b := log.Group(); b != nil {
+			v, err := replica.DecodeGroup(b)
+			if err != nil {
+				return fmt.Errorf("lane %d: %w", i, err)
+			}
+			g = &v
+		}
+		if stays(g) {
+			continue
+		}
+		done := make(chan struct{})
+		replica.Alone(db, log, id, func() { close(done) })
+		<-done
+	}
+	return nil
 }
 
 // fellows is the executor's side of the cluster; nil on a single host.

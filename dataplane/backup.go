@@ -11,11 +11,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"smsplane/dataplane/admin"
 	"smsplane/dataplane/config"
 	"smsplane/ledger/journal"
+	"smsplane/ledger/replica"
 )
 
 // A backup is a folder: the store as one moment left it, and a list of its files with their checksums.
@@ -126,11 +128,35 @@ func Restore(ctx context.Context, cfgPath, dir string) (r admin.Report, err erro
 	if err != nil || !r.OK {
 		return r, errors.Join(err, os.RemoveAll(temp))
 	}
+	if err := secede(cfg, temp); err != nil {
+		return r, errors.Join(fmt.Errorf("taking the copy out of the cluster that it belonged to: %w", err), os.RemoveAll(temp))
+	}
 	if err := os.Rename(temp, filepath.Join(cfg.Data, storeFolder)); err != nil {
 		return r, err
 	}
+	if cfg.Cluster != nil {
+		r.Lines = append(r.Lines, "start every host of the cluster, the others with empty folders: it is formed anew around this store")
+	}
 	r.Lines = append(r.Lines, fmt.Sprintf("restored what node %s held at %s; its original must not run any more", list.Node, list.Made.Format(time.RFC3339)))
 	return r, syncDir(cfg.Data)
+}
+
+// secede takes a store out of the cluster that it belonged to: what it says of members was true then. Each lane is that of this
+// member alone; in a node file with a cluster, a new one is formed around it.
+func secede(cfg *config.Node, store string) error {
+	db, err := journal.Open(journal.Options{Dir: store, Logger: slog.New(slog.DiscardHandler), Clock: monotonic()})
+	if err != nil {
+		return err
+	}
+	id := uint64(1)
+	if cfg.Cluster != nil {
+		i := slices.IndexFunc(cfg.Cluster.Members, func(m config.Member) bool { return m.Name == cfg.Name })
+		id = replica.MakeID(uint16(i+1), 1, false)
+	}
+	w := journal.NewBatch()
+	w.DeleteRange(tableKey, append(slices.Clone(tableKey), 0))
+	db.Write(w, nil)
+	return errors.Join(alone(db, func(*replica.Group) bool { return false }, id), db.Close())
 }
 
 func restoreInto(ctx context.Context, cfg *config.Node, dir, temp string, list *backupFile) (r admin.Report, err error) {

@@ -67,6 +67,11 @@ func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listen
 	if !self.Witness {
 		self.Lanes = cfg.Lanes
 	}
+	if held, err := db.Lanes(); err != nil {
+		return nil, err
+	} else {
+		self.Founds = table == nil && len(held) > 0 && !self.Witness
+	}
 	peers := map[string]string{}
 	var seats []cluster.Seat
 	for _, m := range cfg.Cluster.Members {

@@ -16,6 +16,7 @@ type Seat struct {
 // Formation decides whether this store belongs to a cluster, and who else may talk to it.
 //
 //	empty ──every configured member heard, none knows a cluster, and we are the founder──▶ formed
+//	full, of no cluster ──the same: it is the founder, and the others join it──▶ formed
 //	empty ──a table that names our store──▶ formed            empty ──a table that does not──▶ waits
 //	formed ──a newer table──▶ formed, or replaced: another store bears our name
 type Formation struct {
@@ -94,8 +95,14 @@ func (f *Formation) lanes() int {
 	return f.Self.Lanes
 }
 
-// founder is the first member that stores messages: it names the cluster.
+// founder is the member that names the cluster: the one whose store holds messages, or else the first that will. Empty
+// where several hold some: nobody can say which of them are the right ones.
 func (f *Formation) founder() string {
+	if full := f.full(); len(full) == 1 {
+		return full[0]
+	} else if len(full) > 1 {
+		return ""
+	}
 	for _, s := range f.Seats {
 		if !s.Witness {
 			return s.Name
@@ -104,12 +111,25 @@ func (f *Formation) founder() string {
 	return ""
 }
 
+// full are the members that come with messages.
+func (f *Formation) full() (names []string) {
+	for _, s := range f.Seats {
+		if h := f.heard[s.Name]; s.Name == f.Self.Name && f.Self.Founds || s.Name != f.Self.Name && h != nil && h.Founds {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // found makes the table once all are there and empty, if it is for us to do.
 func (f *Formation) found() bool {
 	if f.founder() != f.Self.Name || len(f.Missing()) > 0 {
 		return false
 	}
 	t := &Table{Epoch: 1, Lanes: f.Self.Lanes}
+	if f.Self.Founds {
+		t.Brought = f.Self.Name
+	}
 	_, _ = rand.Read(t.Cluster[:]) // it never fails
 	for i, s := range f.Seats {
 		store := f.Self.Store
@@ -120,7 +140,8 @@ func (f *Formation) found() bool {
 			}
 			store = h.Store
 		}
-		t.Members = append(t.Members, Member{Name: s.Name, Number: uint16(i + 1), Incarnation: 1, Store: store, Witness: s.Witness})
+		t.Members = append(t.Members, Member{Name: s.Name, Number: uint16(i + 1), Incarnation: 1, Store: store, Witness: s.Witness,
+			Joining: f.Self.Founds && s.Name != f.Self.Name}) // a voter that is empty could elect another and undo what the founder holds
 	}
 	f.table = t
 	return true
@@ -192,6 +213,8 @@ func (f *Formation) Waits() string {
 	switch missing := f.Missing(); {
 	case f.wait != "":
 		return f.wait
+	case len(f.full()) > 1:
+		return "several hosts come with messages: " + strings.Join(f.full(), ", ") + "; empty the data folders of all but one"
 	case len(missing) > 0:
 		return "a cluster is formed when every member was reached; missing: " + strings.Join(missing, ", ")
 	case f.founder() != f.Self.Name:

@@ -198,3 +198,26 @@ func TestPromote(t *testing.T) {
 		t.Errorf("beside a witness: %v", err)
 	}
 }
+
+// A store that held messages before there was a cluster founds it, wherever it stands in the node file, and the others
+// join: none of them may elect or be elected before it has what the founder has.
+func TestAFullStoreFounds(t *testing.T) {
+	w := newWorld()
+	w["b"].Self.Founds = true
+	w.all(t)
+	table := w["a"].Table()
+	if table == nil || table.Brought != "b" {
+		t.Fatalf("%+v, a waits: %s", table, w["a"].Waits())
+	}
+	for _, m := range table.Members {
+		if m.Joining != (m.Name != "b") {
+			t.Errorf("%+v", m)
+		}
+	}
+	w = newWorld()
+	w["a"].Self.Founds, w["b"].Self.Founds = true, true
+	w.all(t)
+	if w["a"].Table() != nil || w["b"].Table() != nil || !strings.Contains(w["a"].Waits(), "several hosts come with messages: a, b") {
+		t.Errorf("two full stores: %+v, a waits: %s", w["a"].Table(), w["a"].Waits())
+	}
+}

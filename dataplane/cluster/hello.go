@@ -21,7 +21,8 @@ type Hello struct {
 	Store   ID     `json:"store"`
 	Lanes   int    `json:"lanes,omitempty"` // as the node file says; 0 from a witness
 	Witness bool   `json:"witness,omitempty"`
-	Table   *Table `json:"table,omitempty"` // nil: the store belongs to no cluster yet
+	Table   *Table `json:"table,omitempty"`  // nil: the store belongs to no cluster yet
+	Founds  bool   `json:"founds,omitempty"` // the store holds messages and belongs to no cluster: who founds one begins with them
 
 	Relayed bool   `json:"relayed,omitempty"` // it takes clients that others relay to it
 	Client  string `json:"client,omitempty"`  // this is no stream of frames: behind the hellos come a client's octets, who dialled from this address

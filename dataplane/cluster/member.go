@@ -46,6 +46,7 @@ type Table struct {
 	Lanes   int      `json:"lanes"`
 	Members []Member `json:"members"`
 	Highest uint16   `json:"highest,omitempty"` // number that was ever given
+	Brought string   `json:"brought,omitempty"` // the founder whose store held the lanes before there was a cluster
 }
 
 // Find is the member of that name, nil when there is none.
