@@ -21,10 +21,16 @@ import (
 //
 // The same group tells parts without a receipt of their own what became of them, where a carrier sends one for the
 // first or the last part only (part_receipts). Such an end is marked as derived.
+//
+// The reference in the parts has 8 bits with most clients, and some never change it. So a part that its group has already
+// belongs to another text, as does one that comes long after the last: it begins a group of its own under the same name.
 type group struct {
 	carrier uint16
 	taken   bool // it has some part
 	at      int64
+	parts   []groupPart
+	came    int64  // its last part
+	texts   uint64 // in the first group of a name: how many groups began since
 
 	resting map[uint8]ledger.MsgID // parts that wait to be joined, by their number
 	joinBy  int64                  // so long
@@ -38,12 +44,19 @@ type group struct {
 	err     []byte
 }
 
+// groupPart is a part that came.
+type groupPart struct {
+	seq uint8
+	id  ledger.MsgID
+}
+
 const (
 	maxGroups = 1 << 17
-	groupKeep = int64(time.Hour) // after its last part
+	groupKeep = int64(time.Hour)        // after its last part
+	groupOpen = int64(10 * time.Minute) // for the next part
 )
 
-// groupOf finds or makes the group of a part; nil when m is none, or when there are too many.
+// groupOf finds or makes the group of a part; nil when m is none.
 func (l *lane) groupOf(m *book.Msg, now int64) *group {
 	if !m.Concat {
 		return nil
@@ -52,30 +65,60 @@ func (l *lane) groupOf(m *book.Msg, now int64) *group {
 		if !l.read(m) {
 			return nil
 		}
-		m.Group = groupKey(m, &l.view)
+		l.joinGroup(m, &l.view, now)
 	}
-	g := l.groups[m.Group]
+	return l.group(m.Group, now)
+}
+
+// joinGroup finds the group that a part belongs to: the youngest of its name, or another that begins with it.
+func (l *lane) joinGroup(m *book.Msg, v *pdu.Message, now int64) {
+	name, seq := groupKey(m, v)
+	first := l.group(name, now)
+	m.Group = name + 2*first.texts
+	g := l.group(m.Group, now)
+	at := slices.IndexFunc(g.parts, func(p groupPart) bool { return p.seq == seq })
+	switch {
+	case at >= 0 && g.parts[at].id == m.ID: // it was on disk meanwhile
+		return
+	case at >= 0, len(g.parts) > 0 && now-g.came > groupOpen:
+		first.texts++
+		m.Group = name + 2*first.texts
+		g = l.group(m.Group, now)
+	}
+	g.parts, g.came = append(g.parts, groupPart{seq, m.ID}), now
+}
+
+// group finds or makes a group. When there are too many, the one that began first gives way, unless parts of it wait.
+func (l *lane) group(key uint64, now int64) *group {
+	g := l.groups[key]
 	if g == nil {
-		if len(l.groups) >= maxGroups {
-			return nil
+		for n := len(l.groupAge); n > 0 && len(l.groups) >= maxGroups; n-- {
+			oldest := l.groupAge[0]
+			l.groupAge = l.groupAge[1:]
+			if o := l.groups[oldest]; o != nil && len(o.waiting) > 0 {
+				l.groupAge = append(l.groupAge, oldest)
+			} else {
+				delete(l.groups, oldest)
+			}
 		}
 		if l.groups == nil {
 			l.groups = map[uint64]*group{}
 		}
 		g = &group{}
-		l.groups[m.Group] = g
+		l.groups[key], l.groupAge = g, append(l.groupAge, key)
 	}
 	g.at = now
 	return g
 }
 
-// groupKey is the same for all parts of a text: client, addresses, reference and number of parts. Never 0.
-func groupKey(m *book.Msg, v *pdu.Message) uint64 {
-	ref, total, _, _ := profile.PartOf(v)
+// groupKey is the same for all parts of a text: client, addresses, reference and number of parts. Never 0. seq is which of
+// them m is.
+func groupKey(m *book.Msg, v *pdu.Message) (key uint64, seq uint8) {
+	ref, total, seq, _ := profile.PartOf(v)
 	var b [16]byte
 	k := append(b[:0], byte(ref>>8), byte(ref), total, byte(m.Account>>24), byte(m.Account>>16), byte(m.Account>>8), byte(m.Account))
 	k = router.Number(m.Number).Append(k)
-	return xxhash.Sum64(append(append(k, ' '), v.SrcAddr()...)) | 1
+	return xxhash.Sum64(append(append(k, ' '), v.SrcAddr()...)) | 1, seq
 }
 
 // sweepGroups forgets what is long over.
@@ -84,6 +127,9 @@ func (l *lane) sweepGroups(now int64) {
 		if now-g.at > groupKeep && len(g.waiting) == 0 {
 			delete(l.groups, k)
 		}
+	}
+	if len(l.groupAge) > 2*len(l.groups) { // mostly such as are gone
+		l.groupAge = slices.DeleteFunc(l.groupAge, func(k uint64) bool { return l.groups[k] == nil })
 	}
 }
 

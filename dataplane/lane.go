@@ -35,6 +35,7 @@ type lane struct {
 	hunts     hunts
 	lines     lineTable
 	groups    map[uint64]*group // of clients' parts
+	groupAge  []uint64          // their keys, as they began; some are gone
 	resting   restHeap
 
 	chunk    []byte

@@ -331,14 +331,18 @@ func TestClientsPartsWithOneReceipt(t *testing.T) {
 	for word, only := range map[string]uint8{"first": 1, "last": 3} {
 		s := newStage(t, play{carrier: "    part_receipts: " + word + "\n"})
 		s.carrier.states = func(m *pdu.Message) []pdu.State {
-			if _, _, seq, _ := partOf(t, m); seq == only {
-				return []pdu.State{pdu.StateUndeliverable}
+			switch _, _, seq, body := partOf(t, m); {
+			case seq != only:
+				return nil
+			case bytes.Contains(body, []byte("twice")):
+				return []pdu.State{pdu.StateDelivered}
 			}
-			return nil
+			return []pdu.State{pdu.StateUndeliverable}
 		}
 		e := s.bind(trx)
 		var ids []string
-		for _, p := range pieces(s.number(), strings.Repeat("only one ", 45), 9) {
+		to := s.number()
+		for _, p := range pieces(to, strings.Repeat("only one ", 45), 9) {
 			ids = append(ids, e.submit(p))
 		}
 		derived := 0
@@ -352,6 +356,16 @@ func TestClientsPartsWithOneReceipt(t *testing.T) {
 		}
 		if b := s.books(); derived != 2 || len(e.received()) != 3 || b.Failed != 3 || b.InFlight != 0 {
 			t.Errorf("%s: %d ends are marked as derived, %d receipts, %+v", word, derived, len(e.received()), b)
+		}
+		// Many a client has one reference for all its texts: what became of the first says nothing of the second.
+		ids = ids[:0]
+		for _, p := range pieces(to, strings.Repeat("twice ", 68), 9) {
+			ids = append(ids, e.submit(p))
+		}
+		for _, id := range ids {
+			if _, r := e.receipt(id, 1); r.State != pdu.StateDelivered {
+				t.Errorf("%s: of the second text, %+v", word, r)
+			}
 		}
 	}
 }
