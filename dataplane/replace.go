@@ -46,8 +46,10 @@ func (l *lane) replace(o *order, now int64) {
 func (l *lane) revised(o *order, m *book.Msg, c *catalog.Client, now int64) (*ledger.Replace, pdu.Status) {
 	p, old := o.p, &l.view
 	body := p.Field("short_message").Octets
-	if payload, ok := pdu.FindTLV(p.TLVs, pdu.TagMessagePayload); ok && len(body) == 0 {
+	if payload, _ := pdu.FindTLV(p.TLVs, pdu.TagMessagePayload); len(body) == 0 {
 		body = payload
+	} else if len(payload) > 0 {
+		return nil, pdu.RInvMsgLen // as of a submit_sm with two texts
 	}
 	if len(body) == 0 {
 		return nil, pdu.RInvMsgLen
