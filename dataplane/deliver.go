@@ -101,10 +101,11 @@ func appendName(dst []byte, m *book.Msg) []byte {
 	return m.Name().Append(dst)
 }
 
-// withoutTLVs is a message for a client bound as 3.3: its text as short_message. nil when that is too long.
+// withoutTLVs is a message for a client bound as 3.3: a deliver_sm with its text as short_message. nil when that is too
+// long, or an address of a data_sm is.
 func (l *lane) withoutTLVs(p []byte) []byte {
 	v := &l.view
-	if v.Parse(p) != pdu.ROK || len(v.UserData()) > maxShort {
+	if v.Parse(p) != pdu.ROK || len(v.UserData()) > maxShort || max(len(v.SrcAddr()), len(v.DstAddr())) > maxAddr {
 		return nil
 	}
 	l.reply = pdu.Submit{Command: pdu.DeliverSM, Service: v.ServiceType(), SrcTON: v.SrcTON(), SrcNPI: v.SrcNPI(), Src: v.SrcAddr(), DstTON: v.DstTON(),
@@ -115,6 +116,9 @@ func (l *lane) withoutTLVs(p []byte) []byte {
 
 // maxShort is the longest short_message (3.4 §5.2.21).
 const maxShort = 254
+
+// maxAddr is the longest address of a deliver_sm (3.4 §4.6.1).
+const maxAddr = 20
 
 // onPaper writes a deliver_sm where nothing else will be written.
 func (l *lane) onPaper(s *pdu.Submit) []byte {

@@ -12,6 +12,7 @@ import (
 // names is taken all the same, for nobody: many a carrier that is refused one stops all it has for us, receipts
 // included.
 func (x *executor) fromMobile(s *linkSession, e *event, reply ack, now int64) {
+	x.straighten(e)
 	if p := s.link.decl.Profile; !p.Standard() { // what is kept says what everybody means by it
 		if out, changed := x.adapt.forward.Relay(nil, &x.view, p.Text, profile.Charsets{}, profile.PartsAsIs, false); changed && x.view.Parse(out) == pdu.ROK {
 			e.data = out
@@ -26,6 +27,16 @@ func (x *executor) fromMobile(s *linkSession, e *event, reply ack, now int64) {
 	l := x.addMO(account, s.carrier.n, e.data, now)
 	l.acks = append(l.acks, reply)
 	l.recorded(now)
+}
+
+// straighten takes from a message in the view what is a carrier's mistake and no part of it: a command_status in a request,
+// and padding behind the last TLV, which not every client forgives as we do.
+func (x *executor) straighten(e *event) {
+	pdu.SetStatus(e.data, pdu.ROK)
+	if end := x.view.OffTLV() + len(x.view.TLVs()); end < len(e.data) {
+		e.data = pdu.Finish(e.data[:end], 0)[:end:end]
+		x.view.Parse(e.data)
+	}
 }
 
 // nobody is the account of messages that no rule names. They stand in lane 0, listed as unrouted, until a catalog

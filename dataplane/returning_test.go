@@ -163,11 +163,30 @@ func TestMessagesToPeersOf33(t *testing.T) {
 		}
 		s.carrier.send(m.Append(nil, uint32(1000+i)))
 	}
-	eventually(t, "what cannot be cut is set aside", func() bool { return s.depth("set_aside") == 1 })
+	wide := pdu.Submit{Command: pdu.DataSM, Src: []byte("a source of 24 octets..."), Dst: []byte("4917600000"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+	s.carrier.send(wide.Append(nil, 1010))
+	eventually(t, "what cannot be cut, and what has no room there, is set aside", func() bool { return s.depth("set_aside") == 2 })
 	eventually(t, "the others arrive", func() bool { return len(r.received()) == 4 })
 	for _, d := range r.received() {
 		if n := len(d.ShortMessage()); len(d.TLVs()) != 0 || n != 20 && n != 30 && n != 6+153 && n != 6+147 {
 			t.Errorf("%d octets of text, TLVs %x", n, d.TLVs())
 		}
+	}
+}
+
+// A client is not shown a carrier's mistakes beside the message: a status in a request, and octets behind the last TLV.
+func TestMessagesComeWithoutTheirMistakes(t *testing.T) {
+	s := newStage(t, play{mo: "mo:\n  - {match: {carrier: north, to: \"4917600000\"}, client: esme}\n"})
+	r := s.bind(rx)
+	m := pdu.Submit{Command: pdu.DeliverSM, Src: []byte("4915112345678"), SrcTON: 1, SrcNPI: 1, Dst: []byte("4917600000"), DstTON: 1, DstNPI: 1,
+		Text: []byte("stop"), TLVs: pdu.AppendTLV16(nil, pdu.TagUserMessageReference, 7)}
+	p := append(m.Append(nil, 1000), 0, 0, 0)
+	pdu.SetStatus(p, pdu.RThrottled)
+	s.carrier.send(pdu.Finish(p, 0))
+	eventually(t, "it arrives", func() bool { return len(r.received()) == 1 })
+	got := append([]byte(nil), r.received()[0].PDU()...)
+	pdu.SetSequence(got, 1000)
+	if want := m.Append(nil, 1000); !bytes.Equal(got, want) {
+		t.Errorf("have %x\nwant %x", got, want)
 	}
 }
