@@ -428,7 +428,7 @@ func TestReceiptBeforeAnswerAndACrash(t *testing.T) {
 	for _, p := range slices.Sorted(maps.Keys(phases)) {
 		t.Logf("%4d × %s", phases[p], p)
 	}
-	if killed < points || len(phases) < 4 {
+	if killed < points || len(phases) < 4 && !isSet("seeds") {
 		t.Errorf("%d of %d crash points, in these phases: %v", killed, points, phases)
 	}
 }
