@@ -86,13 +86,13 @@ func (l *lane) assemble(m *book.Msg, s *linkSession, now int64) (others []*book.
 func (l *lane) detach(m *book.Msg, others []*book.Msg, g *group, now int64) {
 	delete(l.groups, m.Group)
 	key := xxhash.Sum64(m.ID.Append(nil)) | 1
-	own := &group{carrier: g.carrier, at: now, bearer: m.ID}
+	own := l.group(key, now)
+	own.carrier, own.bearer = g.carrier, m.ID
 	m.Group = key
 	for _, o := range others {
 		o.Group = key
 		own.borne = append(own.borne, o.ID)
 	}
-	l.groups[key] = own
 }
 
 // part is a part that rests until its text is there.
