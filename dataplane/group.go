@@ -88,14 +88,14 @@ func (l *lane) joinGroup(m *book.Msg, v *pdu.Message, now int64) {
 	g.parts, g.came = append(g.parts, groupPart{seq, m.ID}), now
 }
 
-// group finds or makes a group. When there are too many, the one that began first gives way, unless parts of it wait.
+// group finds or makes a group. When there are too many, the one that began first gives way, unless it is needed.
 func (l *lane) group(key uint64, now int64) *group {
 	g := l.groups[key]
 	if g == nil {
 		for n := len(l.groupAge); n > 0 && len(l.groups) >= maxGroups; n-- {
 			oldest := l.groupAge[0]
 			l.groupAge = l.groupAge[1:]
-			if o := l.groups[oldest]; o != nil && len(o.waiting) > 0 {
+			if o := l.groups[oldest]; o != nil && l.needed(o) {
 				l.groupAge = append(l.groupAge, oldest)
 			} else {
 				delete(l.groups, oldest)
@@ -111,6 +111,11 @@ func (l *lane) group(key uint64, now int64) *group {
 	return g
 }
 
+// needed says that parts wait for what their group knows: for a receipt, for each other, or for the one that bears them.
+func (l *lane) needed(g *group) bool {
+	return len(g.waiting) > 0 || len(g.resting) > 0 || len(g.borne) > 0 && l.book.Get(g.bearer) != nil
+}
+
 // groupKey is the same for all parts of a text: client, addresses, reference and number of parts. Never 0. seq is which of
 // them m is.
 func groupKey(m *book.Msg, v *pdu.Message) (key uint64, seq uint8) {
@@ -124,7 +129,7 @@ func groupKey(m *book.Msg, v *pdu.Message) (key uint64, seq uint8) {
 // sweepGroups forgets what is long over.
 func (l *lane) sweepGroups(now int64) {
 	for k, g := range l.groups {
-		if now-g.at > groupKeep && len(g.waiting) == 0 {
+		if now-g.at > groupKeep && !l.needed(g) {
 			delete(l.groups, k)
 		}
 	}
