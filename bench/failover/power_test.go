@@ -170,7 +170,7 @@ func buildWithoutSync(t *testing.T) string {
 // TestFullDisk fills the leader's disk under load: new messages are refused, what was accepted goes on, and when there is
 // room again, so does the rest.
 func TestFullDisk(t *testing.T) {
-	s := newSiteOn(t, "journal: {reserve: 256MiB}\n", 1200)
+	s := newSiteOn(t, "journal: {reserve: 256MiB}\n", 2400)
 	t.Cleanup(s.heal)
 	c := newClient("load", 6, 4, 200, *rate, 0, "127.77.0.1:2775", "127.77.0.2:2775")
 	defer c.close()

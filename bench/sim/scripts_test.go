@@ -184,7 +184,7 @@ var scenes = []scene{
 		north: answers(func(s *carrierSession, h pdu.Header, m *message, k *copied) {
 			s.answer(h, pdu.ROK, k.id)
 			wrong := *k
-			wrong.id = "x" + k.id + "x"
+			wrong.told = "x" + k.told + "x"
 			s.c.receipt(m, &wrong)
 		})},
 	{name: "each receipt before its answer", want: delivered(40), copies: 40,
