@@ -174,13 +174,14 @@ func (s *stand) startCarrier(i int, receipts string) (*peer.Carrier, error) {
 	return c, nil
 }
 
-// behaviour is that of carriers that keep the rules.
+// behaviour is that of carriers that keep the rules: beyond 1000 unanswered receipts a link throttles, and what was throttled
+// comes again a second later.
 func (s *stand) behaviour() peer.Behaviour {
 	receipts := "off"
 	if s.o.Receipts {
 		receipts = "asked"
 	}
-	return peer.Behaviour{Receipts: receipts, ReceiptWindow: 5000}
+	return peer.Behaviour{Receipts: receipts, ReceiptWindow: 1000}
 }
 
 // stopCarriers ends all links at once; what they took stays counted.
