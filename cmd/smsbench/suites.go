@@ -161,7 +161,8 @@ func (c *cli) overloadCommand() *cobra.Command {
 			f.Float64Var(&o.Times, "times", 2, "the maximum is offered")
 			f.DurationVar(&o.For, "for", time.Minute, "all of it")
 			f.DurationVar(&o.Slice, "slice", 0, "a row of the table; 0 = a twelfth")
-			loadFlags(f, &o.Binds, &o.Window)
+			f.IntVar(&o.Binds, "conns", 20, "binds")
+			f.IntVar(&o.Window, "window", 5000, "unanswered submit_sm of each bind: full windows offer less than was asked for")
 			outFlag(f, &o.Out)
 		}, func(ctx context.Context) (bench.Suite, error) { return as(bench.Overload(ctx, o)) })
 }
