@@ -77,7 +77,7 @@ func (n *Node) fellows() *fellows {
 	f := &fellows{hold: n.cfg.Cluster.Keep, ship: func(lane uint16, to uint64) { go n.ship(lane, to) }, clock: boottime, name: n.members.name, send: n.members.send, unreached: map[uint64]bool{},
 		own: n.own, lose: n.lose, rose: n.rose, quorum: n.quorum, leader: n.led}
 	if n.cfg.Cluster.Relay {
-		n.relays = &relays{log: n.log, reach: n.members.takesClients, open: map[*relay]struct{}{}}
+		n.relays = &relays{reach: n.members.takesClients, open: map[*relay]struct{}{}}
 	}
 	n.shipments = shipments{out: map[shipKey]chan []byte{}, imports: map[uint16]*journal.Import{}}
 	t := n.members.table()

@@ -15,7 +15,8 @@ import (
 
 // belated are receipts that fit no message which is alive or ended lately: their messages may be in the archive. They
 // were kept as orphans; every lookBackEvery the archive is read for all that came since, on a goroutine of its own. That
-// takes the longer the larger the archive is, so it rests for lookBackRest times as long as it took. What is found is noted with its message, and a client that was told "unknown" is told more.
+// takes the longer the larger the archive is, so it rests for lookBackRest times as long as it took. What is found is noted
+// with its message, and a client that was told "unknown" is told more.
 type belated struct {
 	asked map[earlyKey]*link
 	on    bool

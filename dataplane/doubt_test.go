@@ -132,3 +132,37 @@ func TestOwedOnceOverAChangeOfContract(t *testing.T) {
 		stop()
 	}
 }
+
+// What a lost session says of a message it says of the parts whose bytes that bore: when we ended the session for want of a
+// lease, it is no fault of any of them.
+func TestPartsAreLostAsTheirBearer(t *testing.T) {
+	for ended, losses := range map[uint32]uint8{lostEnded: 1, lostFenced: 0} {
+		n, stop := startTestNode(t, testNodeFile(t))
+		g := giveTo(t, n)
+		o := *g
+		o.id = n.admit(t, g.l.n, 1)[0]
+		o.is(book.StateRouted, phaseQueued)
+		n.x.call(func() {
+			bearer, part := g.l.book.Get(g.id), g.l.book.Get(o.id)
+			for _, m := range []*book.Msg{bearer, part} {
+				g.l.unlist(m)
+				g.l.dispatch(m, g.s, 0, n.x.now)
+			}
+			g.l.cut(n.x.now, true)
+			for limit := time.Now().Add(10 * time.Second); bearer.Phase != phaseSent || part.Phase != phaseSent; {
+				if g.l.work(n.x.clock()); time.Now().After(limit) {
+					t.Error("they were not sent")
+					return
+				}
+			}
+			bearer.Concat, bearer.Group, part.Note = true, 1, part.Note|noteBorne
+			g.l.groups = map[uint64]*group{1: {bearer: g.id, borne: []ledger.MsgID{o.id}}}
+			g.hear(&event{kind: evLost, status: ended})
+			bearer.Concat = false // it is no part of a text that the books know of
+			if bearer.Losses != losses || part.Losses != losses {
+				t.Errorf("status %d: %d losses of the bearer, %d of the part, want %d of both", ended, bearer.Losses, part.Losses, losses)
+			}
+		})
+		stop()
+	}
+}

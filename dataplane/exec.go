@@ -213,10 +213,8 @@ func (x *executor) ahead(e *event) {
 
 func (x *executor) timers(now int64) {
 	every := sweepIdle
-	for _, l := range x.lanes {
-		if l.book.InMemory() > 0 {
-			every = sweepEvery
-		}
+	if x.hot() > 0 {
+		every = sweepEvery
 	}
 	if x.sweeper = min(x.sweeper, now+every); now >= x.sweeper {
 		x.sweeper = now + every
@@ -375,19 +373,21 @@ func (x *executor) fromLink(e *event, now int64) {
 	borne := l.borne(m, sent)
 	l.together(len(borne), now)
 	for _, o := range borne { // before the bearer, whose receipt may be here already
-		switch e.kind {
-		case evAnswer:
+		if e.kind == evAnswer {
 			l.decide(o, nil, pdu.Status(e.status), nil, now)
-		case evLost:
-			l.lost(o, e.status != 0, now)
-		default:
-			l.unsent(o, now)
+		} else {
+			l.unanswered(o, e, now)
 		}
 	}
 	if e.kind == evAnswer {
 		l.answered(m, s, e, now)
-		return
+	} else {
+		l.unanswered(m, e, now)
 	}
+}
+
+// unanswered goes on with a message that no answer will come for.
+func (l *lane) unanswered(m *book.Msg, e *event, now int64) {
 	switch {
 	case e.kind == evUnsent:
 		l.unsent(m, now)

@@ -2,7 +2,6 @@ package dataplane
 
 import (
 	"errors"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -20,7 +19,6 @@ import (
 // Each client has a connection of its own between the hosts, so nothing is queued here: one buffer for each direction,
 // and the pace of the slower side. A bind is relayed once: a host that leads the lane no more refuses it.
 type relays struct {
-	log   *slog.Logger
 	reach func(leader uint64) *cluster.Peer // the host with that id in raft groups, if it takes clients now; else nil
 
 	mu   sync.Mutex
