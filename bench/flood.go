@@ -158,3 +158,12 @@ func (r *run) account(ctx context.Context) (Work, []string) {
 	return Work{Messages: rep.Messages, Accepted: rep.Accepted, Arrived: a.Arrived, Lost: a.Lost, Twice: a.Duplicated,
 		Receipts: rep.Receipts.Matched, Seconds: rep.Elapsed, TPS: rep.TPS, Digest: a.Digest}, peer.Problems(&rep, &a)
 }
+
+// floodAlone runs a load on a stand of its own.
+func floodAlone(ctx context.Context, at StandOptions, o floodOptions) (f Flood, problems []string, err error) {
+	err = onStand(ctx, at, func(s *stand) (err error) {
+		f, problems, err = s.flood(ctx, o)
+		return err
+	})
+	return f, problems, err
+}

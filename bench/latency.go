@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 
 	"smsplane/bench/peer"
@@ -95,11 +93,8 @@ func Latency(ctx context.Context, o LatencyOptions) (*LatencyResult, error) {
 	}
 	r.Digest = digestOf(runs)
 	var err error
-	if r.File, err = saved(o.Out, r.Origin, r); err != nil || r.File == "" {
-		return r, err
-	}
-	r.Picture = strings.TrimSuffix(r.File, ".json") + ".svg"
-	return r, os.WriteFile(r.Picture, r.draw(), 0o644)
+	r.File, r.Picture, err = savedWithPicture(o.Out, r.Origin, r, r.draw)
+	return r, err
 }
 
 func (r *LatencyResult) step(ctx context.Context, l peer.Load) (f Flood, layers []LayerLatency, err error) {

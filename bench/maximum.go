@@ -66,15 +66,12 @@ func Maximum(ctx context.Context, o MaximumOptions) (*MaximumResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = onStand(ctx, o.Stand, func(s *stand) error {
-		f, problems, err := s.flood(ctx, floodOptions{clients: s.o.Clients, binds: o.Binds, window: o.Window, load: peer.Load{Count: maxMessages}, over: o.For})
-		r.Whole, r.Problems = f, append(r.Problems, problems...)
-		r.Rows = append(r.Rows, MaximumRow{"whole path", f.Through, f.Through / routedTPS})
-		return err
-	})
+	f, problems, err := floodAlone(ctx, o.Stand, floodOptions{clients: o.Stand.Clients, binds: o.Binds, window: o.Window, load: peer.Load{Count: maxMessages}, over: o.For})
 	if err != nil {
 		return nil, err
 	}
+	r.Whole, r.Problems = f, append(r.Problems, problems...)
+	r.Rows = append(r.Rows, MaximumRow{"whole path", f.Through, f.Through / routedTPS})
 	r.Digest = digestOf([]Work{staged, r.Whole.Work})
 	r.File, err = saved(o.Out, r.Origin, r)
 	return r, err

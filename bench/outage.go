@@ -119,16 +119,12 @@ func Outage(ctx context.Context, o OutageOptions) (*OutageResult, error) {
 	o.fill()
 	r := &OutageResult{Origin: newOrigin("outage"), Options: o, Problems: []string{}}
 	if o.Maximum == 0 {
-		free := o.Stand
-		err := onStand(ctx, free, func(s *stand) error {
-			f, _, err := s.flood(ctx, floodOptions{clients: 1, binds: 4, window: o.Window, load: peer.Load{Count: maxMessages, To: apartPrefix(0) + "0"},
-				over: min(10*time.Second, o.For)})
-			o.Maximum = f.Through
-			return err
-		})
+		f, _, err := floodAlone(ctx, o.Stand, floodOptions{clients: 1, binds: 4, window: o.Window, load: peer.Load{Count: maxMessages, To: apartPrefix(0) + "0"},
+			over: min(10*time.Second, o.For)})
 		if err != nil {
 			return nil, err
 		}
+		o.Maximum = f.Through
 	}
 	r.Options.Maximum, r.Rate = o.Maximum, o.Share*o.Maximum
 	o.Stand.TPS = int(math.Ceil(r.Rate)) // each carrier takes twice its share: what is left over drains the queue

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 
 	"smsplane/bench/peer"
@@ -72,14 +70,11 @@ func Overload(ctx context.Context, o OverloadOptions) (*OverloadResult, error) {
 	o.fill()
 	r := &OverloadResult{Origin: newOrigin("overload"), Options: o, Maximum: o.Maximum, Problems: []string{}}
 	if r.Maximum == 0 {
-		err := onStand(ctx, o.Stand, func(s *stand) error {
-			f, problems, err := s.flood(ctx, floodOptions{binds: o.Binds, window: 500, load: peer.Load{Count: maxMessages}, over: o.For / 3})
-			r.Maximum, r.Runs, r.Problems = f.Through, append(r.Runs, f.Work), append(r.Problems, problems...)
-			return err
-		})
+		f, problems, err := floodAlone(ctx, o.Stand, floodOptions{binds: o.Binds, window: 500, load: peer.Load{Count: maxMessages}, over: o.For / 3})
 		if err != nil {
 			return nil, err
 		}
+		r.Maximum, r.Runs, r.Problems = f.Through, append(r.Runs, f.Work), append(r.Problems, problems...)
 	}
 	err := onStand(ctx, o.Stand, func(s *stand) error { return r.offered(ctx, s) })
 	if err != nil {
@@ -87,11 +82,8 @@ func Overload(ctx context.Context, o OverloadOptions) (*OverloadResult, error) {
 	}
 	r.judge()
 	r.Digest = digestOf(r.Runs)
-	if r.File, err = saved(o.Out, r.Origin, r); err != nil || r.File == "" {
-		return r, err
-	}
-	r.Picture = strings.TrimSuffix(r.File, ".json") + ".svg"
-	return r, os.WriteFile(r.Picture, r.draw(), 0o644)
+	r.File, r.Picture, err = savedWithPicture(o.Out, r.Origin, r, r.draw)
+	return r, err
 }
 
 func (r *OverloadResult) offered(ctx context.Context, s *stand) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -116,4 +118,13 @@ func saved[T any](dir string, o Origin, result T) (string, error) {
 		return "", nil
 	}
 	return save(dir, o, result)
+}
+
+// savedWithPicture writes a picture beside the result.
+func savedWithPicture[T any](dir string, o Origin, result T, draw func() []byte) (file, picture string, err error) {
+	if file, err = saved(dir, o, result); err != nil || file == "" {
+		return file, "", err
+	}
+	picture = strings.TrimSuffix(file, ".json") + ".svg"
+	return file, picture, os.WriteFile(picture, draw(), 0o644)
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 
 	"smsplane/bench/peer"
@@ -99,11 +97,8 @@ func Scale(ctx context.Context, o ScaleOptions) (*ScaleResult, error) {
 	}
 	r.Digest = digestOf(runs)
 	var err error
-	if r.File, err = saved(o.Out, r.Origin, r); err != nil || r.File == "" {
-		return r, err
-	}
-	r.Picture = strings.TrimSuffix(r.File, ".json") + ".svg"
-	return r, os.WriteFile(r.Picture, r.draw(), 0o644)
+	r.File, r.Picture, err = savedWithPicture(o.Out, r.Origin, r, r.draw)
+	return r, err
 }
 
 // maxBindsEach is how many binds one simulated client holds.

@@ -93,15 +93,12 @@ func Soak(ctx context.Context, o SoakOptions) (*SoakResult, error) {
 	o.fill()
 	r := &SoakResult{Origin: newOrigin("soak"), Options: o, Problems: []string{}}
 	if o.Maximum == 0 {
-		err := onStand(ctx, o.Stand, func(s *stand) error {
-			f, _, err := s.flood(ctx, floodOptions{clients: s.o.Clients, binds: o.Binds, window: o.Window, load: peer.Load{Count: maxMessages},
-				over: min(10*time.Second, o.For)})
-			o.Maximum = f.Through
-			return err
-		})
+		f, _, err := floodAlone(ctx, o.Stand, floodOptions{clients: o.Stand.Clients, binds: o.Binds, window: o.Window, load: peer.Load{Count: maxMessages},
+			over: min(10*time.Second, o.For)})
 		if err != nil {
 			return nil, err
 		}
+		o.Maximum = f.Through
 	}
 	r.Rate = o.Share * o.Maximum
 	if err := onStand(ctx, o.Stand, func(s *stand) error { return r.soak(ctx, s) }); err != nil {

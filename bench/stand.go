@@ -15,6 +15,7 @@ import (
 	"smsplane/bench/peer"
 	"smsplane/dataplane/admin"
 	"smsplane/dataplane/config"
+	"smsplane/pdu/session"
 )
 
 // StandOptions describe an appliance that a suite starts for itself, and the carriers around it.
@@ -174,14 +175,14 @@ func (s *stand) startCarrier(i int, receipts string) (*peer.Carrier, error) {
 	return c, nil
 }
 
-// behaviour is that of carriers that keep the rules: beyond 1000 unanswered receipts a link throttles, and what was throttled
+// behaviour is that of carriers that keep the rules: beyond its window of receipts a link throttles, and what was throttled
 // comes again a second later.
 func (s *stand) behaviour() peer.Behaviour {
 	receipts := "off"
 	if s.o.Receipts {
 		receipts = "asked"
 	}
-	return peer.Behaviour{Receipts: receipts, ReceiptWindow: 1000}
+	return peer.Behaviour{Receipts: receipts, ReceiptWindow: session.DefaultPeerWindow}
 }
 
 // stopCarriers ends all links at once; what they took stays counted.
