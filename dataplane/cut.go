@@ -25,9 +25,7 @@ func (l *lane) inParts(list *book.List, m *book.Msg, s *clientSession) bool {
 	for _, p := range parts {
 		need += len(p) + recordRoom
 	}
-	if l.records > 0 && len(l.open)+need >= stateBytes {
-		l.cut(x.now, true)
-	}
+	l.room(need, x.now)
 	l.book.Remove(list, m)
 	for _, p := range parts {
 		x.addMO(m.Account, m.Carrier, p, x.now)

@@ -118,8 +118,8 @@ func (l *lane) scatter(g *group, now int64) {
 
 // together makes room for the records of n parts in one block: after a crash there are all of them, or none.
 func (l *lane) together(n int, now int64) {
-	if n > 0 && l.records > 0 && len(l.open)+(n+1)*partRoom >= stateBytes {
-		l.cut(now, true)
+	if n > 0 {
+		l.room((n+1)*partRoom, now)
 	}
 }
 

@@ -140,6 +140,13 @@ func (l *lane) cut(now int64, force bool) bool {
 	return true
 }
 
+// room proposes the open state block if so many octets more would fill it: records that must stand in one block follow.
+func (l *lane) room(octets int, now int64) {
+	if l.records > 0 && len(l.open)+octets >= stateBytes {
+		l.cut(now, true)
+	}
+}
+
 // propose hands a block to raft, or lets it wait while the lane has as much on its way as raft takes. How
 // many can wait is bounded by whoever makes blocks: entry stops at `stalled` in flight, state blocks follow
 // credit and windows.
