@@ -95,13 +95,17 @@ func (s *stage) start() {
 			s.t.Fatalf("the appliance did not start: %v", err)
 		default:
 		}
-		resp, err := http.Get("http://" + s.admin + "/readyz")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
+		return s.isReady()
 	})
+}
+
+func (s *stage) isReady() bool {
+	resp, err := http.Get("http://" + s.admin + "/readyz")
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
 }
 
 func (s *stage) write(name, text string) {

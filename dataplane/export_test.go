@@ -1,0 +1,12 @@
+package dataplane
+
+// What the tests of the package from outside say to an appliance in a process of its own, see TestMain.
+const (
+	MoodyNode = moodyNode
+
+	MoodWell  = moodWell
+	MoodWrite = moodWrite
+	MoodHalf  = moodHalf
+	MoodSync  = moodSync
+	MoodHang  = moodHang
+)
