@@ -16,7 +16,7 @@ import (
 
 // join opens the store and waits until it belongs to a cluster; false when drain ends first.
 func (n *Node) join(drain context.Context, ln net.Listener) (formed bool, err error) {
-	if n.db, err = openStore(n.cfg, n.log, n.clock); err != nil {
+	if err = n.openStore(); err != nil {
 		return false, err
 	}
 	if n.members, err = joinHosts(n.cfg, n.log, n.db, ln); err != nil {

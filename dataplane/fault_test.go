@@ -7,8 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"smsplane/dataplane"
 	"smsplane/pdu"
@@ -21,24 +25,29 @@ type moody struct {
 	told    io.Writer
 	heard   *bufio.Scanner
 	ended   chan struct{}
+	size    string // of its file system; "" is the machine's
+	env     []string
 }
 
-// newMoody starts it on a new folder, with a carrier that it is bound to.
-func newMoody(t *testing.T) *moody {
+// newMoody makes its folder, with keys of the node file.
+func newMoody(t *testing.T, keys string) *moody {
 	t.Helper()
 	m := &moody{stage: &stage{t: t, dir: t.TempDir(), smpp: freeAddress(t), admin: freeAddress(t), carrier: newSMSC(t)}}
 	m.config = filepath.Join(m.dir, "smsplane.yaml")
-	m.write("smsplane.yaml", fmt.Sprintf("node: moody\ndata: ./data\nlanes: 2\nsmpp: {listen: [%q]}\nadmin: {listen: %q}\ncatalog: ./catalog\n", m.smpp, m.admin))
-	m.catalog(play{})
-	m.carrier.open()
-	m.begin()
+	m.write("smsplane.yaml", fmt.Sprintf("node: moody\ndata: ./data\nlanes: 2\nsmpp: {listen: [%q]}\nadmin: {listen: %q}\ncatalog: ./catalog\n%s", m.smpp, m.admin, keys))
+	m.catalog(play{client: "    window: 5000\n"})
 	return m
 }
 
+// begin starts it and waits until it takes binds.
 func (m *moody) begin() {
 	m.t.Helper()
 	m.process = exec.Command(os.Args[0])
-	m.process.Env = append(os.Environ(), dataplane.MoodyNode+"="+m.config)
+	m.process.Env = append(append(os.Environ(), dataplane.MoodyNode+"="+m.config), m.env...)
+	if m.size != "" {
+		m.process.Env = append(m.process.Env, dataplane.MoodySize+"="+m.size)
+		m.process.SysProcAttr = ownMounts()
+	}
 	m.process.Stderr = m.t.Output()
 	in, err := m.process.StdinPipe()
 	if err != nil {
@@ -61,24 +70,44 @@ func (m *moody) begin() {
 		_ = p.Process.Kill() // it may have ended
 		<-ended
 	})
-	eventually(m.t, "the appliance takes binds and has its carrier", func() bool {
+	eventually(m.t, "the appliance takes binds", func() bool {
 		select {
 		case <-ended:
 			m.t.Fatalf("the appliance did not start: %v", p.ProcessState)
 		default:
 		}
-		return m.isReady() && m.carrier.bound() > 0
+		return m.isReady()
 	})
 }
 
-// become returns once the disk is in the mood.
-func (m *moody) become(mood string) {
+// ownMounts gives a process a table of mounts of its own, that it may change.
+func ownMounts() *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
+	if os.Geteuid() != 0 {
+		a.Cloneflags |= unix.CLONE_NEWUSER
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	return a
+}
+
+// tell returns what the disk says to what it is told.
+func (m *moody) tell(what string) string {
 	m.t.Helper()
-	if _, err := fmt.Fprintln(m.told, mood); err != nil {
+	if _, err := fmt.Fprintln(m.told, what); err != nil {
 		m.t.Fatal(err)
 	}
-	if !m.heard.Scan() || m.heard.Text() != mood {
-		m.t.Fatalf("the disk is %q, not %q", m.heard.Text(), mood)
+	if !m.heard.Scan() {
+		m.t.Fatalf("told %q, the disk says nothing", what)
+	}
+	return m.heard.Text()
+}
+
+// become returns once the disk is as it is told.
+func (m *moody) become(mood string) {
+	m.t.Helper()
+	if is := m.tell(mood); is != mood {
+		m.t.Fatalf("told %q, the disk says %q", mood, is)
 	}
 }
 
@@ -87,7 +116,9 @@ func (m *moody) become(mood string) {
 func TestFailedDiskEndsTheProcess(t *testing.T) {
 	for _, mood := range []string{dataplane.MoodWrite, dataplane.MoodHalf, dataplane.MoodSync} {
 		t.Run(mood, func(t *testing.T) {
-			m := newMoody(t)
+			m := newMoody(t, "")
+			m.carrier.open()
+			m.begin()
 			e := m.bind(trx)
 			for range 20 {
 				e.submit(text(m.number(), "before"))
@@ -125,7 +156,9 @@ func TestFailedDiskEndsTheProcess(t *testing.T) {
 // While a commit takes longer than a second new messages are refused with ESME_RTHROTTLED and enter no block; what is in
 // one gets status 0 when the disk goes on, and from then on all is as before.
 func TestSlowCommitsThrottle(t *testing.T) {
-	m := newMoody(t)
+	m := newMoody(t, "")
+	m.carrier.open()
+	m.begin()
 	e := m.bind(trx)
 	e.submit(text(m.number(), "before"))
 	m.become(dataplane.MoodHang)
@@ -168,4 +201,69 @@ func TestSlowCommitsThrottle(t *testing.T) {
 	if b := m.books(); b.Accepted != uint64(len(waiting)+2) {
 		t.Errorf("%d got status 0, the books have %d: a refused one entered a block", len(waiting)+2, b.Accepted)
 	}
+}
+
+// On a disk that reaches its reserve new messages are refused with ESME_RMSGQFUL, and what was accepted is delivered all the
+// same. Filled further, it gets its ballast. When it has room again, messages are accepted and the ballast is made anew, by
+// itself.
+func TestDiskAtItsReserve(t *testing.T) {
+	const mib, reserve = 1 << 20, 128
+	m := newMoody(t, fmt.Sprintf("journal: {reserve: %dMiB}\n", reserve))
+	m.size = "640m"
+	m.begin()
+	leave := func(n int64) { t.Helper(); m.become(fmt.Sprintf(dataplane.MoodFill, n)) }
+	ballast := func(want int64) func() bool {
+		return func() bool {
+			n, err := strconv.ParseInt(m.tell(dataplane.MoodBallast), 10, 64)
+			return err != nil && want == 0 || err == nil && n == want
+		}
+	}
+	eventually(t, "there is a ballast", ballast(reserve*mib/8))
+	e := m.bind(trx)
+	var ids []string
+	for range 20 {
+		ids = append(ids, e.submit(text(m.number(), "before")))
+	}
+	leave(reserve*mib - mib)
+	refused := func() bool {
+		s := text(m.number(), "too much")
+		st := pdu.ParseHeader(e.ask(s.Append(nil, 0))).Status
+		if st == pdu.ROK {
+			ids = append(ids, "")
+		}
+		return st == pdu.RMsgQFul
+	}
+	eventually(t, "messages are refused", refused)
+	m.carrier.open()
+	for _, id := range ids {
+		if id != "" {
+			e.receipt(id, 1)
+		}
+	}
+	if !refused() || !ballast(reserve*mib/8)() {
+		t.Error("delivering what was accepted made room")
+	}
+	leave(reserve*mib/8 - mib)
+	eventually(t, "the ballast is given up", ballast(0))
+	if !refused() {
+		t.Error("a message was accepted into the room that the ballast gave")
+	}
+	leave(-1)
+	eventually(t, "messages are accepted again", func() bool { return !refused() })
+	eventually(t, "there is a ballast again", ballast(reserve*mib/8))
+	if b := m.books(); b.Accepted != uint64(len(ids)) {
+		t.Errorf("%d got status 0, the books have %d", len(ids), b.Accepted)
+	}
+}
+
+// A store that something else left no room for opens on what the ballast gives.
+func TestFullDiskOpens(t *testing.T) {
+	m := newMoody(t, "journal: {reserve: 1536MiB}\n")
+	m.size, m.env = "512m", []string{dataplane.MoodyFull + "=1"}
+	m.begin()
+	if size := m.tell(dataplane.MoodBallast); size != "none" {
+		t.Errorf("it opened beside a ballast of %s octets", size)
+	}
+	s := text(m.number(), "none")
+	m.bind(trx).refused("on a full disk", s.Append(nil, 0), pdu.RMsgQFul)
 }

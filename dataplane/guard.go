@@ -4,9 +4,12 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"smsplane/dataplane/config"
 )
 
 // guard keeps the store from ever meeting a full disk. Below the reserve accepting stops, with ESME_RMSGQFUL;
@@ -17,7 +20,7 @@ import (
 //	|<------------------------- free ------------------------->|
 //	accepting   | reserve + 1/8: accepting again | reserve: full | ballast given up
 //
-// One goroutine calls look.
+// One goroutine calls relieve, before the store is opened, and look from then on.
 type guard struct {
 	log     *slog.Logger
 	free    func() (uint64, error)
@@ -36,6 +39,26 @@ type guard struct {
 const maxBallast = 256 << 20
 
 func (g *guard) ballastSize() int64 { return int64(min(g.reserve/8, maxBallast)) }
+
+func newGuard(cfg *config.Node, log *slog.Logger) *guard {
+	return &guard{log: log, free: diskFree(cfg.Data), reserve: uint64(cfg.Journal.Reserve), ballast: filepath.Join(cfg.Data, "ballast")}
+}
+
+// relieve gives the ballast up when the disk is so full that the store could not be opened: even that takes room.
+func (g *guard) relieve() {
+	if free, err := g.free(); err == nil && free < uint64(g.ballastSize()) {
+		g.giveUp(free)
+	}
+}
+
+func (g *guard) giveUp(free uint64) {
+	switch err := os.Remove(g.ballast); {
+	case err == nil:
+		g.log.Error("the disk is nearly full: the ballast file is given up", "file", g.ballast, "free", free)
+	case !errors.Is(err, os.ErrNotExist):
+		g.log.Error("the disk is nearly full, and the ballast file cannot be given up", "file", g.ballast, "free", free, "err", err)
+	}
+}
 
 // look compares what is free with what must be.
 func (g *guard) look() {
@@ -67,17 +90,15 @@ func (g *guard) look() {
 // weigh makes the ballast while there is room for it, and gives it up when nothing else is left.
 func (g *guard) weigh(free, limit uint64) {
 	size := g.ballastSize()
-	st, err := os.Stat(g.ballast)
-	switch {
-	case err == nil && free < uint64(size):
-		g.log.Error("the disk is nearly full: the ballast file is given up", "file", g.ballast, "octets", st.Size(), "free", free)
-		err = os.Remove(g.ballast)
-	case errors.Is(err, os.ErrNotExist):
-		if err = nil; free >= limit+limit/8+uint64(size) {
-			err = makeBallast(g.ballast, size)
-		}
+	if free < uint64(size) {
+		g.giveUp(free)
+		return
 	}
-	if err != nil {
+	_, err := os.Stat(g.ballast)
+	if !errors.Is(err, os.ErrNotExist) || free < limit+limit/8+uint64(size) {
+		return
+	}
+	if err := makeBallast(g.ballast, size); err != nil {
 		g.log.Error("ballast", "file", g.ballast, "err", err)
 	}
 }

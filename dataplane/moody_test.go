@@ -3,7 +3,9 @@ package dataplane
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,14 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"smsplane/dataplane/config"
-	"smsplane/ledger/journal"
 )
 
-// moodyNode in the environment names the node file of an appliance that this test binary is to be, see TestMain.
-const moodyNode = "SMSPLANE_MOODY_NODE"
+// In the environment moodyNode names the node file of an appliance that this test binary is to be, see TestMain. moodySize
+// gives it a file system of its own for its data, of so many octets; moodyFull fills that before the start, but for the ballast.
+const (
+	moodyNode = "SMSPLANE_MOODY_NODE"
+	moodySize = "SMSPLANE_MOODY_SIZE"
+	moodyFull = "SMSPLANE_MOODY_FULL"
+)
 
-// TestMain is the appliance on a disk whose moods it is told on its input, when a test has started the binary once more
-// for that: what ends a process is shown by the end of a process.
+// TestMain is the appliance on a disk that it is told about on its input, when a test has started the binary once more for
+// that: what ends a process is shown by the end of a process.
 func TestMain(m *testing.M) {
 	if file := os.Getenv(moodyNode); file != "" {
 		if err := serveMoody(file); err != nil {
@@ -43,43 +49,90 @@ func serveMoody(file string) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	n := &Node{cfg: cfg, log: log, clock: monotonic(), started: time.Now(), progress: &progress{log: log, lanes: cfg.Lanes}}
 	n.state.Store(stateStarting)
-	d := newMoodyDisk()
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return err
+	d := newMoodyDisk(cfg.Data)
+	n.store.FS = d
+	if size := os.Getenv(moodySize); size != "" {
+		if err := d.mount(size); err != nil {
+			return err
+		}
 	}
-	if n.db, err = journal.Open(journal.Options{FS: d, Dir: filepath.Join(cfg.Data, "store"), Logger: log, Clock: n.clock}); err != nil {
-		return err
+	if os.Getenv(moodyFull) != "" {
+		g := newGuard(cfg, log)
+		if err := errors.Join(makeBallast(g.ballast, g.ballastSize()), d.fill(0)); err != nil {
+			return err
+		}
 	}
 	drain, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer cancel()
 		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-			d.become(in.Text())
-			fmt.Println(in.Text())
+			fmt.Println(d.told(in.Text()))
 		}
 	}()
 	return n.serve(drain, context.Background())
 }
 
-// moodyDisk does to the journal's log what it is in the mood for.
+// told does what it is told, and returns what is to be said of it.
+func (d *moodyDisk) told(what string) string {
+	var n int64
+	switch _, err := fmt.Sscanf(what, moodFill, &n); {
+	case err == nil:
+		if err := d.fill(n); err != nil {
+			return err.Error()
+		}
+	case what == moodBallast:
+		st, err := os.Stat(filepath.Join(d.dir, "ballast"))
+		if err != nil {
+			return "none"
+		}
+		return fmt.Sprint(st.Size())
+	default:
+		d.become(what)
+	}
+	return what
+}
+
+// mount puts a file system into the folder. The process has a table of mounts of its own.
+func (d *moodyDisk) mount(size string) error {
+	return errors.Join(os.MkdirAll(d.dir, 0o700), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount("moody", d.dir, "tmpfs", 0, "size="+size))
+}
+
+// fill leaves so many octets free; less than nothing empties the disk of all that was filled in.
+func (d *moodyDisk) fill(leave int64) error {
+	waste := filepath.Join(d.dir, "waste")
+	if err := os.Remove(waste); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	free, err := diskFree(d.dir)()
+	if err != nil || leave < 0 {
+		return err
+	}
+	return makeBallast(waste, int64(free)-leave)
+}
+
+// moodyDisk does to the journal's log what it is in the mood for, and is as full as it is told.
 type moodyDisk struct {
 	vfs.FS
+	dir    string // of the data
 	mu     sync.Mutex
 	change sync.Cond
 	mood   string
 }
 
-// Moods of a disk.
+// Moods of a disk, and what it is told and asked besides.
 const (
 	moodWell  = "well"
 	moodWrite = "writes fail"
 	moodHalf  = "writes end halfway"
 	moodSync  = "syncs fail"
 	moodHang  = "syncs hang"
+
+	moodFill    = "leave %d octets free"
+	moodBallast = "how large is the ballast"
 )
 
-func newMoodyDisk() *moodyDisk {
-	d := &moodyDisk{FS: vfs.Default, mood: moodWell}
+func newMoodyDisk(dir string) *moodyDisk {
+	d := &moodyDisk{FS: vfs.Default, dir: dir, mood: moodWell}
 	d.change.L = &d.mu
 	return d
 }

@@ -32,6 +32,7 @@ type Node struct {
 	clock   func() int64
 	started time.Time
 
+	store   journal.Options // what else it is opened with; nothing, but in tests
 	db      *journal.DB
 	doors   *doors
 	members *membership // of the cluster; nil on a single host
@@ -148,24 +149,28 @@ func (n *Node) serve(drain, kill context.Context) (err error) {
 // again, and recovery decides from the log.
 const exitBroken = 70
 
-// openStore opens the store of a node file, or makes it.
-func openStore(cfg *config.Node, log *slog.Logger, clock func() int64) (*journal.DB, error) {
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, err
+// openStore opens the store of the node file, or makes it, if that was not done yet.
+func (n *Node) openStore() (err error) {
+	if n.db != nil {
+		return nil
 	}
-	db, err := journal.Open(journal.Options{Dir: filepath.Join(cfg.Data, "store"), Logger: log, Clock: clock})
-	if err != nil {
-		return nil, fmt.Errorf("opening the store in %s: %w", cfg.Data, err)
+	if err := os.MkdirAll(n.cfg.Data, 0o700); err != nil {
+		return err
 	}
-	return db, nil
+	n.guard = newGuard(n.cfg, n.log)
+	n.guard.relieve()
+	o := n.store
+	o.Dir, o.Logger, o.Clock = filepath.Join(n.cfg.Data, "store"), n.log, n.clock
+	if n.db, err = journal.Open(o); err != nil {
+		return fmt.Errorf("opening the store in %s: %w", n.cfg.Data, err)
+	}
+	return nil
 }
 
 // open brings store, lanes and loops up, and the lanes' messages back to work.
 func (n *Node) open() (err error) {
-	if n.db == nil {
-		if n.db, err = openStore(n.cfg, n.log, n.clock); err != nil {
-			return err
-		}
+	if err := n.openStore(); err != nil {
+		return err
 	}
 	if err := n.formed(); err != nil {
 		return err

@@ -2,7 +2,6 @@ package dataplane
 
 import (
 	"context"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -18,10 +17,9 @@ type upkeep struct {
 // upkeepEvery is how often the disk is looked at.
 const upkeepEvery = time.Second
 
-// watch makes the guard and looks for the first time: a node that starts on a full disk accepts nothing.
+// watch looks for the first time: a node that starts on a full disk accepts nothing.
 func (n *Node) watch() {
-	n.guard = &guard{log: n.log, free: diskFree(n.cfg.Data), need: n.db.LargestCompaction, reserve: uint64(n.cfg.Journal.Reserve),
-		ballast: filepath.Join(n.cfg.Data, "ballast"), tell: n.tellFull}
+	n.guard.need, n.guard.tell = n.db.LargestCompaction, n.tellFull
 	n.guard.look()
 }
 
