@@ -19,6 +19,7 @@ type intake struct {
 	held   []held // blocks not proposed yet, in the order they came
 	paced  bool
 	tokens int     // messages that may still be let in while paced
+	busy   bool
 	idle   float64 // share of its time that the executor was idle, smoothed
 	looked int64   // when that was looked at last, and what it had slept by then
 	slept  int64
@@ -34,7 +35,8 @@ const (
 	paceSmooth = 0.1     // weight of one look
 	paceAbove  = 8 << 10 // messages in wait
 	paceUntil  = 4 << 10
-	paceBusy   = 0.5 // idle share under which the executor counts as busy
+	busyUnder  = 0.5 // idle share under which the executor counts as busy
+	busyUntil  = 0.7 // and until which: on cores that others share, waiting to be woken looks like idleness
 )
 
 // look sets the pace.
@@ -45,15 +47,16 @@ func (in *intake) look(x *executor, now int64) {
 	share := float64(x.idle-in.slept) / float64(now-in.looked)
 	in.idle += (share - in.idle) * paceSmooth
 	in.looked, in.slept = now, x.idle
+	in.busy = in.idle < busyUnder || in.busy && in.idle < busyUntil
 	switch n := x.waiting(now); {
 	case in.paced:
-		in.paced = in.idle < paceBusy && n > paceUntil
-	case in.idle < paceBusy && n > paceAbove:
+		in.paced = in.busy && n > paceUntil
+	case in.busy && n > paceAbove:
 		in.paced, in.tokens = true, 0
 	}
 	for _, c := range x.serving {
 		for _, s := range c.sessions {
-			s.short = in.idle < paceBusy && s.window >= shortFrom && s.quick()
+			s.short = in.busy && s.window >= shortFrom && s.quick()
 		}
 	}
 }

@@ -132,8 +132,15 @@ func (s *linkSession) most() int {
 // shortFrom is the window that can be cut in half and still be filled with one write.
 const shortFrom = 256
 
-// quick says that of the time between a DISPATCH and its answer the most passes on our side.
-func (s *linkSession) quick() bool { return 2*s.trip < s.whole }
+// quick says that the carrier would take more if we sent more. With two windows given out, of which one can be on the link, a
+// carrier that is the limit has its messages for half of the time between DISPATCH and answer; three eighths leave room for
+// doubt. With half a window all can be on the link and still be too few: then it is quick until nearly all the time passes there.
+func (s *linkSession) quick() bool {
+	if s.short {
+		return 5*s.trip < 4*s.whole
+	}
+	return 8*s.trip < 3*s.whole
+}
 
 // takes says whether a message of a class may go over the session now: credit and rate less what is kept for
 // higher classes, and no rest.
