@@ -18,7 +18,7 @@ import (
 type intake struct {
 	held   []held // blocks not proposed yet, in the order they came
 	paced  bool
-	tokens int     // messages that may still be let in while paced
+	tokens int // messages that may still be let in while paced
 	busy   bool
 	idle   float64 // share of its time that the executor was idle, smoothed
 	looked int64   // when that was looked at last, and what it had slept by then

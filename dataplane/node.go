@@ -348,12 +348,9 @@ func (b *blocks) scan(from, to uint64, f func(index uint64, block []byte) error)
 
 type stragglers struct{ db *journal.DB }
 
-func (s stragglers) Straggler(lane uint16, seq uint64) ([]byte, error) {
-	v, err := s.db.Get(journal.Key(journal.Moved, lane, seq))
-	if err == nil && v == nil {
-		err = fmt.Errorf("straggler %d of lane %d is missing", seq, lane)
-	}
-	return v, err
+func (s stragglers) Stragglers(lane uint16, from uint64, f func(v []byte) error) error {
+	_, hi := journal.LaneRange(journal.Moved, lane)
+	return s.db.Scan(journal.Key(journal.Moved, lane, from), hi, func(_, v []byte) error { return f(v) })
 }
 
 func (s stragglers) Run(lane uint16, run uint32) ([]byte, error) {

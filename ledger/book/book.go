@@ -20,7 +20,8 @@ type Log interface {
 
 // Straggler reads what left the log: a message that outlived its block, or a run of queued ones.
 type Straggler interface {
-	Straggler(lane uint16, seq uint64) ([]byte, error)
+	// Stragglers visits them by sequence, from one on; v is valid during the call, journal.ErrStop ends it well.
+	Stragglers(lane uint16, from uint64, f func(v []byte) error) error
 	Run(lane uint16, run uint32) ([]byte, error)
 }
 
@@ -62,7 +63,9 @@ type Book struct {
 	strag   Straggler
 	pack    pack
 	moves   map[uint64]bool // stragglers changed (true) or gone (false) since the last flush
-	moving  []moving
+	moving  map[ledger.MsgID]moving
+	bodies  bodies
+	gone    []uint64 // scratch
 	flushes uint64
 	runs    runs
 	applied uint64
@@ -91,7 +94,8 @@ const moSequence = 1 << 47
 
 // New makes the empty book of a lane that has applied nothing.
 func New(lane uint16, log Log, s Straggler) *Book {
-	b := &Book{Lane: lane, t: newTable(), acc: newAccounts(), byCID: map[uint64]uint64{}, log: log, strag: s, moves: map[uint64]bool{}, runs: newRuns()}
+	b := &Book{Lane: lane, t: newTable(), acc: newAccounts(), byCID: map[uint64]uint64{}, log: log, strag: s, moves: map[uint64]bool{}, runs: newRuns(),
+		moving: map[ledger.MsgID]moving{}, bodies: bodies{of: map[uint64][]byte{}}}
 	b.touch = b.Touch
 	if lane == 0 {
 		b.System = newSystem()
@@ -161,18 +165,7 @@ func (b *Book) InMemory() int { return int(b.t.used) - 1 - len(b.t.free) }
 // PDU is the message as it came in; it aliases a block and is valid until the next Apply.
 func (b *Book) PDU(m *Msg) ([]byte, error) {
 	if m.moved {
-		for _, v := range b.moving {
-			if v.id == m.ID {
-				return v.pdu, nil
-			}
-		}
-		v, err := b.strag.Straggler(b.Lane, m.ID.Seq())
-		if err != nil {
-			return nil, err
-		}
-		var c Msg
-		_, p, err := readMsg(&c, v)
-		return p, err
+		return b.body(m)
 	}
 	if m.run != 0 {
 		return b.inRun(m)

@@ -37,8 +37,8 @@ type ring512 struct{ blocks [][]byte }
 
 func (r *ring512) Block(i uint64) ([]byte, error) { return r.blocks[i%uint64(len(r.blocks))], nil }
 
-func (*ring512) Straggler(uint16, uint64) ([]byte, error) {
-	return nil, fmt.Errorf("no straggler here")
+func (*ring512) Stragglers(uint16, uint64, func([]byte) error) error {
+	return fmt.Errorf("no straggler here")
 }
 func (*ring512) Run(uint16, uint32) ([]byte, error) { return nil, fmt.Errorf("no run here") }
 

@@ -46,31 +46,6 @@ func (b *Book) Flush(w *journal.Batch) error {
 // until then the bodies of its stragglers stay in memory.
 func (b *Book) Flushes() uint64 { return b.flushes }
 
-// Stored drops the bodies that flush n made readable.
-func (b *Book) Stored(n uint64) {
-	b.moving = slices.DeleteFunc(b.moving, func(v moving) bool { return v.flush <= n })
-	b.runs.stored(n)
-}
-
-func (b *Book) flushStragglers(w *journal.Batch) error {
-	for seq, alive := range b.moves {
-		key := journal.Key(journal.Moved, b.Lane, seq)
-		if !alive {
-			w.DeleteRange(key, journal.Key(journal.Moved, b.Lane, seq+1))
-			continue
-		}
-		m := b.t.get(ledger.MakeMsgID(b.Lane, seq))
-		p, err := b.PDU(m)
-		if err != nil {
-			return err
-		}
-		m.asOf = b.applied
-		w.Set(key, appendMsg(nil, m, b.splits[m.ID.Seq()], b.applied, p))
-	}
-	clear(b.moves)
-	return nil
-}
-
 func (b *Book) flushSystem(w *journal.Batch) {
 	s := b.System
 	if s.fileVersion != s.Version {

@@ -22,12 +22,8 @@ func (b *Book) replace(r *ledger.Record, m *Msg) error {
 	}
 	m.Parts, m.Registered, m.Hold, m.ValidUntil, m.Due = v.Parts, v.Registered, v.Price, v.ValidUntil, v.Due
 	m.N, m.Target, m.Routed, m.Verified = 0, 0, 0, 0
-	m.Len = uint32(len(v.PDU))
 	b.set(m, StateAccepted)
-	b.unpin(m)
-	m.moved, m.run = true, 0
-	b.moving = slices.DeleteFunc(b.moving, func(o moving) bool { return o.id == m.ID })
-	b.moving = append(b.moving, moving{m.ID, slices.Clone(v.PDU), b.flushes + 1})
+	b.setBody(m, slices.Clone(v.PDU))
 	return nil
 }
 

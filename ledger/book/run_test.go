@@ -36,8 +36,11 @@ func (s *shelf) get(k journal.Kind, n uint64) ([]byte, error) {
 	}
 	return v, err
 }
-func (s *shelf) Straggler(_ uint16, seq uint64) ([]byte, error) { return s.get(journal.Moved, seq) }
-func (s *shelf) Run(_ uint16, run uint32) ([]byte, error)       { return s.get(journal.Run, uint64(run)) }
+func (s *shelf) Stragglers(_ uint16, from uint64, f func([]byte) error) error {
+	_, hi := journal.LaneRange(journal.Moved, 0)
+	return s.db.Scan(journal.Key(journal.Moved, 0, from), hi, func(_, v []byte) error { return f(v) })
+}
+func (s *shelf) Run(_ uint16, run uint32) ([]byte, error) { return s.get(journal.Run, uint64(run)) }
 
 func (s *shelf) flush(b *Book) {
 	w := journal.NewBatch()

@@ -173,10 +173,7 @@ func (b *Book) Move(limit int) (int, error) {
 		if err != nil {
 			return err
 		}
-		b.moving = append(b.moving, moving{m.ID, slices.Clone(p), b.flushes + 1})
-		b.unpin(m)
-		m.moved, m.run = true, 0
-		b.moves[m.ID.Seq()] = true
+		b.setBody(m, slices.Clone(p))
 		n++
 		return nil
 	}
@@ -190,11 +187,4 @@ func (b *Book) Move(limit int) (int, error) {
 		return nil
 	})
 	return n, err
-}
-
-// moving is a straggler whose body is not stored under its own key yet.
-type moving struct {
-	id    ledger.MsgID
-	pdu   []byte
-	flush uint64 // that stores it
 }

@@ -2,7 +2,6 @@ package book
 
 import (
 	"fmt"
-	"slices"
 
 	"smsplane/ledger"
 	"smsplane/pdu"
@@ -31,18 +30,9 @@ func (b *Book) Strip(m *Msg) (bool, error) {
 	if ref, ok := v.TLV(pdu.TagUserMessageReference); ok {
 		s.TLVs = pdu.AppendTLV(nil, pdu.TagUserMessageReference, ref)
 	}
-	b.rewrite(m, s.Append(nil, 0))
+	b.setBody(m, s.Append(nil, 0))
 	m.Stripped = true
 	return true, nil
-}
-
-// rewrite gives a message another stored form, under its own key, from the next flush on.
-func (b *Book) rewrite(m *Msg, p []byte) {
-	b.unpin(m)
-	m.moved, m.run, m.Len = true, 0, uint32(len(p))
-	b.moving = slices.DeleteFunc(b.moving, func(o moving) bool { return o.id == m.ID })
-	b.moving = append(b.moving, moving{m.ID, p, b.flushes + 1})
-	b.moves[m.ID.Seq()] = true
 }
 
 // OldestBlock is when the oldest block was cut that some message still needs; 0 when none is needed.

@@ -71,8 +71,9 @@ func (h *host) get(k journal.Kind, lane uint16, n uint64) ([]byte, error) {
 	}
 	return v, err
 }
-func (h *host) Straggler(lane uint16, seq uint64) ([]byte, error) {
-	return h.get(journal.Moved, lane, seq)
+func (h *host) Stragglers(lane uint16, from uint64, f func([]byte) error) error {
+	_, hi := journal.LaneRange(journal.Moved, lane)
+	return h.db.Scan(journal.Key(journal.Moved, lane, from), hi, func(_, v []byte) error { return f(v) })
 }
 func (h *host) Run(lane uint16, run uint32) ([]byte, error) {
 	return h.get(journal.Run, lane, uint64(run))

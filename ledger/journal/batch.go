@@ -1,6 +1,10 @@
 package journal
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+)
 
 // Batch is an ordered set of changes that becomes visible and durable as one. It is filled by one goroutine
 // and given up with DB.Write; the journal reuses it.
@@ -15,6 +19,7 @@ type Batch struct {
 const (
 	opSet      = 1
 	opDelRange = 2
+	opDelete   = 3
 	opHeader   = 9
 )
 
@@ -28,6 +33,9 @@ func NewBatch() *Batch { return batches.Get().(*Batch) }
 
 // Set writes value under key. Both are copied.
 func (b *Batch) Set(key, value []byte) { b.add(opSet, key, value) }
+
+// Delete removes a key.
+func (b *Batch) Delete(key []byte) { b.add(opDelete, key, nil) }
 
 // DeleteRange removes the keys in [lo, hi), also those set earlier in this batch. Meant for whole
 // segments: many small ranges are slower than leaving things where they are.
@@ -45,6 +53,17 @@ func (b *Batch) add(op byte, key, value []byte) {
 // Len is the number of changes, Size their bytes.
 func (b *Batch) Len() int  { return b.n }
 func (b *Batch) Size() int { return len(b.ops) }
+
+// change makes one of the changes in a batch of Pebble.
+func change(w *pebble.Batch, op byte, key, value []byte) error {
+	switch op {
+	case opDelete:
+		return w.Delete(key, nil)
+	case opDelRange:
+		return w.DeleteRange(key, value, nil)
+	}
+	return w.Set(key, value, nil)
+}
 
 // each hands the changes over in order.
 func (b *Batch) each(f func(op byte, key, value []byte) error) error {

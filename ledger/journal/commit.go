@@ -122,10 +122,7 @@ func (w *writer) addEntries(lane uint16, entries []Entry) {
 
 func (w *writer) addBatch(b *Batch) {
 	w.must(b.each(func(op byte, key, value []byte) error {
-		if op == opDelRange {
-			return w.b.DeleteRange(key, value, nil)
-		}
-		return w.b.Set(key, value, nil)
+		return change(w.b, op, key, value)
 	}))
 	if b.last > 0 {
 		w.d.last[b.lane] = b.last

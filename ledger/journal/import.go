@@ -224,10 +224,7 @@ func (d *DB) writeNow(b *Batch) error {
 	defer b.release()
 	w := d.p.NewBatch()
 	err := b.each(func(op byte, key, value []byte) error {
-		if op == opDelRange {
-			return w.DeleteRange(key, value, nil)
-		}
-		return w.Set(key, value, nil)
+		return change(w, op, key, value)
 	})
 	return errors.Join(err, w.Commit(pebble.Sync))
 }

@@ -59,8 +59,11 @@ func (l *lane) get(k journal.Kind, n uint64) ([]byte, error) {
 	}
 	return v, err
 }
-func (l *lane) Straggler(_ uint16, seq uint64) ([]byte, error) { return l.get(journal.Moved, seq) }
-func (l *lane) Run(_ uint16, run uint32) ([]byte, error)       { return l.get(journal.Run, uint64(run)) }
+func (l *lane) Stragglers(_ uint16, from uint64, f func([]byte) error) error {
+	_, hi := journal.LaneRange(journal.Moved, 0)
+	return l.db.Scan(journal.Key(journal.Moved, 0, from), hi, func(_, v []byte) error { return f(v) })
+}
+func (l *lane) Run(_ uint16, run uint32) ([]byte, error) { return l.get(journal.Run, uint64(run)) }
 
 // openLane opens a lane in dir; opened again it is what a restart finds.
 func openLane(t testing.TB, dir string) *lane {

@@ -1,0 +1,75 @@
+package book
+
+import (
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"smsplane/ledger"
+	"smsplane/ledger/journal"
+	"smsplane/pdu"
+)
+
+// readings counts how often the store is asked for stragglers.
+type readings struct {
+	*shelf
+	n int
+}
+
+func (r *readings) Stragglers(lane uint16, from uint64, f func([]byte) error) error {
+	r.n++
+	return r.shelf.Stragglers(lane, from, f)
+}
+
+// A queue of stragglers is read in a few readings, whether their bodies are wanted once or again a little later; when they
+// have ended nothing of them is in the store.
+func TestStragglersAreReadAlong(t *testing.T) {
+	const n = 4096
+	db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &readings{shelf: &shelf{t: t, db: db, blocks: map[uint64][]byte{}}}
+	b := New(0, s, s)
+	index := uint64(0)
+	apply := func(blk []byte, records int) {
+		index++
+		s.blocks[index] = ledger.SealBlock(blk, 0, records, int64(index))
+		if err := b.Apply(index, s.blocks[index]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sm := pdu.Submit{Src: []byte("me"), Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("text")}
+	blk := ledger.OpenBlock(nil)
+	for i := range uint64(n) {
+		blk = ledger.AppendAccept(blk, 0, ledger.MakeMsgID(0, i+1), 1, &ledger.Accept{Account: 1, Parts: 1, Price: 5, Number: 4915112345678, ValidUntil: 1 << 60, PDU: sm.Append(nil, 1)})
+	}
+	apply(blk, n)
+	if moved, err := b.Move(n); err != nil || moved != n {
+		t.Fatal(moved, err)
+	}
+	s.flush(b)
+	for i := range uint64(n) {
+		for _, seq := range []uint64{i + 1, max(i, 1000) - 999} { // sent, and the end of one sent before
+			if _, err := b.PDU(b.Get(ledger.MakeMsgID(0, seq))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if s.n > n/mostAlong+16 {
+		t.Errorf("%d bodies of a queue took %d readings", n, s.n)
+	}
+	blk = ledger.OpenBlock(nil)
+	ends := 0
+	for i := range uint64(n) {
+		if i%3 != 1 || i > n/2 { // neighbours and single ones
+			blk, ends = ledger.AppendFinal(blk, 0, ledger.MakeMsgID(0, i+1), 2, &ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator, Hold: 5}), ends+1
+		}
+	}
+	apply(blk, ends)
+	s.flush(b)
+	left := 0
+	if err := s.Stragglers(0, 0, func([]byte) error { left++; return nil }); err != nil || left != n-ends {
+		t.Errorf("%d stragglers are stored, %d live (%v)", left, n-ends, err)
+	}
+}
