@@ -38,6 +38,9 @@ func (x *executor) profiles(m *book.Msg, s *linkSession) (from *profile.Client, 
 
 // carries says whether a link can take a message without losing anything of it, and in what shape.
 func (l *lane) carries(m *book.Msg, s *linkSession) (v ledger.Shape, ok bool) {
+	if m.Broadcast {
+		return v, true
+	}
 	if m.Part > 0 { // some of it is sent: the rest is as that was
 		v = l.book.Shape(m)
 		v.Part = m.Part
@@ -63,6 +66,12 @@ func (l *lane) carries(m *book.Msg, s *linkSession) (v ledger.Shape, ok bool) {
 // is false when there is no such part: a profile changed while the parts went out.
 func (l *lane) adapted(m *book.Msg, s *linkSession, p []byte) (out []byte, ok bool) {
 	x := l.x
+	if m.Broadcast { // as the client wrote it: profiles are for what goes to phones
+		if l.view.Parse(p) != pdu.ROK {
+			return nil, false
+		}
+		return l.written(l.view.AppendBroadcast(l.blank(len(p)))), true
+	}
 	from, to, needed := x.profiles(m, s)
 	if !needed && m.Of == 0 || l.view.Parse(p) != pdu.ROK {
 		return p, true

@@ -27,7 +27,11 @@ func (l *lane) answered(m *book.Msg, s *linkSession, e *event, now int64) {
 	if e.seq > 0 && s.link.adapt.Congestion(now, uint8(e.seq-1), s.link.rate.last(s.link.sent)) {
 		s.link.adapted(now)
 	}
-	l.decide(m, s, st, e.data, now)
+	id := e.data
+	if m.Broadcast {
+		id = l.broadcastAnswered(m, e.data)
+	}
+	l.decide(m, s, st, id, now)
 }
 
 // wholeSmooth is how many answers it takes to change what is known of their time.
@@ -80,7 +84,7 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 	x := l.x
 	a := ledger.Answer{Status: uint32(st), Outcome: ledger.Taken, Target: m.Target, CarrierID: id}
 	c := x.table.CarrierOf(m.Carrier)
-	if c == nil || c.Cost == catalog.ChargeSent {
+	if c == nil || c.Cost == catalog.ChargeSent || m.Broadcast {
 		a.Cost = m.Buy * ledger.Micro(partsSent(m))
 		m.Note |= noteOwed
 	}
@@ -97,7 +101,7 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 	l.leaveQueue(m)
 	m.Phase = phaseAwaiting
 	l.settles(m, now)
-	if c != nil && c.Receipts == catalog.ReceiptsAsked && m.Registered&3 == 0 && !m.Transact {
+	if m.Broadcast || c != nil && c.Receipts == catalog.ReceiptsAsked && m.Registered&3 == 0 && !m.Transact {
 		l.final(m, ledger.Final{End: ledger.EndSent, Reason: ledger.ReasonNoReceiptDue}, now)
 		return
 	}

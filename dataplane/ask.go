@@ -8,7 +8,7 @@ import (
 	"smsplane/pdu"
 )
 
-// order is a query_sm, cancel_sm or replace_sm of a client about a message of its own.
+// order is a query_sm, cancel_sm or replace_sm of a client about a message of its own, or one about a broadcast.
 type order struct {
 	session uint32
 	seq     uint32
@@ -27,6 +27,8 @@ func (l *lane) asked(e *event, now int64) {
 		l.query(o)
 	case p.Command == pdu.CancelSM:
 		l.cancel(o, now)
+	case p.Command == pdu.QueryBroadcastSM || p.Command == pdu.CancelBroadcastSM:
+		l.askBroadcast(o)
 	default:
 		l.replace(o, now)
 	}

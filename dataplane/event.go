@@ -12,7 +12,7 @@ type eventKind uint8
 const (
 	// From a loop up to the executor.
 	evBlock       eventKind = iota + 1 // lane, data: a sealed block of accepted messages
-	evAnswer                           // session (link), id, status, data: the carrier's id, at: round trip in ns, seq: congestion_state + 1
+	evAnswer                           // session (link), id, status, data: the carrier's id (a broadcast_sm_resp whole), at: round trip in ns, seq: congestion_state + 1
 	evLate                             // the same, after the answer's time was over
 	evLost                             // session (link), id: written, and no answer will come; status: lostEnded or lostFenced when the session ended
 	evUnsent                           // session (link), id: never written
@@ -21,8 +21,9 @@ const (
 	evUnreturned                       // session (client), id: no answer will come; status: 1 if the client is silent
 	evClientUp                         // session (client), id: account, seq: deliver window, status: receives, without
 	evClientDown                       // session (client)
-	evAsked                            // session (client), lane, seq, id: account, data: query_sm, cancel_sm or replace_sm
-	evLinkUp                           // session (link)
+	evAsked                            // session (client), lane, seq, id: account, data: query_sm, cancel_sm, replace_sm, or one about a broadcast
+	evErrandDone                       // session (link), id: tag, status, data: the answer to evErrand; without data there is none
+	evLinkUp                           // session (link), status: interface_version
 	evLinkDown                         // session (link)
 	evForgotten                        // lane: nothing of it is on its way up any more
 	evAlert                            // session (link), data: alert_notification; and down: session (client), data
@@ -31,7 +32,8 @@ const (
 	evCommitted // lane: its oldest block is committed
 	evSend      // session (link), id, number, data: PDU, at: end of validity, seq: priority, status: registered_delivery
 	evReply     // session, seq, status, id: command of the request; data: the response, if it is more than a status
-	evEnded     // id, status, seq: delivery_failure_reason: a message in transaction mode
+	evEnded     // id, status, seq: delivery_failure_reason, data: TLVs of a broadcast's areas: a message in transaction mode
+	evErrand    // session (link), id: tag, data: a request that is no message
 	evDeliver   // session (client), id, data: deliver_sm
 	evDemoted   // lane: it is not led here any more
 	evLed       // lane, id: the sequence for its next message

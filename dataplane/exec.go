@@ -91,7 +91,11 @@ type executor struct {
 	sweeper int64
 	lined   atomic.Int64 // messages of in_order clients that wait
 
-	searches  int // of the archive, for query_sm
+	errands map[ledger.MsgID]errand // what carriers are asked for clients, by tag
+	errand  uint64                  // the last one
+	areas   map[ledger.MsgID][]byte // what carriers said of single areas of broadcasts, until those are answered
+
+	searches  int // of the archive, for queries of clients
 	searching sync.WaitGroup
 
 	sharedAccounts *atomic.Pointer[map[uint32]*entry.Account]                               // accounts, for goroutines other than the executor's
@@ -339,13 +343,15 @@ func (x *executor) handle(p *loopPort, e *event, now int64) {
 		}
 	case evAsked:
 		x.lanes[e.lane].asked(e, now)
+	case evErrandDone:
+		x.errandDone(e)
 	case evClientUp:
 		x.clientUp(p, e)
 	case evClientDown:
 		x.clientDown(e.session)
 	case evLinkUp:
 		if s := x.links[e.session]; s != nil {
-			s.up = true
+			s.up, s.version = true, uint8(e.status)
 			s.carrier.sessions = append(s.carrier.sessions, s)
 			x.reckon(s.carrier, now)
 		}

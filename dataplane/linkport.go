@@ -37,7 +37,7 @@ func (k *linkPort) begin(conn wire, now int64) {
 	k.sess = session.New(k.config, k, now)
 	k.fence = k.loop.fence
 	k.loop.links[k.id] = k
-	k.loop.up.push(event{kind: evLinkUp, session: k.id})
+	k.loop.up.push(event{kind: evLinkUp, session: k.id, status: uint32(k.config.Version)})
 	k.opened()
 	k.touch()
 }
@@ -148,6 +148,9 @@ func (k *linkPort) write(e *event, now int64) bool {
 		l.up.push(event{kind: evUnsent, session: k.id, id: e.id})
 		return true
 	}
+	if pdu.ParseHeader(e.data).Command == pdu.BroadcastSM {
+		return k.sess.Send(now, e.data, uint64(e.id)) && k.passed(now)
+	}
 	if st := l.view.Parse(e.data); st != pdu.ROK {
 		panic("dataplane: an accepted message no longer parses: " + st.String())
 	}
@@ -162,9 +165,11 @@ func (k *linkPort) write(e *event, now int64) bool {
 		l.digits = e.number.Append(l.digits[:0])
 		hop.Dst = l.digits
 	}
-	if !k.sess.SendForward(now, &l.view, &hop, uint64(e.id)) {
-		return false
-	}
+	return k.sess.SendForward(now, &l.view, &hop, uint64(e.id)) && k.passed(now)
+}
+
+// passed counts a message that was written; it is true.
+func (k *linkPort) passed(now int64) bool {
 	for _, a := range k.allowed {
 		a.Passed(now)
 	}
@@ -190,6 +195,11 @@ func (k *linkPort) Request(s *session.Session, _ int64, h pdu.Header, p []byte) 
 
 // Response implements session.Handler.
 func (k *linkPort) Response(_ *session.Session, now int64, tag uint64, h pdu.Header, p []byte) {
+	if tag&errandTag != 0 {
+		k.loop.up.push(event{kind: evErrandDone, session: k.id, id: ledger.MsgID(tag), status: uint32(h.Status), data: k.loop.arena.copy(p)})
+		k.pump(now)
+		return
+	}
 	k.settled()
 	k.answer(evAnswer, tag, h, p)
 	k.pump(now)
@@ -204,12 +214,17 @@ func (k *linkPort) settled() {
 
 // Late implements session.LateHandler.
 func (k *linkPort) Late(_ *session.Session, _ int64, tag uint64, h pdu.Header, p []byte) {
-	k.answer(evLate, tag, h, p)
+	if tag&errandTag == 0 {
+		k.answer(evLate, tag, h, p)
+	}
 }
 
 func (k *linkPort) answer(kind eventKind, tag uint64, h pdu.Header, p []byte) {
 	e := event{kind: kind, session: k.id, id: ledger.MsgID(tag), status: uint32(h.Status), at: k.sess.RoundTrip()}
-	if h.Status == pdu.ROK {
+	switch {
+	case h.Command == pdu.BroadcastSMResp:
+		e.data = k.loop.arena.copy(p)
+	case h.Status == pdu.ROK:
 		if id, ok := pdu.MessageID(p); ok {
 			e.data = k.loop.arena.copy(id)
 		}
@@ -224,6 +239,10 @@ func (k *linkPort) answer(kind eventKind, tag uint64, h pdu.Header, p []byte) {
 
 // Lost implements session.Handler.
 func (k *linkPort) Lost(_ *session.Session, _ int64, tag uint64, why session.Lost) {
+	if tag&errandTag != 0 {
+		k.errandLost(tag)
+		return
+	}
 	k.settled()
 	e := event{kind: evLost, session: k.id, id: ledger.MsgID(tag)}
 	switch {

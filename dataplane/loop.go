@@ -135,7 +135,13 @@ func (l *loop) handle(e *event, now int64) {
 	case evLed:
 		l.desk.Lead(e.lane, uint64(e.id))
 	case evEnded:
-		l.desk.Ended(e.id, pdu.Status(e.status), uint8(e.seq))
+		l.desk.Ended(e.id, pdu.Status(e.status), uint8(e.seq), e.data)
+	case evErrand:
+		if k := l.links[e.session]; k != nil {
+			k.run(e, now)
+		} else {
+			l.up.push(event{kind: evErrandDone, session: e.session, id: e.id})
+		}
 	case evAlert:
 		l.alert(e)
 	case evDeliver:

@@ -36,7 +36,7 @@ func (l *lane) query(o *order) {
 		_, m, src := l.spilled(id)
 		switch {
 		case m == nil:
-			l.queryPast(o, id)
+			l.lookBack(o, id, func(e *book.EDR) { l.tellPast(o, e) })
 		case m.Account != o.account:
 			l.tell(o, pdu.RInvMsgID, nil)
 		case !bytes.Equal(src, o.p.Field("source_addr").Octets):
@@ -80,9 +80,10 @@ func (l *lane) tellFate(o *order, f fate) {
 // maxSearches bounds the queries about messages of the past that read the archive at a time.
 const maxSearches = 4
 
-// queryPast looks among the messages that have ended and whose receipt is taken: first in what was not written
-// yet, then, on a goroutine of its own, in the archive.
-func (l *lane) queryPast(o *order, id ledger.MsgID) {
+// lookBack looks for what an order is about among the messages that have ended and whose receipt is taken: first in what
+// was not written yet, then, on a goroutine of its own, in the archive. Whoever asked is told by then, which is given nil
+// when there is none.
+func (l *lane) lookBack(o *order, id ledger.MsgID, then func(e *book.EDR)) {
 	x := l.x
 	var found *book.EDR
 	p := book.Past{EDR: func(e *book.EDR) error {
@@ -97,7 +98,7 @@ func (l *lane) queryPast(o *order, id ledger.MsgID) {
 		return
 	}
 	if found != nil {
-		l.tellPast(o, found)
+		then(found)
 		return
 	}
 	if x.searches >= maxSearches {
@@ -113,11 +114,11 @@ func (l *lane) queryPast(o *order, id ledger.MsgID) {
 			x.post(func() {
 				x.searches--
 				if err != nil && !errors.Is(err, errFound) {
-					x.log.Error("searching the archive for a query_sm", "message", id, "err", err)
+					x.log.Error("searching the archive for what a client asks about", "command", o.p.Command, "message", id, "err", err)
 					l.tell(o, pdu.RSysErr, nil)
 					return
 				}
-				l.tellPast(o, found)
+				then(found)
 			})
 		}()
 	})

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"smsplane/ledger"
@@ -231,6 +232,7 @@ func (x *executor) forget(l *lane) {
 			delete(x.clients, id)
 		}
 	}
+	maps.DeleteFunc(x.areas, func(id ledger.MsgID, _ []byte) bool { return id.Lane() == l.n })
 }
 
 // clear empties every list: a lane that decides nothing.

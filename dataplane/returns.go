@@ -80,7 +80,8 @@ func (l *lane) ended(r *ledger.Record, m *book.Msg) error {
 	}
 	if m.Transact {
 		st, why := transacted(m)
-		x.ports[l.loop].push(event{kind: evEnded, id: m.ID, status: uint32(st), seq: uint32(why)})
+		x.ports[l.loop].push(event{kind: evEnded, id: m.ID, status: uint32(st), seq: uint32(why), data: x.areas[m.ID]})
+		delete(x.areas, m.ID)
 	}
 	if m.Return {
 		m.Fails = 0
@@ -93,6 +94,8 @@ func (l *lane) ended(r *ledger.Record, m *book.Msg) error {
 func transacted(m *book.Msg) (st pdu.Status, reason uint8) {
 	const unavailable, invalid, permanent, temporary = 0, 1, 2, 3
 	switch {
+	case m.Broadcast:
+		return broadcasted(m), 0
 	case m.End == ledger.EndDelivered || m.End == ledger.EndSent:
 		return pdu.ROK, 0
 	case m.End == ledger.EndExpired || m.End == ledger.EndUnknown:

@@ -148,7 +148,7 @@ func (l *lane) read(m *book.Msg) bool {
 // charges says whether a client pays for a message that ends so. One that left the catalog meanwhile (nil) owes what
 // it would owe under any contract.
 func charges(c *catalog.Client, m *book.Msg, end ledger.End) bool {
-	if c == nil || c.Billing.Charge == catalog.ChargeDelivered {
+	if (c == nil || c.Billing.Charge == catalog.ChargeDelivered) && !m.Broadcast { // of those nobody says that they were delivered
 		return end == ledger.EndDelivered
 	}
 	return m.WasTaken || m.Note&noteTaken != 0

@@ -40,6 +40,7 @@ type linkSession struct {
 	link    *link
 	loop    int
 	up      bool
+	version uint8 // of SMPP, as negotiated
 	window  int
 	out     int   // dispatched or about to be, and not answered
 	trip    int64 // round trip of the last answers, smoothed, ns
@@ -292,6 +293,11 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 		l.move(m, t, now)
 		l.enqueue(m, now)
 		return
+	}
+	if m.Broadcast {
+		if s = l.broadcaster(m, s.carrier, now); s == nil {
+			return
+		}
 	}
 	if m.N > 1 && !l.stays(m) && m.Routed < x.recent.Opened(s.carrier.n, router.Number(m.Number), now) {
 		if t, ok := x.nextUp(m, now); ok { // planned before it was known that this carrier fails for the number

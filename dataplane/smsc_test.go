@@ -28,13 +28,15 @@ type smsc struct {
 	next  int
 	seq   uint32
 	// state is what the receipt of a message says, in order; nil sends none. status refuses.
-	states func(m *pdu.Message) []pdu.State
-	status func(m *pdu.Message) pdu.Status
-	mute   func(m *pdu.Message) bool // takes it and says nothing
+	states  func(m *pdu.Message) []pdu.State
+	status  func(m *pdu.Message) pdu.Status
+	mute    func(m *pdu.Message) bool            // takes it and says nothing
+	others  func(conn net.Conn, p []byte) []byte // answers what no case below knows
+	version uint8                                // that it says it speaks
 }
 
 func newSMSC(t *testing.T) *smsc {
-	c := &smsc{t: t, address: freeAddress(t), conns: map[net.Conn]bool{}}
+	c := &smsc{t: t, address: freeAddress(t), conns: map[net.Conn]bool{}, version: pdu.Version34}
 	c.states = func(*pdu.Message) []pdu.State { return []pdu.State{pdu.StateDelivered} }
 	c.status = func(*pdu.Message) pdu.Status { return pdu.ROK }
 	t.Cleanup(func() {
@@ -126,7 +128,7 @@ func (c *smsc) answer(conn net.Conn, p []byte) (out []byte) {
 		c.mu.Lock()
 		c.conns[conn] = true
 		c.mu.Unlock()
-		return pdu.AppendBindResp(nil, h.Command, pdu.ROK, h.Sequence, "north", 0x34)
+		return pdu.AppendBindResp(nil, h.Command, pdu.ROK, h.Sequence, "north", c.version)
 	case pdu.SubmitSM:
 		return c.take(conn, p, h)
 	case pdu.DeliverSMResp:
@@ -135,8 +137,21 @@ func (c *smsc) answer(conn net.Conn, p []byte) (out []byte) {
 		c.mu.Unlock()
 	case pdu.EnquireLink, pdu.Unbind:
 		return pdu.AppendPlain(nil, h.Command.Resp(), pdu.ROK, h.Sequence)
+	default:
+		if c.others != nil {
+			return c.others(conn, p)
+		}
 	}
 	return nil
+}
+
+// hangUp breaks every session.
+func (c *smsc) hangUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.conns {
+		conn.Close()
+	}
 }
 
 func (c *smsc) take(conn net.Conn, p []byte, h pdu.Header) (out []byte) {

@@ -59,4 +59,9 @@ func TestWhoPays(t *testing.T) {
 			t.Errorf("%s: pays %v", c.name, got)
 		}
 	}
+	for taken, pays := range map[bool]bool{true: true, false: false} { // of a broadcast nobody ever says that it was delivered
+		if charges(delivered, &book.Msg{WasTaken: taken, Broadcast: true}, ledger.EndSent) != pays {
+			t.Errorf("delivered, a broadcast, taken %v: pays %v", taken, !pays)
+		}
+	}
 }

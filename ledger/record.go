@@ -130,6 +130,7 @@ type Accept struct {
 	Part       bool   // of a text that the client split
 	Once       bool   // datagram and transaction mode: one attempt, no receipt (SMPP 3.4 §2.10)
 	Transact   bool   // its submit_sm_resp waits for its end
+	Broadcast  bool   // PDU keeps a broadcast_sm (pdu.AppendBroadcastKept)
 	Replace    bool   // takes the place of what waits between the same addresses (SMPP 3.4 §5.2.18)
 	Price      Micro  // of all parts; held
 	Number     uint64 // E.164 digits
@@ -160,6 +161,9 @@ func AppendAccept(b []byte, worker uint8, id MsgID, at int64, a *Accept) []byte 
 	if a.Transact {
 		flags |= flagTransact
 	}
+	if a.Broadcast {
+		flags |= flagBroadcast
+	}
 	b = openRecord(b, KindAccept, worker, flags, id, at)
 	b = le.AppendUint32(b, a.Account)
 	b = le.AppendUint32(b, a.Session)
@@ -180,7 +184,7 @@ func (r *Record) Accept(a *Accept) bool {
 	a.Account, a.Session, a.Row, a.Catalog = d.u32(), d.u32(), d.u32(), d.u32()
 	a.Class, a.Parts, a.Registered, a.Behind = Class(d.u8()), d.u8(), d.u8(), d.u8()
 	a.ShortID, a.Replace, a.Part = r.Flags&flagShortID != 0, r.Flags&flagReplace != 0, r.Flags&flagConcat != 0
-	a.Once, a.Transact = r.Flags&flagOnce != 0, r.Flags&flagTransact != 0
+	a.Once, a.Transact, a.Broadcast = r.Flags&flagOnce != 0, r.Flags&flagTransact != 0, r.Flags&flagBroadcast != 0
 	a.Price, a.Number, a.ValidUntil, a.Due = Micro(d.i64()), d.u64(), d.i64(), d.i64()
 	a.PDU = d.b
 	return !d.bad

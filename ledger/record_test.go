@@ -80,8 +80,8 @@ func samples() []sample {
 		add(sample{KindFinal, flags, v, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendFinal(b, w, id, at, v) },
 			func(r *Record) (any, bool) { p := new(Final); ok := r.Final(p); return p, ok }})
 	}
-	both := &Accept{ShortID: true, Replace: true, Part: true, Once: true, Transact: true, PDU: pdu}
-	add(sample{KindAccept, flagShortID | flagReplace | flagAsked | flagConcat | flagOnce | flagTransact, both, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAccept(b, w, id, at, both) },
+	both := &Accept{ShortID: true, Replace: true, Part: true, Once: true, Transact: true, Broadcast: true, PDU: pdu}
+	add(sample{KindAccept, flagShortID | flagReplace | flagAsked | flagConcat | flagOnce | flagTransact | flagBroadcast, both, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendAccept(b, w, id, at, both) },
 		func(r *Record) (any, bool) { p := new(Accept); ok := r.Accept(p); return p, ok }})
 	other := &Replace{Parts: 2, Registered: 1, Price: 9, ValidUntil: -1, Due: 1 << 62, PDU: pdu}
 	add(sample{KindReplace, 0, other, func(b []byte, w uint8, id MsgID, at int64) []byte { return AppendReplace(b, w, id, at, other) },

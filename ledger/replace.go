@@ -42,6 +42,7 @@ const (
 	flagConcat // the message is a part of a text
 	flagOnce
 	flagTransact
+	flagBroadcast
 )
 
 // Asked says of an ACCEPT that it tells registered_delivery itself.

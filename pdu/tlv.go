@@ -58,6 +58,20 @@ func NextTLV(b []byte) (t Tag, v, rest []byte, ok bool) {
 	return Tag(binary.BigEndian.Uint16(b)), b[tlvHeader:n:n], b[n:], true
 }
 
+// AppendTLVs adds those of tlvs that keep wants, in their order.
+func AppendTLVs(dst, tlvs []byte, keep func(t Tag) bool) []byte {
+	for {
+		t, v, rest, ok := NextTLV(tlvs)
+		if !ok {
+			return dst
+		}
+		if keep(t) {
+			dst = append(dst, tlvs[:tlvHeader+len(v)]...)
+		}
+		tlvs = rest
+	}
+}
+
 // FindTLV is the value of the first TLV tagged t in b.
 func FindTLV(b []byte, t Tag) ([]byte, bool) {
 	for {

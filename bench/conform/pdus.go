@@ -171,6 +171,15 @@ func (r *run) broadcast(ctx context.Context) {
 	d.TLVs = pdu.AppendTLV(d.TLVs, pdu.TagBroadcastFrequencyInt, []byte{8, 0, 1})
 	old := r.c
 	r.c = c
-	r.offer(ctx, "broadcast_sm on a 5.0 bind", d.Append(nil))
-	r.c = old
+	defer func() { r.c = old }()
+	a, taken := r.offer(ctx, "broadcast_sm on a 5.0 bind", d.Append(nil))
+	if !taken {
+		return
+	}
+	if id, ok := pdu.MessageID(a.p); ok {
+		r.offer(ctx, "query_broadcast_sm of it", r.about(pdu.QueryBroadcastSM, id))
+		r.offer(ctx, "cancel_broadcast_sm of it", r.about(pdu.CancelBroadcastSM, id))
+	}
+	d.TLVs = pdu.AppendTLVs(nil, d.TLVs, func(t pdu.Tag) bool { return t != pdu.TagBroadcastAreaIdentifier })
+	r.demandOn(c, "broadcast_sm without an area", d.Append(nil), pdu.RMissingTLV)
 }

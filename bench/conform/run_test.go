@@ -104,14 +104,14 @@ func TestYes(t *testing.T) {
 	s := examine(t, yes)
 	for _, probe := range []string{
 		"bind_transmitter as 3.3", "submit_sm before the bind", "a second bind", "cancel_sm of no message", "deliver_sm towards the server",
-		"an unknown command_id", "submit_sm_resp to nothing", "submit_sm on a receiver bind", "a TLV that runs past the end", "no destination",
+		"an unknown command_id", "submit_sm_resp to nothing", "submit_sm on a receiver bind", "broadcast_sm without an area", "a TLV that runs past the end", "no destination",
 		"validity_period \"tomorrow\"", "sm_length beyond the end", "ids of messages", "wrong password", "unknown system_id",
 	} {
 		if l := s.line(t, probe); l.Verdict != Differs || l.Wanted == "" {
 			t.Errorf("%+v", l)
 		}
 	}
-	for _, probe := range []string{"enquire_link", "submit_sm", "message_payload of 20480 octets", "20 submit_sm in one write", "0x08 UCS-2"} {
+	for _, probe := range []string{"enquire_link", "submit_sm", "message_payload of 20480 octets", "20 submit_sm in one write", "0x08 UCS-2", "broadcast_sm on a 5.0 bind", "cancel_broadcast_sm of it"} {
 		if l := s.line(t, probe); l.Verdict != OK {
 			t.Errorf("%+v", l)
 		}

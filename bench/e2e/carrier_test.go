@@ -95,6 +95,11 @@ func (c *carrier) serve(conn raw) {
 			if answer.status, answer.body, back, silent = c.take(p.body); silent {
 				continue
 			}
+		case broadcastSM:
+			answer.body = cstring(nil, "broadcast")
+		case queryBroadcastSM: // message_state ENROUTE, and 75 % of one area
+			answer.body = append(cstring(nil, "broadcast"), "\x04\x27\x00\x01\x01\x06\x06\x00\x02\x00a\x06\x08\x00\x01\x4b"...)
+		case cancelBroadcastSM:
 		case enquireLink, unbind:
 		default:
 			continue // an answer to a receipt

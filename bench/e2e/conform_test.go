@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -21,7 +22,11 @@ var rewrite = flag.Bool("rewrite", false, "write the sheet over testdata/conform
 //	go test -tags e2e -run 'TestConform$' ./bench/e2e -rewrite
 func TestConform(t *testing.T) {
 	c := startCarrier(t)
-	n := newNode(t, c.port).up().linked(linkSessions)
+	n := newNode(t, c.port)
+	files := catalog([]int{c.port})
+	write(t, filepath.Join(filepath.Dir(n.config), "catalog/clients.yaml"), strings.Replace(files["clients.yaml"], "    plan:", "    broadcast: \"4999001\"\n    plan:", 1))
+	write(t, filepath.Join(filepath.Dir(n.config), "catalog/carriers.yaml"), strings.Replace(files["carriers.yaml"], "        bind:", "        version: \"5.0\"\n        bind:", 1))
+	n.up().linked(linkSessions)
 	args := []string{"conform", n.smpp, "--system-id", "demo", "--password", "secret", "--to", "491510000001"}
 	code, out, errs := run(t, 2*time.Minute, program(t, "smsbench"), args...)
 	if code != 0 {

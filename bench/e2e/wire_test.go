@@ -14,17 +14,20 @@ import (
 
 // SMPP 3.4 §5.1.2.1: the commands that are spoken here.
 const (
-	genericNack  = 0x80000000
-	submitSM     = 0x00000004
-	deliverSM    = 0x00000005
-	unbind       = 0x00000006
-	bindTRX      = 0x00000009
-	enquireLink  = 0x00000015
-	respBit      = 0x80000000
-	headerLen    = 16
-	maxPDU       = 64 << 10
-	wantReceipt  = 1
-	receiptClass = 0x04
+	genericNack       = 0x80000000
+	submitSM          = 0x00000004
+	deliverSM         = 0x00000005
+	unbind            = 0x00000006
+	bindTRX           = 0x00000009
+	enquireLink       = 0x00000015
+	broadcastSM       = 0x00000111
+	queryBroadcastSM  = 0x00000112
+	cancelBroadcastSM = 0x00000113
+	respBit           = 0x80000000
+	headerLen         = 16
+	maxPDU            = 64 << 10
+	wantReceipt       = 1
+	receiptClass      = 0x04
 
 	messagePayload   = 0x0424 // tags, 3.4 §5.3.2
 	sarMsgRefNum     = 0x020C

@@ -61,21 +61,26 @@ func admit(a *ledger.Accept, m *pdu.Message, c *catalog.Client, acc *Account, t 
 	if once {
 		until, registered = min(until, max(now, due)+int64(onceWithin)), 0
 	}
-	if !t.HasRoute(acc.Number, n, class, now) {
+	*a = ledger.Accept{Class: class, Once: once, Transact: mode == modeTransaction, Registered: registered, Replace: m.ReplaceIfPresent() == 1,
+		Number: uint64(n), ValidUntil: until, Due: due}
+	return afford(a, c.Profile.Parts(m), c, acc, t, now)
+}
+
+// afford finds route and price of what is otherwise admitted and holds the amount.
+func afford(a *ledger.Accept, parts int, c *catalog.Client, acc *Account, t *router.Table, now int64) (pdu.Status, Refused) {
+	n := router.Number(a.Number)
+	if !t.HasRoute(acc.Number, n, a.Class, now) {
 		return c.Statuses.NoRoute, RefusedRoute
 	}
 	price, row, ok := t.Sell(acc.Number, n, now)
 	if !ok {
 		return c.Statuses.NoPrice, RefusedPrice
 	}
-	parts := c.Profile.Parts(m)
 	hold := price * ledger.Micro(parts)
 	if !acc.Spend(hold) {
 		return c.Statuses.NoCredit, RefusedCredit
 	}
-	*a = ledger.Accept{Account: acc.Number, Row: row, Catalog: t.Version(), Class: class, Parts: uint8(min(parts, 255)), Price: hold,
-		Once: once, Transact: mode == modeTransaction, Registered: registered, Replace: m.ReplaceIfPresent() == 1,
-		Number: uint64(n), ValidUntil: until, Due: due}
+	a.Account, a.Row, a.Catalog, a.Parts, a.Price = acc.Number, row, t.Version(), uint8(min(parts, 255)), hold
 	return pdu.ROK, Admitted
 }
 

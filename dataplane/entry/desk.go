@@ -20,7 +20,8 @@ type Up interface {
 	// the session ended or cannot take it.
 	Answered(session uint32, id ledger.MsgID, st pdu.Status)
 	Unanswered(session uint32, id ledger.MsgID, silent bool)
-	// Asked is a query_sm, cancel_sm or replace_sm about a message of the client; p is the call's to read.
+	// Asked is a query_sm, cancel_sm or replace_sm about a message of the client, or a query_broadcast_sm or
+	// cancel_broadcast_sm about a broadcast of it; p is the call's to read.
 	// It is answered through Session.Answer.
 	Asked(session uint32, lane uint16, account, seq uint32, p []byte)
 }
@@ -263,14 +264,19 @@ type pending struct {
 	seq     uint32
 }
 
-// Ended answers a transaction: its message has ended. Its session may be gone; then nobody is told.
-func (d *Desk) Ended(id ledger.MsgID, st pdu.Status, reason uint8) {
+// Ended answers a transaction: its message has ended. Its session may be gone; then nobody is told. Of a broadcast areas
+// are the TLVs that tell of its areas.
+func (d *Desk) Ended(id ledger.MsgID, st pdu.Status, reason uint8, areas []byte) {
 	p, ok := d.ends[id]
 	if !ok {
 		return
 	}
 	delete(d.ends, id)
 	if p.s.gone {
+		return
+	}
+	if p.command == pdu.BroadcastSM {
+		p.s.broadcasted(id, st, p.seq, areas)
 		return
 	}
 	d.idText = p.s.appendID(d.idText[:0], id)

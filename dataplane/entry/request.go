@@ -20,24 +20,28 @@ func (s *Session) serve(h pdu.Header, p []byte, now int64) {
 		if st := d.submitMulti(s, h, p, now); st != pdu.ROK {
 			s.reply(h.Command, st, h.Sequence, nil)
 		}
-	case pdu.QuerySM, pdu.CancelSM, pdu.ReplaceSM:
+	case pdu.BroadcastSM:
+		if st := d.broadcast(s, h, p, now); st != pdu.ROK {
+			s.reply(h.Command, st, h.Sequence, nil)
+		}
+	case pdu.QuerySM, pdu.CancelSM, pdu.ReplaceSM, pdu.QueryBroadcastSM, pdu.CancelBroadcastSM:
 		if st := d.ask(s, h, p); st != pdu.ROK {
 			s.reply(h.Command, st, h.Sequence, nil)
 		}
-	case pdu.BroadcastSM, pdu.QueryBroadcastSM, pdu.CancelBroadcastSM: // 5.0 sessions only; nobody here broadcasts
-		d.Counts.Refused[RefusedKind]++
-		s.reply(h.Command, pdu.RProhibited, h.Sequence, nil)
 	default:
 		d.Counts.Refused[RefusedKind]++
 		s.reply(h.Command, pdu.RInvCmdID, h.Sequence, nil)
 	}
 }
 
-// ask passes a query_sm, cancel_sm or replace_sm on to who knows the message. It is answered by Answer.
+// ask passes a query, cancel_sm, replace_sm or cancel_broadcast_sm on to who knows the message. It is answered by Answer.
 func (d *Desk) ask(s *Session, h pdu.Header, p []byte) pdu.Status {
+	c, broadcast := d.table().ClientOf(s.Account.Number), h.Command == pdu.QueryBroadcastSM || h.Command == pdu.CancelBroadcastSM
 	switch {
-	case d.table().ClientOf(s.Account.Number) == nil:
+	case c == nil:
 		return d.refuse(RefusedDraining, pdu.RInvBndSts)
+	case broadcast && c.Broadcast == "":
+		return d.refuse(RefusedKind, pdu.RProhibited)
 	case d.Draining && h.Command != pdu.QuerySM:
 		return d.refuse(RefusedDraining, pdu.RSysErr)
 	}

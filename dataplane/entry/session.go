@@ -54,13 +54,18 @@ func (s *Session) Close(now int64) {
 }
 
 func (s *Session) reply(c pdu.Command, st pdu.Status, seq uint32, id []byte) {
+	s.sess.Reply(c, s.told(st), seq, id)
+	s.touch()
+}
+
+// told is the status that the client is told for st.
+func (s *Session) told(st pdu.Status) pdu.Status {
 	if st != pdu.ROK {
 		if d := s.desk.table().ClientOf(s.Account.Number); d != nil && d.Profile != nil {
-			st = d.Profile.Told(st)
+			return d.Profile.Told(st)
 		}
 	}
-	s.sess.Reply(c, st, seq, id)
-	s.touch()
+	return st
 }
 
 // Request implements session.Handler.

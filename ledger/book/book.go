@@ -296,7 +296,7 @@ func (b *Book) accept(index uint64, r *ledger.Record) error {
 	m.Block, m.Off, m.Len = index, r.Off+ledger.AcceptPDUOffset, uint32(len(a.PDU))
 	m.Accepted, m.EntryWorker = r.At, r.Worker
 	m.Account, m.Session, m.Row, m.Catalog = a.Account, a.Session, a.Row, a.Catalog
-	m.Once, m.Transact = a.Once, a.Transact
+	m.Once, m.Transact, m.Broadcast = a.Once, a.Transact, a.Broadcast
 	m.Registered, m.Behind, m.ShortID, m.Concat = a.Registered, a.Behind, a.ShortID, a.Part
 	if !r.Asked() && b.view.Parse(a.PDU) == pdu.ROK {
 		m.Registered = b.view.RegisteredDelivery()

@@ -45,7 +45,7 @@ type EDR struct {
 	CarrierID                                                                     []byte
 	Status, FinalStatus                                                           uint32
 	ReceiptState                                                                  uint8
-	Inferred, Return, ShortID                                                     bool
+	Inferred, Return, ShortID, Broadcast                                          bool
 	Registered                                                                    uint8 // which final receipts the client asked for; 0 for parts, of which one says nothing of the whole
 	Behind                                                                        uint8 // messages of its submit_multi before it
 	Err                                                                           []byte
@@ -124,7 +124,7 @@ func (p *pack) edr(m *Msg, src, dst []byte) {
 		b = appendSince(b, m.Accepted, t)
 	}
 	b = append(b, byte(m.Class), m.Parts, m.Coding, m.EntryWorker, m.RouterWorker, m.VerifyWorker, m.EgressWorker, m.BillingWorker,
-		m.Target, m.Attempts, m.Resends, m.ReceiptState, byte(m.End), byte(m.Reason), m.Detail, flag(m.Inferred, 1)|flag(m.Return, 2)|flag(m.ShortID, 4)|m.wanted()<<3, m.N)
+		m.Target, m.Attempts, m.Resends, m.ReceiptState, byte(m.End), byte(m.Reason), m.Detail, flag(m.Inferred, 1)|flag(m.Return, 2)|flag(m.ShortID, 4)|m.wanted()<<3|flag(m.Broadcast, 32), m.N)
 	for _, v := range [...]uint64{uint64(m.Account), m.Number, uint64(m.Session), uint64(m.Link), uint64(m.Row), uint64(m.Catalog),
 		uint64(m.RouteCatalog), uint64(m.Carrier), uint64(m.Status), uint64(m.FinalStatus)} {
 		b = binary.AppendUvarint(b, v)
@@ -209,7 +209,7 @@ func readEDR(body []byte) (e EDR, ok bool) {
 	}
 	e.End, e.Reason, e.Detail = ledger.End(r.u8()), ledger.Reason(r.u8()), r.u8()
 	f := r.u8()
-	e.Inferred, e.Return, e.ShortID, e.Registered = f&1 != 0, f&2 != 0, f&4 != 0, f>>3&3
+	e.Inferred, e.Return, e.ShortID, e.Registered, e.Broadcast = f&1 != 0, f&2 != 0, f&4 != 0, f>>3&3, f&32 != 0
 	n := int(r.u8())
 	e.Account, e.Number, e.Session, e.Link = uint32(r.uvarint()), r.uvarint(), uint32(r.uvarint()), uint32(r.uvarint())
 	e.Row, e.Catalog, e.RouteCatalog = uint32(r.uvarint()), uint32(r.uvarint()), uint32(r.uvarint())
@@ -276,6 +276,6 @@ func (m *Msg) Summary(src, dst []byte) EDR {
 		BillingWorker: m.BillingWorker, Session: m.Session, Link: m.Link, Row: m.Row, Catalog: m.Catalog, RouteCatalog: m.RouteCatalog,
 		Targets: slices.Clone(m.Targets[:m.N]), Target: m.Target, Attempts: m.Attempts, Resends: m.Resends, Carrier: m.Carrier,
 		CarrierID: slices.Clone(m.CarrierID()), Status: m.Status, FinalStatus: m.FinalStatus, ReceiptState: m.ReceiptState,
-		Inferred: m.Inferred, Return: m.Return, ShortID: m.ShortID, Registered: m.wanted(), Behind: m.Behind, Err: slices.Clone(m.Err()), End: m.End, Reason: m.Reason, Detail: m.Detail,
+		Inferred: m.Inferred, Return: m.Return, ShortID: m.ShortID, Broadcast: m.Broadcast, Registered: m.wanted(), Behind: m.Behind, Err: slices.Clone(m.Err()), End: m.End, Reason: m.Reason, Detail: m.Detail,
 		Hold: m.Hold, Charge: m.Charge, Buy: m.Buy, Cost: m.Cost}
 }

@@ -95,6 +95,7 @@ type Msg struct {
 	Notice        bool  // with MO: an intermediate notification, which is no message
 	Once          bool  // it is tried once, without a receipt
 	Transact      bool  // its answer waits for its end
+	Broadcast     bool  // it keeps a broadcast_sm
 	Concat        bool  // it is one part of a text that the client split
 	ShortID       bool  // the client knows its id by eight digits
 	EntryWorker   uint8

@@ -9,9 +9,9 @@ import (
 	"smsplane/pdu"
 )
 
-// stragglerVersion 3 added parts; 2 what the client asked for besides, and what operators and retention did; both
-// and 1 are read.
-const stragglerVersion = 3
+// stragglerVersion 4 added broadcasts; 3 parts; 2 what the client asked for besides, and what operators and retention
+// did; all and 1 are read.
+const stragglerVersion = 4
 
 // appendMsg writes a message that outlived its block: its state as of index, then its PDU.
 func appendMsg(b []byte, m *Msg, parts *split, index uint64, p []byte) []byte {
@@ -75,12 +75,14 @@ func (m *Msg) octets(version uint8) []*uint8 {
 	return o
 }
 func (m *Msg) flags(version uint8) []*bool {
-	f := []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken, &m.Notice, &m.ShortID, &m.Held, &m.Stripped, &m.Concat, &m.Once, &m.Transact}
+	f := []*bool{&m.Inferred, &m.Return, &m.MO, &m.WasTaken, &m.Notice, &m.ShortID, &m.Held, &m.Stripped, &m.Concat, &m.Once, &m.Transact, &m.Broadcast}
 	switch version {
 	case 1:
 		return f[:4]
 	case 2:
 		return f[:8]
+	case 3:
+		return f[:11]
 	}
 	return f
 }

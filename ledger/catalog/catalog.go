@@ -96,6 +96,7 @@ type Client struct {
 	ReceiptKeep   time.Duration // how long receipts and messages wait for the client to take them
 	Datagram      bool          // esm_class may ask for one attempt and no receipt
 	Transaction   bool          // esm_class may ask for an answer that waits for the end of the message
+	Broadcast     string        // digits of the number that its broadcasts are routed and priced as; empty: it may not broadcast
 	Call          *Call         // how it is asked to bind when something waits for it; nil: it is not
 	BindErrorBody bool          // a refused bind is answered with our system_id, as clients that cannot do without a body need it
 	Billing       Billing

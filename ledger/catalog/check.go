@@ -24,6 +24,7 @@ func (p *parser) check() {
 			p.at(ClientsFile, c.line, "client %q: plan %q has no row in %s", c.ID, c.Plan, RoutesFile)
 		}
 	}
+	p.checkBroadcasts()
 	p.checkMO(clients, carriers)
 }
 

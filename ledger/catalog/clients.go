@@ -60,6 +60,7 @@ func (p *parser) client(m *document.Map) Client {
 			m.FailAt(it.Line, "modes: %q is not one of datagram, transaction", it.Text)
 		}
 	}
+	broadcast(m, &c.Broadcast)
 	c.Call = p.call(m)
 	billing(m, &c.Billing)
 	c.Profile = clientProfile(m)

@@ -35,6 +35,8 @@ const (
 	maxSessions = 1000
 	maxTPS      = 1_000_000
 	maxTier     = 255
+	minDigits   = 7 // of a number that the verifier lets through
+	maxDigits   = 15
 	maxWeight   = 65535
 	maxDuration = 365 * 24 * time.Hour
 

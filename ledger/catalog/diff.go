@@ -183,7 +183,7 @@ func (c *Client) thing() thing {
 		{name: "statuses.no_price", text: c.Statuses.NoPrice.String()},
 		{name: "statuses.no_credit", text: c.Statuses.NoCredit.String()},
 		{name: "validity", text: validityText(&c.Validity)}, {name: "in_order", text: strconv.FormatBool(c.InOrder)},
-		{name: "receipt_keep", text: c.ReceiptKeep.String()}, {name: "modes", text: modesText(c)}, {name: "bind_error_body", text: strconv.FormatBool(c.BindErrorBody)},
+		{name: "receipt_keep", text: c.ReceiptKeep.String()}, {name: "modes", text: modesText(c)}, {name: "broadcast", text: c.Broadcast}, {name: "bind_error_body", text: strconv.FormatBool(c.BindErrorBody)},
 		{name: "billing.mode", text: c.Billing.Mode.String()}, {name: "billing.currency", text: c.Billing.Currency},
 		{name: "billing.credit_limit", text: c.Billing.CreditLimit.String()}, {name: "billing.charge", text: c.Billing.Charge.String()},
 		{name: "profile", text: profileText(c.Profile)},
