@@ -101,8 +101,8 @@ func (s *stand) carriersFile() string {
 	}
 	one := func(id, address string) {
 		fmt.Fprintf(&b, "  - id: %s\n    party: %s\n    currency: EUR\n    cost: sent\n    receipts: %s\n    receipt_wait: 72h\n    in_doubt: {default: resend}\n"+
-			"    links:\n      - address: %q\n        system_id: smsplane\n        password: secret\n        bind: transceiver\n        sessions: %d\n        window: %d\n        tps: %s\n%s",
-			id, id, receipts, address, s.o.Sessions, s.o.Window, tps, timers)
+			"    links:\n      - address: %q\n        system_id: smsplane\n        password: secret\n        bind: transceiver\n        sessions: %d\n        window: %d\n        deliver_window: %d\n        tps: %s\n%s",
+			id, id, receipts, address, s.o.Sessions, s.o.Window, linkDeliveries, tps, timers)
 	}
 	for i, a := range s.addresses {
 		one(carrierName(i), a)

@@ -15,7 +15,6 @@ import (
 	"smsplane/bench/peer"
 	"smsplane/dataplane/admin"
 	"smsplane/dataplane/config"
-	"smsplane/pdu/session"
 )
 
 // StandOptions describe an appliance that a suite starts for itself, and the carriers around it.
@@ -175,6 +174,9 @@ func (s *stand) startCarrier(i int, receipts string) (*peer.Carrier, error) {
 	return c, nil
 }
 
+// linkDeliveries is how many receipts a link takes from its carrier without an answer.
+const linkDeliveries = 1000
+
 // behaviour is that of carriers that keep the rules: beyond its window of receipts a link throttles, and what was throttled
 // comes again a second later.
 func (s *stand) behaviour() peer.Behaviour {
@@ -182,7 +184,7 @@ func (s *stand) behaviour() peer.Behaviour {
 	if s.o.Receipts {
 		receipts = "asked"
 	}
-	return peer.Behaviour{Receipts: receipts, ReceiptWindow: session.DefaultPeerWindow}
+	return peer.Behaviour{Receipts: receipts, ReceiptWindow: linkDeliveries}
 }
 
 // stopCarriers ends all links at once; what they took stays counted.

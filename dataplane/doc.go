@@ -18,7 +18,7 @@
 // record into its lane's state block, and lets bytes leave the host only when that block is committed.
 //
 // Bounds: rings of 16,384 events each way and loop; a loop's blocks in flight at most 64 per lane, of 128 KiB;
-// two windows per link session dispatched and unanswered; one deliver_window per bind; 100,000,000 messages of a
-// client between accept and carrier; receipts that arrive before their answer: 65,536; alert_notifications that
-// wait between a loop and the executor: 4,096 each way.
+// two windows per link session dispatched and unanswered; one deliver_window per bind and per link session;
+// 100,000,000 messages of a client between accept and carrier; receipts that arrive before their answer: 65,536;
+// alert_notifications that wait between a loop and the executor: 4,096 each way.
 package dataplane

@@ -388,7 +388,7 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 func newLinkPort(k *link, id uint32, l *loop, theirs uint8) *linkPort {
 	d := &k.decl
 	return &linkPort{port: port{loop: l}, id: id, noTLVs: d.Version < 0x34, profiled: d.Profile != nil, allowed: k.allowed,
-		config: session.Config{Role: session.Client, Bind: d.Bind, Version: version(d.Version, theirs), Window: d.Window,
+		config: session.Config{Role: session.Client, Bind: d.Bind, Version: version(d.Version, theirs), Window: d.Window, PeerWindow: d.DeliverWindow,
 			EnquireEvery: d.EnquireEvery, ResponseTimeout: d.ResponseTimeout, PDUTimeout: d.PDUTimeout, InactivityTimeout: d.InactivityTimeout, FirstSequence: 2, Name: k.carrier}}
 }
 

@@ -73,7 +73,7 @@ func inDoubt(m *document.Map, v *[ledger.Classes]ledger.Policy) {
 
 func (p *parser) link(m *document.Map) Link {
 	l := Link{line: m.Line("address"), Bind: pdu.BindTransceiver, Version: defaultVersion,
-		Sessions: defaultSessions, Window: defaultLinkWindow,
+		Sessions: defaultSessions, Window: defaultLinkWindow, DeliverWindow: defaultLinkDeliver,
 		EnquireEvery: defaultEnquireLink, ResponseTimeout: defaultResponseTimeout,
 		BindTimeout: defaultBindTimeout, PDUTimeout: defaultPDUTimeout}
 	if !m.Has("outbind") {
@@ -96,6 +96,7 @@ func (p *parser) link(m *document.Map) Link {
 	}
 	m.Int("sessions", &l.Sessions, 1, maxSessions)
 	m.Int("window", &l.Window, 1, maxWindow)
+	m.Int("deliver_window", &l.DeliverWindow, 1, maxWindow)
 	tps(m, &l.TPS)
 	source(m, &l.Source)
 	l.TLS, l.Called = p.linkTLS(m), p.called(m)

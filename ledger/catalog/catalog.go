@@ -155,6 +155,7 @@ type Link struct {
 	Version           uint8       // interface_version: 0x33, 0x34, 0x50
 	Sessions          int         // binds kept, over the whole cluster
 	Window            int         // unanswered submit_sm per session
+	DeliverWindow     int         // unanswered deliver_sm per session, from the carrier; beyond it ESME_RTHROTTLED
 	TPS               int         // submit_sm per second over all sessions of the link; 0 is unlimited
 	Source            netip.Addr  // local address to dial from; the zero Addr leaves it to the host
 	TLS               *LinkTLS    // nil: plain TCP

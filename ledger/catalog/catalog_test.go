@@ -70,7 +70,7 @@ func TestContract(t *testing.T) {
 	}
 	north := c.Carriers[0]
 	link := Link{Addresses: []string{"127.0.0.1:3775"}, SystemID: "smsplane", Password: "secret", Bind: pdu.BindTransceiver, Version: 0x34,
-		Sessions: 2, Window: 1000, EnquireEvery: defaultEnquireLink, ResponseTimeout: defaultResponseTimeout, BindTimeout: defaultBindTimeout, PDUTimeout: defaultPDUTimeout, line: 10}
+		Sessions: 2, Window: 1000, DeliverWindow: 1000, EnquireEvery: defaultEnquireLink, ResponseTimeout: defaultResponseTimeout, BindTimeout: defaultBindTimeout, PDUTimeout: defaultPDUTimeout, line: 10}
 	wantCarrier := Carrier{ID: "north", Party: "north", Currency: "EUR", Cost: ChargeSent, Receipts: ReceiptsAlways, ReceiptWait: 72 * time.Hour,
 		InDoubt: [ledger.Classes]ledger.Policy{ledger.PolicyResend, ledger.PolicyResend, ledger.PolicyResend}, Links: []Link{link}, line: 2}
 	if !reflect.DeepEqual(north, wantCarrier) {
@@ -238,6 +238,7 @@ func TestEverythingSaid(t *testing.T) {
         system_type: VMA
         version: 5.0
         source: 127.0.0.9
+        deliver_window: 250
         enquire_link: 20s
         response_timeout: 15s
         bind_timeout: 3s
@@ -253,6 +254,9 @@ func TestEverythingSaid(t *testing.T) {
 	if x.OverRate != Pace || x.ReceiptKeep != 72*time.Hour || !x.BindErrorBody {
 		t.Errorf("client %+v", x)
 	}
+	if d := parse(t, contract(t)).Carriers[0].Links[0]; d.DeliverWindow != 1000 {
+		t.Errorf("link of the contract %+v", d)
+	}
 	if d := parse(t, contract(t)).Clients[0]; d.OverRate != Throttle || d.ReceiptKeep != 168*time.Hour || d.BindErrorBody {
 		t.Errorf("client of the contract %+v", d)
 	}
@@ -263,7 +267,7 @@ func TestEverythingSaid(t *testing.T) {
 	}
 	l := y.Links[0]
 	if !slices.Equal(l.Addresses, []string{"smsc.example.net:2775", "[::1]:2775"}) || l.SystemType != "VMA" || l.Version != 0x50 || l.Source.String() != "127.0.0.9" ||
-		l.EnquireEvery != 20*time.Second || l.ResponseTimeout != 15*time.Second || l.BindTimeout != 3*time.Second || l.PDUTimeout != 4*time.Second || l.InactivityTimeout != 5*time.Minute || l.Bind != pdu.BindTransmitter || l.TPS != 100 || !l.Sends() {
+		l.EnquireEvery != 20*time.Second || l.ResponseTimeout != 15*time.Second || l.BindTimeout != 3*time.Second || l.PDUTimeout != 4*time.Second || l.InactivityTimeout != 5*time.Minute || l.Bind != pdu.BindTransmitter || l.DeliverWindow != 250 || l.TPS != 100 || !l.Sends() {
 		t.Errorf("link %+v", l)
 	}
 }

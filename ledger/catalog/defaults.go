@@ -13,6 +13,7 @@ const (
 	defaultBinds           = 10 // of each type, when max_binds is absent
 	defaultSessions        = 1
 	defaultLinkWindow      = 10
+	defaultLinkDeliver     = 1000
 	defaultValidity        = 48 * time.Hour
 	defaultValidityMax     = 72 * time.Hour
 	defaultReceiptKeep     = 168 * time.Hour

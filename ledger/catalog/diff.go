@@ -218,6 +218,7 @@ func (l *Link) fields(at string) []field {
 		{name: at + "password", text: sum([]byte(l.Password)), secret: true}, {name: at + "system_type", text: l.SystemType},
 		{name: at + "bind", text: l.Bind.String()}, {name: at + "version", text: fmt.Sprintf("%d.%d", l.Version>>4, l.Version&15)},
 		{name: at + "sessions", text: strconv.Itoa(l.Sessions)}, {name: at + "window", text: strconv.Itoa(l.Window)},
+		{name: at + "deliver_window", text: strconv.Itoa(l.DeliverWindow)},
 		{name: at + "tps", text: tpsText(l.TPS)}, {name: at + "source", text: source},
 		{name: at + "enquire_link", text: l.EnquireEvery.String()}, {name: at + "response_timeout", text: l.ResponseTimeout.String()},
 		{name: at + "bind_timeout", text: l.BindTimeout.String()}, {name: at + "pdu_timeout", text: l.PDUTimeout.String()},
