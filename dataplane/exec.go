@@ -82,6 +82,7 @@ type executor struct {
 	ended   *endedTable
 	seek    seeker
 	refs    refs
+	texts   *[mobileTexts]mobileText
 	idText  []byte
 	strays  strays
 	counts  execCounts

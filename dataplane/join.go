@@ -165,5 +165,5 @@ func (l *lane) whole(m *book.Msg, borne []*book.Msg) (p []byte, ok bool) {
 		}
 		parts[seq-1] = v
 	}
-	return profile.Join(nil, parts), true
+	return c.Profile.Join(nil, parts), true
 }

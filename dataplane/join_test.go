@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"smsplane/pdu"
+	charset "smsplane/pdu/text"
 )
 
 const joining = "        profile: {parts: payload}\n"
@@ -80,6 +81,24 @@ func TestClientsPartsAreJoined(t *testing.T) {
 			t.Errorf("the trace of a part that another bore:\n%s", told)
 		}
 	}
+}
+
+// A client that packs its septets has parts that begin in the middle of an octet; the carrier reads the text all the same.
+func TestPackedPartsAreJoined(t *testing.T) {
+	s := newStage(t, play{client: "    profile: {dcs0: gsm7packed}\n", link: joining})
+	e := s.bind(trx)
+	words := strings.Repeat("packed ", 60)
+	parts := pieces("491500000001", words, 1)
+	for i := range parts {
+		p := &parts[i]
+		body, _ := charset.Packed.Encode(nil, p.Text[6:], 6)
+		p.Text = append(p.Text[:6:6], body...)
+	}
+	e.each(e.submitAll(parts, 2, 0, 1), pdu.StateDelivered)
+	if all := s.carrier.taken(); len(all) != 1 {
+		t.Fatalf("%d messages for one text", len(all))
+	}
+	payload(t, s.carrier.taken()[0], words)
 }
 
 // What the carrier says about the text is said about each part: it is tried again whole, and refused whole.

@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"github.com/cespare/xxhash/v2"
+
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/pdu"
@@ -20,7 +22,7 @@ func (x *executor) fromMobile(s *linkSession, e *event, reply ack, now int64) {
 			x.view.Parse(e.data)
 		}
 	}
-	account := x.addressee(s.carrier.n, &x.view)
+	account := x.addressee(s.carrier.n, &x.view, now)
 	if account == nobody {
 		x.counts.unrouted++
 	}
@@ -43,17 +45,54 @@ func (x *executor) straighten(e *event) {
 // names them or their time is over.
 const nobody = 0
 
-// addressee is the account that a message from a carrier is for.
-func (x *executor) addressee(carrier uint16, v *pdu.Message) uint32 {
-	account, ok := x.table.MO(carrier, v.DstAddr(), firstWord(v))
+// addressee is the account that a message from a carrier is for. The keyword of a text in parts stands in the first; the
+// others go where that went.
+func (x *executor) addressee(carrier uint16, v *pdu.Message, now int64) uint32 {
+	ref, total, seq, part := profile.PartOf(v)
+	if !part {
+		return x.byRule(carrier, v, firstWord(v))
+	}
+	key := mobileKey(carrier, v, ref, total)
+	slot := &x.texts[key%mobileTexts]
+	switch {
+	case seq == 1:
+		*slot = mobileText{key, now, x.byRule(carrier, v, firstWord(v))}
+	case slot.key != key || now-slot.at >= groupOpen:
+		return x.byRule(carrier, v, nil) // its first part is not here
+	}
+	if slot.at = now; x.accounts[slot.account] == nil {
+		return nobody
+	}
+	return slot.account
+}
+
+func (x *executor) byRule(carrier uint16, v *pdu.Message, keyword []byte) uint32 {
+	account, ok := x.table.MO(carrier, v.DstAddr(), keyword)
 	if !ok || x.accounts[account] == nil {
 		return nobody
 	}
 	return account
 }
 
-// firstWord is what keywords are compared with; keywords are ASCII, which all alphabets of single octets share, and
-// a part of a text other than the first has none.
+// mobileText is whom the parts of a text from a phone are for. One is remembered for each value of its key modulo
+// mobileTexts, the one whose first part came last; none over a restart, as no group is.
+type mobileText struct {
+	key     uint64
+	at      int64
+	account uint32
+}
+
+const mobileTexts = 1 << 12
+
+// mobileKey is the same for all parts of a text: carrier, addresses, reference and number of parts. Never 0.
+func mobileKey(carrier uint16, v *pdu.Message, ref uint16, total uint8) uint64 {
+	var b [64]byte
+	k := append(b[:0], byte(carrier>>8), byte(carrier), byte(ref>>8), byte(ref), total)
+	k = append(append(k, v.SrcAddr()...), 0)
+	return xxhash.Sum64(append(k, v.DstAddr()...)) | 1
+}
+
+// firstWord is what keywords are compared with; keywords are ASCII, which all alphabets of single octets share.
 func firstWord(v *pdu.Message) []byte {
 	b := v.UserData()
 	if v.UDHI() {
@@ -108,7 +147,7 @@ func (x *executor) reroute(now int64) {
 		}
 		account := uint32(nobody)
 		if x.view.Parse(p) == pdu.ROK {
-			account = x.addressee(m.Carrier, &x.view)
+			account = x.addressee(m.Carrier, &x.view, now)
 		}
 		if account == nobody {
 			l.book.Push(&left, m)

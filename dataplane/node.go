@@ -206,7 +206,7 @@ func (n *Node) executor() *executor {
 		accounts: map[uint32]*entry.Account{}, carriers: map[uint16]*carrier{}, links: map[uint32]*linkSession{}, clients: map[uint32]*clientSession{},
 		external: newLayer("external messaging", config.Worker{Count: 1}), routers: newLayer("routing", w.Router),
 		verifiers: newLayer("verification", w.Verifier), senders: newLayer("delivery", w.Egress), billers: newLayer("billing", w.Billing),
-		early: newEarly(), doubts: doubts{}, errands: map[ledger.MsgID]errand{}, areas: map[ledger.MsgID][]byte{}, ended: newEndedTable(), failed: make(chan error, 1), done: make(chan struct{}),
+		early: newEarly(), doubts: doubts{}, errands: map[ledger.MsgID]errand{}, texts: new([mobileTexts]mobileText), areas: map[ledger.MsgID][]byte{}, ended: newEndedTable(), failed: make(chan error, 1), done: make(chan struct{}),
 		maxWindow: maxWindow, scattered: scatteredWindow, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare)}
 	x.die = func(p any) { panic(p) }
 	x.progress = n.progress

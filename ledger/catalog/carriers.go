@@ -8,6 +8,7 @@ import (
 	"smsplane/ledger"
 	"smsplane/ledger/catalog/document"
 	"smsplane/pdu"
+	"smsplane/pdu/profile"
 )
 
 func (p *parser) carriers() {
@@ -105,7 +106,9 @@ func (p *parser) link(m *document.Map) Link {
 	m.Duration("bind_timeout", &l.BindTimeout, 100*time.Millisecond, 5*time.Minute)
 	m.Duration("pdu_timeout", &l.PDUTimeout, time.Second, 5*time.Minute)
 	m.Duration("inactivity_timeout", &l.InactivityTimeout, 0, 24*time.Hour)
-	l.Profile = linkProfile(m)
+	if l.Profile = linkProfile(m); l.Profile != nil && l.Profile.Parts == profile.PartsPayload && l.Version == 0x33 {
+		m.Fail("profile", "parts: payload needs message_payload, which SMPP 3.3 has not")
+	}
 	m.Close()
 	return l
 }

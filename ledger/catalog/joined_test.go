@@ -25,3 +25,14 @@ func TestJoinedParts(t *testing.T) {
 		t.Error("a client's parts cannot be joined, and nobody said so")
 	}
 }
+
+// SMPP 3.3 has no message_payload: a link of it that wants texts whole would never get one.
+func TestJoinedPartsNeedTLVs(t *testing.T) {
+	for version, refused := range map[string]bool{"3.3": true, "3.4": false, "5.0": false} {
+		files := contract(t)
+		files[CarriersFile] = []byte(strings.Replace(string(files[CarriersFile]), "        bind: transceiver\n", "        bind: transmitter\n        version: "+version+"\n        profile: {parts: payload}\n", 1))
+		if _, err := Parse(files); (err != nil) != refused || err != nil && !strings.Contains(err.Error(), "SMPP 3.3 has not") {
+			t.Errorf("version %s: %v", version, err)
+		}
+	}
+}
