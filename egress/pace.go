@@ -35,12 +35,20 @@ func (b *Bucket) Take(now int64) bool {
 	return true
 }
 
+// Owe consumes n tokens, whether they are there or not: there is none before those that were missing have come.
+func (b *Bucket) Owe(n int, now int64) {
+	if b.rate > 0 {
+		b.fill(now)
+		b.credit -= int64(n) * b.every
+	}
+}
+
 func (b *Bucket) fill(now int64) {
 	if b.last == 0 {
 		b.last = now
 	}
 	if d := now - b.last; d > 0 {
-		b.credit = min(b.credit+min(d, b.burst), b.burst)
+		b.credit = min(b.credit+d, b.burst)
 		b.last = now
 	}
 }

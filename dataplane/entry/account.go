@@ -36,6 +36,9 @@ func (a *Account) take(now int64, tps int) bool {
 	return a.bucket.Take(now)
 }
 
+// owe consumes n messages of the client's rate ahead of their time: nothing passes before it is over.
+func (a *Account) owe(now int64, n int) { a.bucket.Owe(n, now) }
+
 // Spend takes v from the credit unless there is not enough; what is negative goes back.
 func (a *Account) Spend(v ledger.Micro) bool {
 	if v <= 0 {

@@ -15,8 +15,6 @@ func (d *Desk) broadcast(s *Session, h pdu.Header, p []byte, now int64) pdu.Stat
 		return d.refuse(RefusedDraining, pdu.RInvBndSts)
 	case c.Broadcast == "":
 		return d.refuse(RefusedKind, pdu.RProhibited)
-	case !s.Account.take(now, c.TPS):
-		return d.refuse(RefusedRate, pdu.RThrottled)
 	}
 	l := d.lanes[s.Account.Lane]
 	if st := d.ready(s, c, l, now); st != pdu.ROK {

@@ -126,10 +126,13 @@ func (d *Desk) refuse(why Refused, st pdu.Status) pdu.Status {
 	return st
 }
 
-// submit decides about one submit_sm or data_sm. ROK means that it is in the open block and will be answered
-// when that is committed.
+// submit decides about one submit_sm, data_sm, submit_multi or broadcast_sm. ROK means that it will be answered: it is in the
+// open block, or waits for its client's rate.
 func (d *Desk) submit(s *Session, h pdu.Header, p []byte, now int64) pdu.Status {
 	c := d.table().ClientOf(s.Account.Number)
+	if c != nil && h.Command == pdu.SubmitMulti && c.OverRate != catalog.Pace { // each of its messages by itself
+		return d.submitMulti(s, h, p, now)
+	}
 	if c != nil && (s.late.listed || !s.Account.take(now, c.TPS)) {
 		if c.OverRate == catalog.Pace && d.hold(s, p) {
 			return pdu.ROK
@@ -141,6 +144,12 @@ func (d *Desk) submit(s *Session, h pdu.Header, p []byte, now int64) pdu.Status 
 
 // submitNow is submit of what the client's rate has let through.
 func (d *Desk) submitNow(s *Session, c *catalog.Client, h pdu.Header, p []byte, now int64) pdu.Status {
+	switch h.Command {
+	case pdu.SubmitMulti:
+		return d.submitMulti(s, h, p, now)
+	case pdu.BroadcastSM:
+		return d.broadcast(s, h, p, now)
+	}
 	l := d.lanes[s.Account.Lane]
 	st := d.ready(s, c, l, now)
 	if st == pdu.ROK {

@@ -9,13 +9,15 @@ import (
 // multi is a submit_multi whose messages are on their way.
 type multi struct {
 	name     ledger.MsgID // the first message's, which the client is told for all of them
+	paced    bool
 	accepted int
 	failed   []pdu.Unsuccess
 }
 
 // submitMulti makes one message of each destination (3.4 §4.5). They enter the same block, so that one answer,
 // with the destinations that were refused, follows one commit; only payloads larger than a block take several.
-// When all are refused, the answer is the status of the first.
+// When all are refused, the answer is the status of the first. Each message counts for the client's rate: above it they
+// are refused, and those of a paced client, which came in by one token, are owed for.
 func (d *Desk) submitMulti(s *Session, h pdu.Header, p []byte, now int64) pdu.Status {
 	c, l := d.table().ClientOf(s.Account.Number), d.lanes[s.Account.Lane]
 	m, st := pdu.Decode(p)
@@ -32,7 +34,10 @@ func (d *Desk) submitMulti(s *Session, h pdu.Header, p []byte, now int64) pdu.St
 	if l.n > 0 && l.n+len(m.Dests) > BlockMessages {
 		d.cut(l, now, true)
 	}
-	var g multi
+	g := multi{paced: c.OverRate == catalog.Pace}
+	if g.paced {
+		s.Account.owe(now, len(m.Dests)-1)
+	}
 	var last ledger.MsgID
 	for i := range m.Dests {
 		to := &m.Dests[i]
@@ -60,7 +65,7 @@ func (d *Desk) multiOne(s *Session, c *catalog.Client, l *Lane, m *pdu.PDU, to *
 	switch {
 	case to.List:
 		return 0, d.refuse(RefusedNumber, pdu.RInvDLName)
-	case !s.Account.take(now, c.TPS):
+	case !g.paced && !s.Account.take(now, c.TPS):
 		return 0, d.refuse(RefusedRate, pdu.RThrottled)
 	}
 	if st := d.ready(s, c, l, now); st != pdu.ROK {

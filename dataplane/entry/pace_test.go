@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -42,6 +43,63 @@ func TestPacedForEver(t *testing.T) {
 	}
 	if have := cap(s.late.octets); have > 64<<10 {
 		t.Errorf("%d octets are kept for %d messages that wait", have, sent-answered)
+	}
+}
+
+// A submit_multi of a paced client enters whole and is owed for: what comes behind it waits until its messages have had
+// their time, and a client that waited long owes nothing.
+func TestPacedMulti(t *testing.T) {
+	tab := tableOf(t, "over_rate: pace, ")
+	tab.ClientOf(1).TPS = 100
+	up := &above{}
+	d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+	a := &Account{Number: 1}
+	a.Credit.Store(1e12)
+	s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
+	to := func(seq uint32, n int) []byte {
+		m := pdu.New(pdu.SubmitMulti, pdu.ROK, seq).Set("short_message", []byte("to all"))
+		for range n {
+			m.Dests = append(m.Dests, pdu.Dest{TON: 1, NPI: 1, Name: []byte("4915112345678")})
+		}
+		return m.Append(nil)
+	}
+	one := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+	start := int64(aDay)
+	s.Protocol().Feed(start, slices.Concat(to(1, 200), one.Append(nil, 2), to(3, 50), one.Append(nil, 4)))
+	when := map[uint32]time.Duration{}
+	turn := func(now int64) {
+		d.Pace(now)
+		d.Cut(now)
+		for ; up.blocks > 0; up.blocks-- {
+			d.Committed(0, now)
+		}
+		for out := s.Protocol().Out(); len(out) > 0; {
+			r, _ := pdu.Decode(out[:pdu.ParseHeader(out).Length])
+			if when[r.Sequence] = time.Duration(now - start); r.Status != pdu.ROK || len(r.Failed) > 0 {
+				t.Errorf("%d: %v, %d refused", r.Sequence, r.Status, len(r.Failed))
+			}
+			out = out[r.Length:]
+		}
+		s.Protocol().ResetOut()
+	}
+	now := start
+	for ; now <= start+int64(3*time.Second); now += int64(10 * time.Millisecond) {
+		turn(now)
+	}
+	for seq, want := range map[uint32]time.Duration{1: 0, 2: 2 * time.Second, 3: 2010 * time.Millisecond, 4: 2510 * time.Millisecond} {
+		if have, ok := when[seq]; !ok || have < want || have > want+50*time.Millisecond {
+			t.Errorf("request %d of four was answered after %v (%v), want %v", seq, have, ok, want)
+		}
+	}
+	if d.Pacing() {
+		t.Error("something waits still")
+	}
+	s.Protocol().Feed(now, to(5, 100))
+	turn(now)
+	now += int64(2 * time.Second) // nobody looks meanwhile
+	s.Protocol().Feed(now, one.Append(nil, 6))
+	if turn(now); when[6] != time.Duration(now-start) {
+		t.Errorf("after a rest in which all was paid a message waits: %v", when[6])
 	}
 }
 

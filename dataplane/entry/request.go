@@ -12,18 +12,10 @@ const (
 	modeTransaction = 0x02
 )
 
-// serve answers a request that is neither submit_sm nor data_sm.
-func (s *Session) serve(h pdu.Header, p []byte, now int64) {
+// serve answers a request that carries no message.
+func (s *Session) serve(h pdu.Header, p []byte) {
 	d := s.desk
 	switch h.Command {
-	case pdu.SubmitMulti:
-		if st := d.submitMulti(s, h, p, now); st != pdu.ROK {
-			s.reply(h.Command, st, h.Sequence, nil)
-		}
-	case pdu.BroadcastSM:
-		if st := d.broadcast(s, h, p, now); st != pdu.ROK {
-			s.reply(h.Command, st, h.Sequence, nil)
-		}
 	case pdu.QuerySM, pdu.CancelSM, pdu.ReplaceSM, pdu.QueryBroadcastSM, pdu.CancelBroadcastSM:
 		if st := d.ask(s, h, p); st != pdu.ROK {
 			s.reply(h.Command, st, h.Sequence, nil)

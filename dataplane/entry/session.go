@@ -71,12 +71,12 @@ func (s *Session) told(st pdu.Status) pdu.Status {
 // Request implements session.Handler.
 func (s *Session) Request(_ *session.Session, now int64, h pdu.Header, p []byte) {
 	switch h.Command {
-	case pdu.SubmitSM, pdu.DataSM:
+	case pdu.SubmitSM, pdu.DataSM, pdu.SubmitMulti, pdu.BroadcastSM:
 		if st := s.desk.submit(s, h, p, now); st != pdu.ROK {
 			s.reply(h.Command, st, h.Sequence, nil)
 		}
 	default:
-		s.serve(h, p, now)
+		s.serve(h, p)
 	}
 }
 
