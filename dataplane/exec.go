@@ -106,7 +106,7 @@ type executor struct {
 	onOrder        func(name book.LinkName, v ledger.Verb, author string, held ledger.Verb) // an order about a link is committed
 
 	began    func() // on the executor's thread, before its first turn; may be nil
-	idle     int64  // ns slept since the start
+	idle     int64  // ns slept since the start, less what it then waited for a core
 	idleThen int64  // the same, at the last whole second
 	busy     float64
 
@@ -150,7 +150,7 @@ func (x *executor) run() {
 		if x.turn(x.now) == 0 {
 			if d := x.next(x.now) - x.now; d > 0 {
 				x.bell.Wait(time.Duration(min(d, int64(idleFor))), ready)
-				x.idle += x.clock() - x.now
+				x.idle += x.clock() - x.now - int64(x.bell.Late())
 			}
 		}
 	}

@@ -36,7 +36,7 @@ const (
 	paceAbove  = 8 << 10 // messages in wait
 	paceUntil  = 4 << 10
 	busyUnder  = 0.5 // idle share under which the executor counts as busy
-	busyUntil  = 0.7 // and until which: on cores that others share, waiting to be woken looks like idleness
+	busyUntil  = 0.7 // and until which
 )
 
 // look sets the pace.

@@ -23,22 +23,23 @@ type Bell struct {
 	_      [line]byte
 	parked atomic.Uint32
 	_      [line]byte
-	token  chan struct{}
+	token  chan time.Time // when it was rung
 	timer  *time.Timer
+	late   time.Duration
 }
 
 // NewBell makes a bell that nobody waits on.
 func NewBell() *Bell {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
-	return &Bell{token: make(chan struct{}, 1), timer: t}
+	return &Bell{token: make(chan time.Time, 1), timer: t}
 }
 
 // Ring wakes the waiter if there is one. Call it after the work is visible (after Commit). It costs one load when nobody is
-// parked and never blocks.
+// parked and never blocks; who ends a sleep looks at the clock, too.
 func (b *Bell) Ring() {
 	if b.parked.Load() == 1 && b.parked.CompareAndSwap(1, 0) {
-		b.token <- struct{}{}
+		b.token <- time.Now()
 	}
 }
 
@@ -51,6 +52,7 @@ const Forever time.Duration = -1
 // is not a new closure each time.
 func (b *Bell) Wait(limit time.Duration, ready func() bool) bool {
 	b.parked.Store(1)
+	b.late = 0
 	if ready() {
 		b.settle()
 		return true
@@ -59,18 +61,25 @@ func (b *Bell) Wait(limit time.Duration, ready func() bool) bool {
 	case limit == 0:
 		return !b.settle()
 	case limit < 0:
-		<-b.token
+		b.late = time.Since(<-b.token)
 		return true
 	}
+	began := time.Now()
 	b.timer.Reset(limit)
 	select {
-	case <-b.token:
+	case rung := <-b.token:
+		b.late = time.Since(rung)
 		b.timer.Stop()
 		return true
 	case <-b.timer.C:
+		b.late = max(0, time.Since(began)-limit)
 		return !b.settle()
 	}
 }
+
+// Late is how long after the ringing, or after its limit, the last Wait returned: what the waiter waited for a processor. Only the
+// waiter may ask.
+func (b *Bell) Late() time.Duration { return b.late }
 
 // settle ends a sleep from the waiter's side; true when no ringer had claimed it.
 func (b *Bell) settle() bool {

@@ -291,6 +291,25 @@ func TestWaitTimes(t *testing.T) {
 	}
 }
 
+// Between ringing and the end of a wait time can pass; a sleep until it is rung does not count.
+func TestLate(t *testing.T) {
+	const pause = 5 * time.Millisecond
+	b := NewBell()
+	b.Wait(Forever, func() bool { b.Ring(); time.Sleep(pause); return false })
+	if b.Late() < pause {
+		t.Errorf("late by %v, rung %v before", b.Late(), pause)
+	}
+	go func() { time.Sleep(pause); b.Ring() }()
+	began := time.Now()
+	b.Wait(Forever, func() bool { return false })
+	if waited := time.Since(began); b.Late() > waited-pause {
+		t.Errorf("late by %v of %v, and rung after %v", b.Late(), waited, pause)
+	}
+	if b.Wait(time.Hour, func() bool { return true }); b.Late() != 0 {
+		t.Errorf("late by %v without a sleep", b.Late())
+	}
+}
+
 // TestManyRingers runs the real thing: every unit of work that was rung for is seen.
 func TestManyRingers(t *testing.T) {
 	const each, who = 20_000, 4
