@@ -295,11 +295,11 @@ func TestWaitTimes(t *testing.T) {
 func TestLate(t *testing.T) {
 	const pause = 5 * time.Millisecond
 	b := NewBell()
-	b.Wait(Forever, func() bool { b.Ring(); time.Sleep(pause); return false })
+	b.Wait(Forever, func() bool { b.Ring(); <-time.After(pause); return false })
 	if b.Late() < pause {
 		t.Errorf("late by %v, rung %v before", b.Late(), pause)
 	}
-	go func() { time.Sleep(pause); b.Ring() }()
+	time.AfterFunc(pause, b.Ring)
 	began := time.Now()
 	b.Wait(Forever, func() bool { return false })
 	if waited := time.Since(began); b.Late() > waited-pause {
