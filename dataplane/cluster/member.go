@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"smsplane/ledger/replica"
@@ -41,12 +42,13 @@ func (m *Member) Raft() uint64 { return replica.MakeID(m.Number, m.Incarnation, 
 
 // Table is who belongs to a cluster. The newest epoch holds.
 type Table struct {
-	Cluster ID       `json:"cluster"`
-	Epoch   uint64   `json:"epoch"`
-	Lanes   int      `json:"lanes"`
-	Members []Member `json:"members"`
-	Highest uint16   `json:"highest,omitempty"` // number that was ever given
-	Brought string   `json:"brought,omitempty"` // the founder whose store held the lanes before there was a cluster
+	Cluster ID                `json:"cluster"`
+	Epoch   uint64            `json:"epoch"`
+	Lanes   int               `json:"lanes"`
+	Members []Member          `json:"members"`
+	Highest uint16            `json:"highest,omitempty"` // number that was ever given
+	Leads   map[uint16]string `json:"leads,omitempty"`   // who shall lead a lane by an operator's word
+	Brought string            `json:"brought,omitempty"` // the founder whose store held the lanes before there was a cluster
 }
 
 // Find is the member of that name, nil when there is none.
@@ -81,7 +83,7 @@ func (t *Table) witnessed() bool {
 // Clone is a copy that shares nothing.
 func (t *Table) Clone() *Table {
 	c := *t
-	c.Members = slices.Clone(t.Members)
+	c.Members, c.Leads = slices.Clone(t.Members), maps.Clone(t.Leads)
 	return &c
 }
 

@@ -1,6 +1,9 @@
 package cluster
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // Orders of an operator. Each makes the next table, which is stored before Change puts it in force; the lanes'
 // raft groups follow it one change at a time.
@@ -84,8 +87,33 @@ func (f *Formation) Remove(name string) (*Table, error) {
 			}
 		}
 	}
+	maps.DeleteFunc(t.Leads, func(_ uint16, by string) bool { return by == name })
 	if t.Members = rest; data == 0 {
 		return nil, fmt.Errorf("without %s nobody would store messages", name)
+	}
+	return t, nil
+}
+
+// Lead says by which host a lane shall be led; no name: by whichever it suits.
+func (f *Formation) Lead(lane uint16, name string) (*Table, error) {
+	m := f.table.Find(name)
+	switch {
+	case f.table == nil:
+		return nil, fmt.Errorf("this store belongs to no cluster")
+	case int(lane) >= f.table.Lanes:
+		return nil, fmt.Errorf("there is no lane %d, lanes are 0 to %d", lane, f.table.Lanes-1)
+	case name != "" && (m == nil || m.Witness):
+		return nil, fmt.Errorf("%s is not a member that stores messages", name)
+	case f.table.Leads[lane] == name:
+		return nil, nil
+	}
+	t := f.table.Clone()
+	t.Epoch++
+	if t.Leads == nil {
+		t.Leads = map[uint16]string{}
+	}
+	if t.Leads[lane] = name; name == "" {
+		delete(t.Leads, lane)
 	}
 	return t, nil
 }
