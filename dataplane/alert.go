@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"smsplane/dataplane/admin"
+	"smsplane/ledger"
 	"smsplane/pdu"
 )
 
@@ -21,9 +22,26 @@ func (x *executor) fromMobileAlert(s *linkSession, e *event) {
 		return
 	}
 	account, ok := x.table.MO(s.carrier.n, p.Field("esme_addr").Octets, nil)
-	a := x.accounts[account]
-	if !ok || a == nil {
+	if !ok {
 		x.alerts.Unrouted++
+		return
+	}
+	x.alert(account, e.data)
+}
+
+// alert hands one to a bind of its client, here or at the guest that leads the client's lane.
+func (x *executor) alert(account uint32, p []byte) {
+	a := x.accounts[account]
+	if a == nil {
+		x.alerts.Unrouted++
+		return
+	}
+	if x.guests != nil && x.guests.lanes[a.Lane] != nil {
+		if g := x.guests.lanes[a.Lane]; len(g.queue) >= maxAlerts {
+			x.alerts.Dropped++
+		} else {
+			g.say(event{kind: evAlert, id: ledger.MsgID(account), data: p})
+		}
 		return
 	}
 	c := x.lanes[a.Lane].returns[account].listener()
@@ -33,7 +51,7 @@ func (x *executor) fromMobileAlert(s *linkSession, e *event) {
 	case len(x.ports[c.loop].waiting) >= maxAlerts:
 		x.alerts.Dropped++
 	default:
-		x.ports[c.loop].push(event{kind: evAlert, session: c.id, data: e.data})
+		x.ports[c.loop].push(event{kind: evAlert, session: c.id, data: p})
 	}
 }
 

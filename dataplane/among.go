@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -75,19 +74,23 @@ func (n *Node) fellows() *fellows {
 		return nil
 	}
 	f := &fellows{hold: n.cfg.Cluster.Keep, ship: func(lane uint16, to uint64) { go n.ship(lane, to) }, clock: boottime, name: n.members.name, send: n.members.send, unreached: map[uint64]bool{},
-		own: n.own, lose: n.lose, rose: n.rose, quorum: n.quorum, leader: n.led}
+		link: n.sayLink, ranked: n.ranked, spread: spread{agreed: n.members.spreads, settle: int64(n.cfg.Cluster.Settle), pins: n.pins}, own: n.own, lose: n.lose, rose: n.rose, quorum: n.quorum, leader: n.led}
 	if n.cfg.Cluster.Relay {
 		n.relays = &relays{reach: n.members.takesClients, open: map[*relay]struct{}{}}
 	}
 	n.shipments = shipments{out: map[shipKey]chan []byte{}, imports: map[uint16]*journal.Import{}}
 	t := n.members.table()
 	f.group = groupOf(t)
-	f.fence = fence{clock: f.clock, until: make([]atomic.Int64, n.cfg.Lanes)}
+	f.fence = newFence(f.clock, n.cfg.Lanes)
 	f.me = t.Find(n.cfg.Name).Raft()
 	n.members.listen(func(from *cluster.Peer, k cluster.Kind, lane uint16, payload []byte) {
 		switch k {
 		case cluster.Raft:
-			if f.inbox.put(letter{lane, payload}) {
+			if f.inbox.put(letter{lane: lane, data: payload}) {
+				n.x.wake()
+			}
+		case cluster.Link:
+			if m := n.members.table().Find(from.Name); m != nil && f.inbox.put(letter{data: payload, from: m.Raft()}) {
 				n.x.wake()
 			}
 		case cluster.Chunk:
@@ -128,14 +131,27 @@ func boottime() int64 {
 func (n *Node) own() {
 	if t := n.x.table; t.Version() > 0 {
 		n.links.set(numbers{n.x.lanes[0].book.System}, t.Catalog())
-		n.ready.Store(true)
 	}
 }
 
 // lose gives the links up at once: another host is about to bind them.
-func (n *Node) lose() {
-	n.ready.Store(false)
-	n.links.disown()
+func (n *Node) lose() { n.links.disown() }
+
+// ranked says whether binds are served here: some lane is led, and there is a catalog.
+func (n *Node) ranked() {
+	n.ready.Store(n.x.leadsAny() && n.x.table.Version() > 0 && !n.x.fellows.ceding)
+}
+
+// pins are who shall lead which lane by an operator's word.
+func (n *Node) pins() map[uint16]uint64 {
+	t := n.members.table()
+	pins := map[uint16]uint64{}
+	for lane, name := range t.Leads {
+		if m := t.Find(name); m != nil && !m.Witness && !m.Joining {
+			pins[lane] = m.Raft()
+		}
+	}
+	return pins
 }
 
 // rose does what a node does when a lane begins to lead.

@@ -11,27 +11,46 @@ import (
 
 // answered is a carrier's answer to a submit_sm.
 func (l *lane) answered(m *book.Msg, s *linkSession, e *event, now int64) {
-	s.answered++
-	st := pdu.Status(e.status)
 	l.x.answers.Add(now - m.Dispatched)
-	if st != pdu.ROK {
+	s.whole += (now - m.Dispatched - s.whole) / wholeSmooth
+	s.heard(l.x, e, now)
+	if s.far != 0 { // its owner has heard so
+		s = nil
+	}
+	id := e.data
+	if m.Broadcast {
+		id = l.broadcastAnswered(m, e.data)
+	}
+	l.decide(m, s, pdu.Status(e.status), id, now)
+}
+
+// heard notes what an answer tells of a session and its link.
+func (s *linkSession) heard(x *executor, e *event, now int64) {
+	s.answered++
+	if pdu.Status(e.status) != pdu.ROK {
 		s.refused++
-		l.x.counts.refusedByCarriers++
+		x.counts.refusedByCarriers++
 	} else {
 		s.link.taken++
 	}
 	if e.at > 0 {
 		s.trip = e.at
 	}
-	s.whole += (now - m.Dispatched - s.whole) / wholeSmooth
 	if e.seq > 0 && s.link.adapt.Congestion(now, uint8(e.seq-1), s.link.rate.last(s.link.sent)) {
 		s.link.adapted(now)
 	}
-	id := e.data
-	if m.Broadcast {
-		id = l.broadcastAnswered(m, e.data)
+}
+
+// heed does with a session and its link what an answer means for them; s is nil when the session is gone, or another host's.
+func (x *executor) heed(s *linkSession, action egress.Action, st pdu.Status, now int64) {
+	switch {
+	case s == nil:
+	case action == egress.Slow:
+		s.link.slower(now)
+	case action == egress.Pause && s.up:
+		x.retire(s, now)
+		s.end(st)
 	}
-	l.decide(m, s, st, id, now)
 }
 
 // wholeSmooth is how many answers it takes to change what is known of their time.
@@ -48,27 +67,14 @@ func (l *lane) decide(m *book.Msg, s *linkSession, st pdu.Status, id []byte, now
 	if _, said := own[st]; action == egress.Slow && st == pdu.RMsgQFul && !said && m.N > 1 && m.Attempts >= egress.MaxFull {
 		action = egress.Elsewhere
 	}
+	x.heed(s, action, st, now)
 	if m.Once && action != egress.Take { // it is tried once
-		if action == egress.Slow && s != nil {
-			s.link.slower(now)
-		}
 		action = egress.Reject
 	}
 	switch action {
 	case egress.Take:
 		l.taken(m, st, id, now)
-	case egress.Slow:
-		if s != nil {
-			s.link.slower(now)
-		}
-		l.again(m, st, now+int64(egress.SlowRest(int(m.Attempts))), now)
-	case egress.Requeue:
-		l.again(m, st, now+int64(egress.SlowRest(int(m.Attempts))), now)
-	case egress.Pause:
-		if s != nil && s.up {
-			x.retire(s, now)
-			s.end(st)
-		}
+	case egress.Slow, egress.Requeue, egress.Pause:
 		l.again(m, st, now+int64(egress.SlowRest(int(m.Attempts))), now)
 	case egress.Reject:
 		x.recent.Refused(m.Carrier, router.Number(m.Number), now)
@@ -106,7 +112,7 @@ func (l *lane) taken(m *book.Msg, st pdu.Status, id []byte, now int64) {
 		return
 	}
 	if len(x.strays.byID) > 0 {
-		x.awaited(m, id, now)
+		x.awaited(m.Carrier, id, now)
 	}
 	if m.Concat {
 		l.joins(m, now)

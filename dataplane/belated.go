@@ -74,7 +74,7 @@ func (x *executor) lookBack(now int64) {
 				if err != nil {
 					x.log.Error("searching the archive for the messages of receipts", "err", err)
 				}
-				if !x.leadsAll() { // nothing can be noted now
+				if x.fellows != nil && (x.guests == nil || !x.reachesAll()) { // nothing can be noted now
 					if b.asked == nil {
 						b.asked = asked
 					}
@@ -150,17 +150,35 @@ func (x *executor) remembered(k earlyKey, v *past, via *link, now int64) {
 	}
 	l := x.lanes[e.ID.Lane()]
 	for _, p := range all {
-		if view.Parse(p) != pdu.ROK || !via.decl.Profile.ParseReceipt(&view, &r) {
+		if view.Parse(p) == pdu.ROK && via.decl.Profile.ParseReceipt(&view, &r) {
+			x.claim(k.carrier, p, &r)
+		}
+	}
+	if l.leading {
+		l.remember(v, via.decl.Profile, all, nil, now)
+	} else {
+		x.handPast(v, via, all)
+	}
+	x.ended.add(k.carrier, e.CarrierID, e.ID, e.End == ledger.EndUnknown && !v.told)
+}
+
+// remember notes receipts with a message that is in the archive; reply goes out when that is committed. False: none is one.
+func (l *lane) remember(v *past, p *profile.Link, receipts [][]byte, reply *ack, now int64) (noted bool) {
+	e := v.edr
+	var view pdu.Message
+	var r pdu.Receipt
+	for _, b := range receipts {
+		if view.Parse(b) != pdu.ROK || !p.ParseReceipt(&view, &r) {
 			continue
 		}
-		x.claim(k.carrier, p, &r)
-		l.repeated(e.ID, &r, nil, now)
+		l.repeated(e.ID, &r, reply, now)
+		reply, noted = nil, true
 		if e.End == ledger.EndUnknown && !v.told {
 			v.told = l.recall(e) && l.news(&book.Msg{ID: e.ID, Account: e.Account, Carrier: e.Carrier, Registered: e.Registered, Parts: e.Parts,
 				ShortID: e.ShortID, Behind: e.Behind, Accepted: e.Accepted}, &r, now)
 		}
 	}
-	x.ended.add(k.carrier, e.CarrierID, e.ID, e.End == ledger.EndUnknown && !v.told)
+	return noted
 }
 
 // recall points the lane's view at what the archive knows of a message: its addresses. Their kinds are not kept.

@@ -14,16 +14,19 @@ import (
 
 // broadcasts says whether a broadcast_sm can go over a session: we are the ESME of it, and both speak 5.0.
 func (s *linkSession) broadcasts() bool {
-	return s.version >= pdu.Version50 && s.link != s.carrier.inbound && s.link.decl.Sends()
+	return s.version >= pdu.Version50 && s.link.index >= 0 && s.link.decl.Sends()
 }
 
 // broadcastRest is how long a broadcast waits for a session that has neither place nor rate for it just then.
 const broadcastRest = 10 * 1e6
 
-// broadcaster finds the session of a carrier for a broadcast. When it has none, the next target is tried, and behind the last
+// broadcaster finds the session for a broadcast, of the carrier of the one that it was given. When it has none, the next target is tried, and behind the last
 // the broadcast ends; nil says that it is not sent now.
-func (l *lane) broadcaster(m *book.Msg, c *carrier, now int64) *linkSession {
-	busy := false
+func (l *lane) broadcaster(m *book.Msg, given *linkSession, now int64) *linkSession {
+	if given.far != 0 && given.broadcasts() { // the place was lent there
+		return given
+	}
+	c, busy := given.carrier, false
 	for _, s := range c.sessions {
 		switch {
 		case !s.broadcasts():
@@ -80,8 +83,11 @@ const errandTag = 1 << 63
 
 // errand is a request of a client that a carrier is asked about.
 type errand struct {
-	l *lane
-	o *order
+	l   *lane
+	o   *order
+	far bool   // over another host's link
+	g   *guest // a guest asks, by a tag of its own
+	tag ledger.MsgID
 }
 
 // askBroadcast looks for the broadcast that a query_broadcast_sm or cancel_broadcast_sm is about. Cancelling all broadcasts
@@ -124,8 +130,14 @@ func (l *lane) relayBroadcast(o *order, e *book.EDR) {
 			r.Fields = append([]pdu.Field(nil), o.p.Fields...)
 			x.errand++
 			tag := ledger.MsgID(errandTag | x.errand)
-			x.errands[tag] = errand{l, o}
-			x.ports[s.loop].push(event{kind: evErrand, session: s.id, id: tag, data: r.Set("message_id", e.CarrierID).Append(nil)})
+			x.errands[tag] = errand{l: l, o: o, far: s.far != 0}
+			v := event{kind: evErrand, session: s.id, id: tag, data: r.Set("message_id", e.CarrierID).Append(nil)}
+			if s.far != 0 {
+				v.session = s.far
+				x.tellOwner(v)
+				return
+			}
+			x.ports[s.loop].push(v)
 			return
 		}
 	}
@@ -139,6 +151,10 @@ func (x *executor) errandDone(e *event) {
 		return
 	}
 	delete(x.errands, e.id)
+	if r.g != nil {
+		r.g.say(event{kind: evErrandDone, id: r.tag, status: e.status, data: e.data})
+		return
+	}
 	o, st := r.o, pdu.Status(e.status)
 	p, bad := pdu.Decode(e.data)
 	switch {
@@ -151,6 +167,19 @@ func (x *executor) errandDone(e *event) {
 		p.TLVs = pdu.AppendTLVs(nil, p.TLVs, func(t pdu.Tag) bool { return t != pdu.TagCongestionState }) // which is between it and us
 		r.l.tell(o, pdu.ROK, p.Set("message_id", o.p.Field("message_id").Octets).Append(nil))
 	}
+}
+
+// errandFor asks a carrier for a guest.
+func (x *executor) errandFor(g *guest, e *event) {
+	s := x.links[e.session]
+	if s == nil || !s.up {
+		g.say(event{kind: evErrandDone, id: e.id})
+		return
+	}
+	x.errand++
+	tag := ledger.MsgID(errandTag | x.errand)
+	x.errands[tag] = errand{g: g, tag: e.id}
+	x.ports[s.loop].push(event{kind: evErrand, session: s.id, id: tag, data: e.data})
 }
 
 // run asks a carrier something that is no message; what finds no room is as good as unanswered.

@@ -37,12 +37,19 @@ func (s *source) Deed(ctx context.Context, d admin.Deed) (r admin.DeedResult, er
 	}
 	r.Dry = !d.Yes
 	for i := range s.n.x.lanes {
+		if err := s.ask(func(x *executor) error { return x.mustLead(x.lanes[i]) }); err != nil {
+			r.Elsewhere = append(r.Elsewhere, err.Error())
+			continue
+		}
 		if err := s.deedInMemory(ctx, i, &d, &sel, &r); err != nil {
 			return r, err
 		}
 		if err := s.deedInRuns(ctx, i, &d, &sel, &r); err != nil {
 			return r, err
 		}
+	}
+	if len(r.Elsewhere) == len(s.n.x.lanes) {
+		return r, admin.Unavailable("%s", r.Elsewhere[0])
 	}
 	if d.Yes {
 		s.n.log.Warn("an operator acted on queues", "action", d.Action, "messages", r.Done, "author", d.Author, "reason", d.Reason)

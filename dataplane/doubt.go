@@ -134,20 +134,20 @@ func (l *lane) late(m *book.Msg, e *event, now int64) {
 // infer finds the one message in doubt that a receipt with an id nobody knows must be about: of that carrier, to the
 // number and from the sender that the receipt names, and sent when it says. Two candidates are none.
 func (x *executor) infer(carrier uint16, now int64) (l *lane, m *book.Msg) {
-	if len(x.doubts) == 0 {
+	if len(x.doubts) == 0 && len(x.doubted) == 0 {
 		return nil, nil
 	}
 	n, ok := router.Normalize(x.view.SrcAddr(), x.view.SrcTON(), x.view.SrcNPI(), "")
 	if !ok {
 		return nil, nil
 	}
-	for _, id := range x.doubts[party{carrier, uint64(n)}] {
+	for _, id := range x.doubtful(party{carrier, uint64(n)}) {
 		in := x.lanes[id.Lane()]
 		c := in.book.Get(id)
-		if c != nil && c.Of > 0 && open(c) { // which part of it?
+		if c.Of > 0 { // which part of it?
 			return nil, nil
 		}
-		if c == nil || !open(c) || !in.sentBy(c, x.view.DstAddr()) || !sentAt(c.Dispatched, x.receipt.SubmitDate, now) {
+		if !in.sentBy(c, x.view.DstAddr()) || !sentAt(c.Dispatched, x.receipt.SubmitDate, now) {
 			continue
 		}
 		if m != nil {

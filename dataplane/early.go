@@ -124,6 +124,10 @@ func (x *executor) adopt(l *lane, m *book.Msg, part uint8, p []byte, now int64) 
 	if v.Parse(p) != pdu.ROK || !x.seek.link.decl.Profile.ParseReceipt(&v, &r) {
 		return
 	}
+	if !l.leading {
+		x.handReceipt(givenReceipt, m.ID, part, m.Carrier, x.seek.link, p, nil)
+		return
+	}
 	x.claim(m.Carrier, p, &r)
 	l.received(m, part, &r, nil, now)
 }

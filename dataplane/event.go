@@ -30,13 +30,28 @@ const (
 
 	// From the executor down to a loop.
 	evCommitted // lane: its oldest block is committed
-	evSend      // session (link), id, number, data: PDU, at: end of validity, seq: priority, status: registered_delivery
+	evSend      // session (link), id, number, data: PDU, at: end of validity, seq: priority, status: registered_delivery, lane: guest's place in the fence
 	evReply     // session, seq, status, id: command of the request; data: the response, if it is more than a status
 	evEnded     // id, status, seq: delivery_failure_reason, data: TLVs of a broadcast's areas: a message in transaction mode
 	evErrand    // session (link), id: tag, data: a request that is no message
 	evDeliver   // session (client), id, data: deliver_sm
 	evDemoted   // lane: it is not led here any more
 	evLed       // lane, id: the sequence for its next message
+	evRecall    // lane: guest's place in the fence, id: its lane: what waits for a window goes back unsent
+
+	// Between hosts, besides those about messages, alerts and errands; see guest.go.
+	evHold  // to the owner: lane, id: the term in which the guest leads it, 0: it does not; at: rest of its lease since the last stamp
+	evWant  // to the owner: lane, session: claim, id: carrier, seq: class, at: count of egress.Demand
+	evBack  // to the owner: lane, session, id: claim, seq: class, status: carrier: a place that is not used
+	evTook  // to the owner: seq: number of what was handed over, status: the answer for the carrier, or tookNot
+	evBeat  // to the owner: seq: version of the catalog
+	evStamp // to the guest: at: the owner's clock
+	evOpen  // to the guest: session, id: carrier, seq: link + 1, status: window, lane: version of SMPP
+	evShut  // to the guest: session: nothing more is lent for it
+	evOver  // to the guest: session: it has ended
+	evClaim // to the guest: lane, id: number of its claim to it: its counts of that lane begin anew
+	evLend  // to the guest: lane, id: claim, session, seq: class, at: carrier: a place for one message
+	evGiven // to the guest: see hand.go
 )
 
 // How a session ended with whose end a message was lost, in evLost; 0: its answer did not come in time.

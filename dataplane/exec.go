@@ -48,6 +48,10 @@ type executor struct {
 	carriers map[uint16]*carrier
 	serving  []*carrier // the same, in the order they are served
 	links    map[uint32]*linkSession
+	guests   *guests // that send over our links; nil: another host keeps them
+	far      far     // our stay with that host
+	ids      *atomic.Uint32
+	doubted  map[party][]ledger.MsgID // the same as doubts, of lanes that are led elsewhere; some are not in doubt any more
 	clients  map[uint32]*clientSession
 
 	external, routers, verifiers, senders, billers *layer
@@ -121,7 +125,7 @@ type executor struct {
 }
 
 type execCounts struct {
-	strayAnswers, malformed, lateAnswers, inferred, quarantined, unrouted, refusedByCarriers, unreplaced uint64
+	strayAnswers, malformed, lateAnswers, inferred, quarantined, unrouted, refusedByCarriers, unreplaced, forGuests uint64
 }
 
 // loopPort is the executor's end of the rings to one loop.
@@ -182,6 +186,7 @@ func (x *executor) turn(now int64) (n int) {
 	n += x.strands(now)
 	x.fence()
 	n += x.pull(now)
+	n += x.useLent(now)
 	x.doing = step{}
 	x.intake.look(x, now)
 	n += x.intake.admit()
@@ -192,6 +197,8 @@ func (x *executor) turn(now int64) (n int) {
 		l.flush(now)
 	}
 	x.timers(now)
+	x.visit(now)
+	x.host(now)
 	x.report()
 	for _, p := range x.ports {
 		if k, all := p.flush(); k > 0 || !all {
@@ -232,12 +239,13 @@ func (x *executor) timers(now int64) {
 		if x.lanes[0].leading {
 			x.sweepOrphans(now)
 		}
-		if x.leadsAll() { // a receipt's message may be of any lane, and only who leads that can journal it
+		if x.guests != nil && x.reachesAll() || x.fellows == nil { // a receipt's message may be of any lane, and only who leads that can journal it
 			x.tryStrays(now)
 			x.lookBack(now)
 		}
 	}
 	x.watchQuorum(now)
+	x.level(now)
 	if now >= x.second {
 		if x.second != 0 {
 			x.busy = 1 - float64(x.idle-x.idleThen)/float64(now-x.second+int64(time.Second))
@@ -274,8 +282,11 @@ func (x *executor) next(now int64) int64 {
 	for _, l := range x.lanes {
 		at = min(at, l.next(now))
 	}
+	if len(x.far.lent) > 0 {
+		at = min(at, max(now+int64(fencedRest), x.senders.wait(now)))
+	}
 	first := now
-	if x.fenced {
+	if x.fenced || x.fellows != nil && x.fellows.spread.lane != nil {
 		first += int64(fencedRest)
 	}
 	for _, c := range x.carriers {
@@ -290,8 +301,8 @@ func (c *carrier) due(x *executor, now int64) int64 {
 	if c.look {
 		at = c.down + downFor
 	}
-	for class, n := range c.waiting {
-		if n > 0 {
+	for class := range c.waiting {
+		if c.wants(class) > 0 {
 			at = min(at, max(c.dueFor(ledger.Class(class), now), x.senders.wait(now)))
 		}
 	}
@@ -363,6 +374,9 @@ func (x *executor) handle(p *loopPort, e *event, now int64) {
 
 func (x *executor) fromLink(e *event, now int64) {
 	s := x.links[e.session] // nil for what was on its way to a session when that ended
+	if x.forGuest(s, e, now) {
+		return
+	}
 	l := x.lanes[e.id.Lane()]
 	m := l.book.Get(e.id)
 	x.doing = step{inAnswer, e.id}
@@ -473,45 +487,6 @@ func (x *executor) carrier(n uint16) *carrier {
 		x.serving = append(x.serving, c)
 	}
 	return c
-}
-
-// post runs f on the executor, soon. call waits until it has run; it reports false when the executor is gone.
-func (x *executor) post(f func()) {
-	x.mu.Lock()
-	x.calls = append(x.calls, f)
-	x.queued.Store(int32(len(x.calls)))
-	x.mu.Unlock()
-	x.bell.Ring()
-}
-
-func (x *executor) call(f func()) bool {
-	if x.stepped {
-		f()
-		return true
-	}
-	ran := make(chan struct{})
-	x.post(func() { f(); close(ran) })
-	select {
-	case <-ran:
-		return true
-	case <-x.done:
-		return false
-	}
-}
-
-func (x *executor) runCalls() int {
-	if x.queued.Load() == 0 {
-		return 0
-	}
-	x.mu.Lock()
-	calls := x.calls
-	x.calls = nil
-	x.queued.Store(0)
-	x.mu.Unlock()
-	for _, f := range calls {
-		f()
-	}
-	return len(calls)
 }
 
 // fail ends the node: the books can no longer be trusted to follow the log. It is told once.

@@ -11,8 +11,16 @@ import (
 // host that was stopped for a while finds them run out when it goes on, before it knows anything else.
 type fence struct {
 	clock func() int64
-	until []atomic.Int64 // by lane, of clock
+	lanes int
+	until []atomic.Int64 // by lane, of clock; behind them those of the lanes that guests lead, by guest
 }
+
+func newFence(clock func() int64, lanes int) fence {
+	return fence{clock: clock, lanes: lanes, until: make([]atomic.Int64, lanes*(1+maxGuests))}
+}
+
+// of is the lease under which a message is sent: of its lane here, or at a guest.
+func (f *fence) of(guest, lane uint16) *atomic.Int64 { return &f.until[int(guest)*f.lanes+int(lane)] }
 
 // shut says that the lease of a lane is over.
 func (f *fence) shut(lane uint16) bool { return f.clock() >= f.until[lane].Load() }
@@ -38,6 +46,7 @@ func (x *executor) fence() {
 		}
 		f.fence.until[l.n].Store(lease)
 	}
+	x.owe()
 }
 
 // fencedRest is how long the executor rests between two looks whether a fenced lane may send.

@@ -6,6 +6,7 @@ import "sync"
 type letter struct {
 	lane uint16
 	data []byte
+	from uint64 // of a frame about the links; 0: it is one of raft
 }
 
 // inbox carries letters from the goroutines that hear other hosts to the executor.
@@ -61,7 +62,10 @@ func (x *executor) hear() (n int) {
 	}
 	all, lost := x.fellows.inbox.take()
 	for i := range all {
-		if v := &all[i]; int(v.lane) < len(x.lanes) && !x.lanes[v.lane].away {
+		switch v := &all[i]; {
+		case v.from != 0:
+			x.heardLink(v)
+		case int(v.lane) < len(x.lanes) && !x.lanes[v.lane].away:
 			_ = x.lanes[v.lane].rep.Step(v.data)
 		}
 	}

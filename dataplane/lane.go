@@ -57,6 +57,7 @@ type lane struct {
 	readable bool           // the store shows what was flushed before
 	owed     int            // loops that may still send something of before
 	fenced   bool           // nothing of it may be sent to carriers now
+	yields   bool           // it is handed over as soon as carriers have answered: nothing more is sent
 	away     bool           // its store is being replaced by another host's
 	config   replica.Config // of rep
 	handAt   int64          // when the lane may be given to another host again
@@ -79,7 +80,8 @@ type ack struct {
 	session uint32
 	seq     uint32
 	command pdu.Command
-	client  bool // it is the answer to a client's cancel_sm or replace_sm
+	client  bool   // it is the answer to a client's cancel_sm or replace_sm
+	stay    uint64 // seq is the number of what the owner of the links handed over during it
 }
 
 // proposal is a block of ours on its way.
@@ -236,7 +238,7 @@ func (l *lane) apply(index uint64, block []byte) error {
 		if a.client {
 			l.x.ports[l.loop].push(event{kind: evReply, session: a.session, seq: a.seq, id: ledger.MsgID(a.command)})
 		} else {
-			l.x.reply(a.session, a.command, a.seq, pdu.ROK)
+			l.x.acknowledge(&a, pdu.ROK)
 		}
 	}
 	*p = proposal{}
@@ -258,6 +260,9 @@ func (l *lane) on(r *ledger.Record, m *book.Msg) error {
 
 // follow does what a record that is committed now sets off.
 func (l *lane) follow(r *ledger.Record, m *book.Msg) error {
+	if l.x.fellows != nil && !l.leading {
+		l.watch(r, m)
+	}
 	switch r.Kind {
 	case ledger.KindAccept:
 		if l.x.fellows != nil && !l.leading {

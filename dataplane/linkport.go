@@ -144,7 +144,7 @@ func (k *linkPort) keep(class ledger.Class, n int, now int64) int {
 // write sends one message.
 func (k *linkPort) write(e *event, now int64) bool {
 	l := k.loop
-	if l.fence != nil && l.boot >= l.fence.until[e.id.Lane()].Load() {
+	if l.fence != nil && l.boot >= l.fence.of(e.lane, e.id.Lane()).Load() {
 		l.up.push(event{kind: evUnsent, session: k.id, id: e.id})
 		return true
 	}
@@ -175,6 +175,24 @@ func (k *linkPort) passed(now int64) bool {
 	}
 	k.touch()
 	return true
+}
+
+// recall gives back what waits for the window and was decided under a lease that a guest has no more.
+func (k *linkPort) recall(guest, lane uint16) {
+	for c := range k.wait {
+		b := &k.wait[c]
+		keep := b.events[:b.head]
+		for _, e := range b.left() {
+			if e.lane == guest && e.id.Lane() == lane {
+				k.loop.up.push(event{kind: evUnsent, session: k.id, id: e.id})
+				k.waiting--
+			} else {
+				keep = append(keep, e)
+			}
+		}
+		clear(b.events[len(keep):])
+		b.events = keep
+	}
 }
 
 // Request implements session.Handler: what carriers send is journaled before it is answered.
@@ -256,6 +274,11 @@ func (k *linkPort) Lost(_ *session.Session, _ int64, tag uint64, why session.Los
 
 // tick looks at the session's timers, and whether a peer that was behind has caught up.
 func (k *linkPort) tick(now int64) {
+	if k.fence != nil && k.fence.shut(0) { // the next owner binds soon
+		k.fenced = true
+		k.conn.Abort()
+		return
+	}
 	k.pump(now)
 	k.port.tick(now)
 }

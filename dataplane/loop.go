@@ -132,6 +132,10 @@ func (l *loop) handle(e *event, now int64) {
 		}
 	case evDemoted:
 		l.forget(e.lane, now)
+	case evRecall:
+		for _, k := range l.links {
+			k.recall(e.lane, uint16(e.id))
+		}
 	case evLed:
 		l.desk.Lead(e.lane, uint64(e.id))
 	case evEnded:

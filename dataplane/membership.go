@@ -63,7 +63,7 @@ func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listen
 			return nil, err
 		}
 	}
-	self := cluster.Hello{Name: cfg.Name, Store: db.ID(), Witness: cfg.Witness(), Relayed: !cfg.Witness()}
+	self := cluster.Hello{Name: cfg.Name, Store: db.ID(), Witness: cfg.Witness(), Relayed: !cfg.Witness(), Spreads: !cfg.Witness() && cfg.Cluster.Spread}
 	if !self.Witness {
 		self.Lanes = cfg.Lanes
 	}
@@ -230,6 +230,24 @@ func (h *membership) takesClients(id uint64) *cluster.Peer {
 		return nil
 	}
 	return p
+}
+
+// spreads says that every member that stores messages leads lanes whose links another host keeps, as far as it was heard: one of an
+// older build does not, and one whose node file says no.
+func (h *membership) spreads() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.cfg.Cluster.Spread {
+		return false
+	}
+	t := h.formation.Table()
+	for i := range t.Members {
+		m := &t.Members[i]
+		if v := h.formation.Said(m.Name); v != nil && !m.Witness && m.Name != h.cfg.Name && !v.Spreads {
+			return false
+		}
+	}
+	return true
 }
 
 // relayed takes a client that another host relays.

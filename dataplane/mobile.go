@@ -25,6 +25,9 @@ func (x *executor) fromMobile(s *linkSession, e *event, reply ack, now int64) {
 	account := x.addressee(s.carrier.n, &x.view, now)
 	if account == nobody {
 		x.counts.unrouted++
+	} else if lane := x.accounts[account].Lane; !x.lanes[lane].leading {
+		x.hand(&handed{lane: lane, what: givenMobile, id: ledger.MsgID(account), carrier: s.carrier.n, link: s.link, data: e.data, reply: &reply})
+		return
 	}
 	l := x.addMO(account, s.carrier.n, e.data, now)
 	l.acks = append(l.acks, reply)
@@ -151,6 +154,11 @@ func (x *executor) reroute(now int64) {
 		}
 		if account == nobody {
 			l.book.Push(&left, m)
+			continue
+		}
+		if lane := x.accounts[account].Lane; !x.lanes[lane].leading {
+			m.Phase = phaseReturned // in the list of nobody
+			x.hand(&handed{lane: lane, what: givenMobile, id: ledger.MsgID(account), carrier: m.Carrier, data: p, aside: m.ID})
 			continue
 		}
 		x.addMO(account, m.Carrier, p, now).recorded(now) // before it is released here: twice is better than never

@@ -117,8 +117,11 @@ func (s *source) ClusterOrder(_ context.Context, o admin.ClusterOrder) (r admin.
 	if err := s.ask(func(x *executor) error { return x.mustLead(x.lanes[0]) }); err != nil {
 		return r, err
 	}
-	if o.Verb == "lead" {
+	switch o.Verb {
+	case "lead":
 		return s.lead(o)
+	case "move":
+		return s.move(o)
 	}
 	err = n.members.change(func(f *cluster.Formation) (*cluster.Table, error) {
 		switch o.Verb {
@@ -138,18 +141,38 @@ func (s *source) ClusterOrder(_ context.Context, o admin.ClusterOrder) (r admin.
 	return r, nil
 }
 
-// lead has another host lead all lanes.
+// move has another host lead one lane, from now on; with AnyHost whichever it suits.
+func (s *source) move(o admin.ClusterOrder) (r admin.Report, err error) {
+	if !s.n.cfg.Cluster.Spread {
+		return r, admin.BadRequest("all lanes are led by one host, as cluster.spread says; `smsplane lane lead` moves them together")
+	}
+	name := o.Name
+	if name == admin.AnyHost {
+		name = ""
+	}
+	if err := s.n.members.change(func(f *cluster.Formation) (*cluster.Table, error) { return f.Lead(uint16(o.Lane), name) }); err != nil {
+		return r, admin.BadRequest("%v", err)
+	}
+	s.n.log.Warn("an operator ordered who leads a lane", "lane", o.Lane, "host", o.Name, "author", o.Author)
+	r.OK, r.Lines = true, []string{fmt.Sprintf("lane %d: %s is to lead it; `smsplane lane list` tells when it does", o.Lane, o.Name)}
+	return r, nil
+}
+
+// lead has another host lead lane 0, and unless leaders are spread all others with it.
 func (s *source) lead(o admin.ClusterOrder) (r admin.Report, err error) {
 	m := s.n.members.table().Find(o.Name)
 	if m == nil || m.Witness {
 		return r, admin.BadRequest("%s is not a member that stores messages", o.Name)
+	}
+	if by := s.n.members.table().Leads[0]; by != "" {
+		return r, admin.BadRequest("lane 0 is led by %s as an operator said; `smsplane lane move 0 %s` says otherwise", by, o.Name)
 	}
 	err = s.ask(func(x *executor) error {
 		if m.Raft() == x.fellows.me {
 			return nil
 		}
 		for _, l := range x.lanes {
-			if !l.leading {
+			if !l.leading || x.fellows.spread.on && l.n > 0 {
 				continue
 			}
 			if err := l.rep.Transfer(m.Raft()); err != nil {
@@ -162,6 +185,10 @@ func (s *source) lead(o admin.ClusterOrder) (r admin.Report, err error) {
 		return r, err
 	}
 	s.n.log.Warn("an operator ordered who leads", "host", o.Name, "author", o.Author)
-	r.OK, r.Lines = true, []string{o.Name + " is asked to lead every lane"}
+	what := "every lane"
+	if s.n.cfg.Cluster.Spread {
+		what = "lane 0, and with it to keep the links to carriers"
+	}
+	r.OK, r.Lines = true, []string{o.Name + " is asked to lead " + what}
 	return r, nil
 }

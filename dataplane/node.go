@@ -209,7 +209,7 @@ func (n *Node) executor() *executor {
 		early: newEarly(), doubts: doubts{}, errands: map[ledger.MsgID]errand{}, texts: new([mobileTexts]mobileText), areas: map[ledger.MsgID][]byte{}, ended: newEndedTable(), failed: make(chan error, 1), done: make(chan struct{}),
 		maxWindow: maxWindow, scattered: scatteredWindow, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare)}
 	x.die = func(p any) { panic(p) }
-	x.progress = n.progress
+	x.progress, x.ids = n.progress, &n.ids
 	x.retainAll, x.aged = n.cfg.Journal.RetainAll, int64(n.cfg.Retention.Bodies)/agedShare
 	x.now = n.clock()
 	x.grace = x.now + startGrace - downFor
@@ -406,11 +406,11 @@ func (n *Node) transport() error {
 
 // follow brings links and clients' sessions in line with the catalog that came into force.
 func (n *Node) follow(t router.Numbers, c *catalog.Catalog) {
-	if n.members == nil || n.x.lanes[0].leading {
+	if n.x.ownsLinks() {
 		n.links.set(t, c)
 	}
-	if n.members != nil && n.x.lanes[0].leading {
-		n.ready.Store(true)
+	if n.members != nil {
+		n.ranked()
 	}
 	for _, l := range n.loops {
 		n.engine.Post(l.index, func() { l.dismiss(n.clock()) })

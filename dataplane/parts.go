@@ -56,7 +56,7 @@ func (l *lane) partTaken(m *book.Msg, a *ledger.Answer, now int64) (last bool) {
 	m.Due, m.Fails, m.Losses, m.Policy = 0, 0, 0, 0
 	l.goOn(m, now)
 	if len(l.x.strays.byID) > 0 {
-		l.x.awaited(m, a.CarrierID, now)
+		l.x.awaited(m.Carrier, a.CarrierID, now)
 	}
 	return false
 }

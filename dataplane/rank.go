@@ -41,15 +41,20 @@ type fellows struct {
 	unreached map[uint64]bool // to be reported to the replicas
 
 	quorumAt int64 // when a leader of lane 0 was last known
+	owing    bool  // lane 0 is led here, and the links may be kept a moment later
 	without  bool  // none has been for a while
 	ceding   bool  // the node stops and gives up what it leads
 	stallAt  int64 // when the disk is looked at again
 	quorum   func(there bool)
 	leader   func(lane uint16, id uint64) // another host is known to lead a lane, or none is: 0
 
-	own  func()        // lane 0 is led here now: links to carriers are ours
-	lose func()        // it is not any more
-	rose func(l *lane) // a lane begins to lead: what the node does then
+	spread spread                             // lanes are led by several hosts
+	link   func(to uint64, frame []byte) bool // tells another host about the links, or by them; false: lost
+
+	ranked func()        // a lane began or ceased to be led here
+	own    func()        // lane 0 is led here now: links to carriers are ours
+	lose   func()        // it is not any more
+	rose   func(l *lane) // a lane begins to lead: what the node does then
 }
 
 // newBook is the empty book of the lane.
@@ -137,7 +142,7 @@ func (x *executor) transferAll() (gone bool) {
 // too, when lane 0 is won by another host and this one is not.
 func (l *lane) cede(now int64) {
 	to := l.x.lanes[0].rep.LeaderID()
-	if l.n == 0 || now < l.handAt || to == 0 || to == l.x.fellows.me || !l.rep.Leader() {
+	if l.x.fellows.spread.on || l.n == 0 || now < l.handAt || to == 0 || to == l.x.fellows.me || !l.rep.Leader() {
 		return
 	}
 	l.handAt = now + int64(handEvery)
@@ -150,11 +155,14 @@ const handEvery = 500 * time.Millisecond
 // holds says that the replica leads in the term in which the lane was led to work.
 func (l *lane) holds() bool { return l.rep.Leader() && l.rep.Term() == l.term }
 
-// mayLead says that the lane can be led to work. Messages cannot be routed without a catalog, and as long as one
-// host keeps the links to carriers all lanes are led there.
+// mayLead says that the lane can be led to work. Messages cannot be routed without a catalog; and unless leaders are spread, all
+// lanes are led where the links to carriers are kept.
 func (l *lane) mayLead() bool {
-	system := l.x.lanes[0]
-	return l.rep.Leader() && !l.x.fellows.ceding && (l.n == 0 || system.leading && system.book.System.Version > 0)
+	system, f := l.x.lanes[0], l.x.fellows
+	if !l.rep.Leader() || f.ceding {
+		return false
+	}
+	return l.n == 0 || (system.leading || f.spread.on && !system.loading) && system.book.System.Version > 0
 }
 
 // demote forgets what was decided here and not committed, and begins to load the books anew.
@@ -174,6 +182,7 @@ func (l *lane) demote() {
 	if l.n == 0 {
 		x.disown()
 	}
+	x.fellows.ranked()
 	x.db.Write(journal.NewBatch(), func() { x.post(func() { l.readable = true }) }) // behind the flushes
 }
 
@@ -183,7 +192,7 @@ func (l *lane) apologise() {
 	later := func(acks []ack) {
 		for _, a := range acks {
 			if !a.client {
-				l.x.reply(a.session, a.command, a.seq, pdu.RXTAppn)
+				l.x.acknowledge(&a, pdu.RXTAppn)
 			}
 		}
 	}
@@ -219,6 +228,7 @@ func (x *executor) forget(l *lane) {
 		if m.Phase == phaseDispatching || m.Phase == phaseSent {
 			if s := x.links[m.Link]; s != nil {
 				s.leave()
+				delete(s.on, m.ID)
 			}
 		}
 	})
@@ -269,6 +279,9 @@ func (l *lane) promote(now int64) {
 	x := l.x
 	l.term = l.rep.Term()
 	l.clear()
+	if x.guests != nil && x.guests.lanes[l.n] != nil {
+		x.unclaim(x.guests.lanes[l.n], l.n, now)
+	}
 	for _, a := range x.accounts {
 		if a.Lane == l.n {
 			a.Credit.Store(int64(a.Limit + l.book.Client(a.Number).Balance))
@@ -282,6 +295,7 @@ func (l *lane) promote(now int64) {
 	l.led.Store(true)
 	x.ports[l.loop].push(event{kind: evLed, lane: l.n, id: ledger.MsgID(l.book.NextSeq())})
 	x.fellows.rose(l)
+	x.fellows.ranked()
 	x.log.Info("a lane is led here", "lane", l.n, "term", l.term, "in_doubt", doubts)
 }
 
@@ -291,22 +305,38 @@ func (x *executor) own(now int64) {
 	x.proposed = x.lanes[0].book.System.Version
 	x.early, x.strays = newEarly(), strays{}
 	x.recallOrphans()
+	x.depart(now)
+	x.guests = &guests{of: map[uint64]*guest{}, lanes: make([]*guest, len(x.lanes)), named: map[strayKey]passedOn{}}
+	x.recallDoubts()
 	x.grace = now + startGrace - downFor
 	for _, c := range x.serving {
 		if len(c.sessions) == 0 {
 			c.down, c.look = x.grace, true
 		}
 	}
-	x.fellows.own()
+	x.fellows.owing = true
+}
+
+// owe begins to keep the links as soon as nobody else does: whoever led lane 0 before has ended its own by then.
+func (x *executor) owe() {
+	if f := x.fellows; f.owing && !x.lanes[0].fenced {
+		f.owing = false
+		f.own()
+	}
+}
+
+// ownsLinks says that the links to carriers are kept here.
+func (x *executor) ownsLinks() bool {
+	return x.fellows == nil || x.lanes[0].leading && !x.fellows.owing
 }
 
 // listen takes what carriers sent. The links are here as soon as lane 0 is led; what comes over them may be about a
-// lane that is not led yet and could not journal it, so it waits for all. Carriers' windows bound how much that is.
+// lane that nobody leads yet who could journal it, so it waits for all. Carriers' windows bound how much that is.
 func (x *executor) listen(now int64) {
 	if len(x.unheard) == 0 {
 		return
 	}
-	if !x.leadsAll() {
+	if !x.reachesAll() {
 		return
 	}
 	for i := range x.unheard {
@@ -319,21 +349,21 @@ func (x *executor) listen(now int64) {
 	x.unheard = x.unheard[:0]
 }
 
-// leadsAll says that every lane is led here.
-func (x *executor) leadsAll() bool {
-	for _, l := range x.lanes {
-		if !l.leading {
-			return false
-		}
-	}
-	return true
-}
-
 // disown is the inverse of own.
 func (x *executor) disown() {
 	clear(x.unheard)
 	x.unheard = x.unheard[:0]
 	x.early, x.strays = newEarly(), strays{}
+	for _, g := range x.guests.of {
+		g.gone = true
+		for lane := range g.terms {
+			x.fellows.fence.of(g.place, lane).Store(0)
+		}
+	}
+	x.guests, x.fellows.owing = nil, false
+	for _, c := range x.serving {
+		c.abroad, c.asked = nil, [ledger.Classes]int{}
+	}
 	for _, s := range x.links {
 		x.retire(s, x.now)
 	}

@@ -30,7 +30,11 @@ func (x *executor) fromCarrier(s *linkSession, e *event, now int64) {
 		return
 	}
 	if l, m, part := x.correlate(s.carrier.n, x.receipt.ID); m != nil {
-		l.received(m, part, &x.receipt, &reply, now)
+		if l.leading {
+			l.received(m, part, &x.receipt, &reply, now)
+		} else {
+			x.handReceipt(givenReceipt, m.ID, part, s.carrier.n, s.link, e.data, &reply)
+		}
 		return
 	}
 	ids := s.link.ids
@@ -43,13 +47,21 @@ func (x *executor) fromCarrier(s *linkSession, e *event, now int64) {
 	switch {
 	case ok && !news:
 		ids.Known()
-		x.lanes[id.Lane()].repeated(id, &x.receipt, &reply, now)
+		if l := x.lanes[id.Lane()]; l.leading {
+			l.repeated(id, &x.receipt, &reply, now)
+		} else {
+			x.handReceipt(givenEnded, id, 0, s.carrier.n, s.link, e.data, &reply)
+		}
 		return
 	case ok:
 		ids.Known()
 	default:
 		if l, m := x.infer(s.carrier.n, now); m != nil {
-			l.inferred(m, &x.receipt, &reply, now)
+			if l.leading {
+				l.inferred(m, &x.receipt, &reply, now)
+			} else {
+				x.handReceipt(givenInferred, m.ID, 0, s.carrier.n, s.link, e.data, &reply)
+			}
 			return
 		}
 	}

@@ -16,7 +16,9 @@ import (
 // carrier is what the executor knows of one carrier: who waits for it and which sessions serve it.
 type carrier struct {
 	n        uint16
-	waiting  [ledger.Classes]int // over all lanes
+	waiting  [ledger.Classes]int             // over all lanes led here
+	abroad   [][ledger.Classes]egress.Demand // of guests, by lane; nil: there was none
+	asked    [ledger.Classes]int             // what is open of that
 	turns    egress.Turns
 	reserve  egress.Reserve
 	tps      int // over all links, 0: unlimited
@@ -47,6 +49,11 @@ type linkSession struct {
 	whole   int64 // the same from the DISPATCH on
 	short   bool  // it has fewer messages at a time
 	end     func(unfit pdu.Status)
+
+	lent map[lentTo]int            // places that guests have and did not use yet
+	away map[ledger.MsgID]away     // messages of guests without an answer
+	far  uint32                    // its number at the host that keeps it; 0: it is ours
+	on   map[ledger.MsgID]struct{} // with far: messages that it has
 
 	sent, answered, refused uint64
 }
@@ -113,9 +120,9 @@ func (s *linkSession) leave() {
 	s.carrier.out--
 }
 
-// credit is how many more messages the session may be given.
+// credit is how many more messages the session may be given. Over one of another host they go for places that are lent.
 func (s *linkSession) credit() int {
-	if !s.up {
+	if !s.up || s.far != 0 {
 		return 0
 	}
 	return s.most() - s.out
@@ -191,8 +198,8 @@ func (c *carrier) bound(d *catalog.Carrier) {
 // keep is how many of n places a class leaves free for higher ones that may come. Of those that wait already it takes
 // its turns by weight instead: a higher class that never ends must not shut out a lower one.
 func (c *carrier) keep(class ledger.Class, n int, now int64) int {
-	for _, waiting := range c.waiting[class+1:] {
-		if waiting > 0 {
+	for higher := int(class) + 1; higher < ledger.Classes; higher++ {
+		if c.wants(higher) > 0 {
 			return 0
 		}
 	}
@@ -209,7 +216,11 @@ func (x *executor) pull(now int64) (n int) {
 
 func (x *executor) serve(c *carrier, now int64) (n int) {
 	for n < turnBudget {
-		m, l := x.pick(c, now)
+		m, l, lent := x.pick(c, now)
+		if lent {
+			n++
+			continue
+		}
 		if m == nil {
 			return n
 		}
@@ -247,31 +258,36 @@ func (c *carrier) open(class ledger.Class, now int64) bool {
 	return false
 }
 
-// pick takes the next message for a carrier: the class by weight, the lane in turn.
-func (x *executor) pick(c *carrier, now int64) (*book.Msg, *lane) {
+// pick takes the next message for a carrier: the class by weight, the lane in turn. Where a guest leads that lane, a place is
+// lent for the message.
+func (x *executor) pick(c *carrier, now int64) (m *book.Msg, l *lane, lent bool) {
 	var waits [ledger.Classes]bool
-	for i, n := range c.waiting {
-		waits[i] = n > 0 && c.open(ledger.Class(i), now)
+	for i := range c.waiting {
+		waits[i] = c.wants(i) > 0 && c.open(ledger.Class(i), now)
 	}
 	class, ok := c.turns.Next(waits)
 	if !ok {
-		return nil, nil
+		return nil, nil, false
 	}
 	for range x.lanes {
 		if c.lane++; c.lane >= len(x.lanes) {
 			c.lane = 0
 		}
 		l := x.lanes[c.lane]
-		if l.fenced {
+		switch {
+		case c.asking(l.n, class) && !x.lanes[0].fenced && !x.fellows.ceding:
+			x.lend(c, l.n, class, now)
+			return nil, nil, true
+		case l.fenced || l.yields:
 			continue
 		}
 		if q := l.queues[c.n]; q != nil && q[class].front.Len() > 0 {
 			c.waiting[class]--
-			return l.book.Pop(&q[class].front), l
+			return l.book.Pop(&q[class].front), l, false
 		}
 	}
-	if x.fenced {
-		return nil, nil
+	if x.fenced || x.fellows != nil && (x.fellows.spread.lane != nil || x.fellows.ceding) {
+		return nil, nil, false
 	}
 	panic(fmt.Sprintf("dataplane: carrier %d counts %d waiting in class %v, and no lane has one", c.n, c.waiting[class], class))
 }
@@ -295,7 +311,7 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 		return
 	}
 	if m.Broadcast {
-		if s = l.broadcaster(m, s.carrier, now); s == nil {
+		if s = l.broadcaster(m, s, now); s == nil {
 			return
 		}
 	}
@@ -380,6 +396,7 @@ func (l *lane) dispatched(m *book.Msg) {
 	if s == nil || !s.up || s.link.held != 0 {
 		if s != nil {
 			s.leave()
+			x.unspent(s, m)
 		}
 		for _, o := range borne {
 			l.unsent(o, x.now)
@@ -409,6 +426,7 @@ func (l *lane) dispatched(m *book.Msg) {
 		return
 	}
 	s.leave()
+	x.unspent(s, m)
 	for _, o := range borne {
 		l.refused(o, pdu.RSubmitFail, x.now)
 	}
@@ -422,8 +440,15 @@ func (l *lane) handOver(m *book.Msg, s *linkSession, p []byte, registered uint8)
 	s.sent++
 	s.link.sent++
 	x.senders.latency.Add(x.now - m.Verified)
-	x.ports[s.loop].push(event{kind: evSend, session: s.id, id: m.ID, number: router.Number(m.Number), data: p, at: l.validity(m, s), seq: uint32(m.Class),
-		status: uint32(registered)})
+	e := event{kind: evSend, session: s.id, id: m.ID, number: router.Number(m.Number), data: p, at: l.validity(m, s), seq: uint32(m.Class), status: uint32(registered)}
+	if s.far != 0 {
+		if m.Of > 0 || m.Broadcast {
+			e.status |= sentPart
+		}
+		x.sendFar(s, e)
+		return
+	}
+	x.ports[s.loop].push(e)
 }
 
 // validity is when the carrier shall stop trying: our own end of validity, or what it takes at most.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"smsplane/dataplane/admin"
@@ -54,6 +53,9 @@ type Fellows struct {
 	Voters []uint64                                      // of every lane, itself among them
 	Clock  func() int64                                  // of leases; it never leaps
 	Send   func(to uint64, lane uint16, msg []byte) bool // false: lost, and known to be; msg is valid during the call
+	Link   func(to uint64, frame []byte) bool            // tells another host about the links; false: lost. In order, or not at all
+	Spread bool                                          // lanes are led by several hosts
+	Settle int64                                         // how long all must have been quiet before a lane is handed over, ns
 	Own    func()                                        // the links to carriers are this host's from now on,
 	Lose   func()                                        // and not any more: their connections end at once
 }
@@ -80,7 +82,8 @@ func OpenStepped(cfg *config.Node, o Surroundings) (s *Stepped, err error) {
 	if f := o.Fellows; f != nil {
 		n.x.fellows = &fellows{me: f.Me, group: replica.Group{Voters: f.Voters}, clock: f.Clock, send: f.Send, own: func() { s.own(f) }, lose: f.Lose, unreached: map[uint64]bool{},
 			name: func(id uint64) string { return fmt.Sprint(id) }, rose: func(*lane) {}, quorum: s.quorum, leader: func(uint16, uint64) {},
-			fence: fence{clock: f.Clock, until: make([]atomic.Int64, cfg.Lanes)}}
+			link: f.Link, ranked: func() {}, spread: spread{agreed: func() bool { return f.Spread }, settle: f.Settle, pins: func() map[uint16]uint64 { return nil }},
+			fence: newFence(f.Clock, cfg.Lanes)}
 	}
 	if err := n.recover(o.Wait); err != nil {
 		return nil, err
@@ -144,7 +147,17 @@ func (s *Stepped) Execute() int {
 }
 
 // Hear hands over what another host's Send gave out for a lane; the slice is the host's from then on.
-func (s *Stepped) Hear(lane uint16, msg []byte) { s.n.x.fellows.inbox.put(letter{lane, msg}) }
+func (s *Stepped) Hear(lane uint16, msg []byte) {
+	s.n.x.fellows.inbox.put(letter{lane: lane, data: msg})
+}
+
+// HearLink hands over what another host's Link gave out; the slice is the host's from then on.
+func (s *Stepped) HearLink(from uint64, frame []byte) {
+	s.n.x.fellows.inbox.put(letter{data: frame, from: from})
+}
+
+// ForGuests is how many messages went out over this host's links that other hosts decided about.
+func (s *Stepped) ForGuests() uint64 { return s.n.x.counts.forGuests }
 
 // Leads says that the host leads a lane to work.
 func (s *Stepped) Leads(lane uint16) bool { return s.n.x.lanes[lane].leading }
@@ -283,7 +296,7 @@ func OpenSteppedWitness(lanes int, o Surroundings) (*SteppedWitness, error) {
 }
 
 // Hear hands over what another host said about a lane.
-func (s *SteppedWitness) Hear(lane uint16, msg []byte) { s.w.inbox.put(letter{lane, msg}) }
+func (s *SteppedWitness) Hear(lane uint16, msg []byte) { s.w.inbox.put(letter{lane: lane, data: msg}) }
 
 // Work is one turn.
 func (s *SteppedWitness) Work() error {

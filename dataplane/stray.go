@@ -103,11 +103,11 @@ func (s *strays) drop(v *stray) {
 	}
 }
 
-// awaited gives a message whose answer just named it the receipt that came before, if any.
-func (x *executor) awaited(m *book.Msg, id []byte, now int64) {
+// awaited gives the message that an answer just named the receipt that came before, if any.
+func (x *executor) awaited(carrier uint16, id []byte, now int64) {
 	var key [128]byte
-	for _, s := range x.carrier(m.Carrier).sessions { // any of them may know of a prefix
-		for _, v := range slices.Clone(x.strays.byKey[strayKey{m.Carrier, string(s.link.ids.AnswerKey(key[:0], id))}]) {
+	for _, s := range x.carrier(carrier).sessions { // any of them may know of a prefix
+		for _, v := range slices.Clone(x.strays.byKey[strayKey{carrier, string(s.link.ids.AnswerKey(key[:0], id))}]) {
 			if x.again(v, false, now) {
 				return
 			}

@@ -73,7 +73,7 @@ func (w *witness) open() error {
 	t := n.members.table()
 	wake := w.bell.Ring
 	n.members.listen(func(_ *cluster.Peer, k cluster.Kind, lane uint16, payload []byte) {
-		if k == cluster.Raft && w.inbox.put(letter{lane, payload}) {
+		if k == cluster.Raft && w.inbox.put(letter{lane: lane, data: payload}) {
 			wake()
 		}
 	}, w.inbox.miss)

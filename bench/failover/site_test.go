@@ -46,12 +46,16 @@ type site struct {
 	lonely   bool                     // a pair without a witness
 	secure   func(name string) string // of the cluster section; nil: plaintext
 	first    [2]watch                 // when something was last taken first, by carrier
+	together string                   // more of the cluster section
+	catalog  map[string]string        // in the place of catalogFiles
+	manners  [2]peer.Behaviour        // of the carriers; the zero one: as ever
 }
 
 // watch is the time of the newest message that a carrier took first.
 type watch struct {
 	mu   sync.Mutex
 	when []int64
+	runs []uint32 // whose message it was
 }
 
 const hubAddr = "127.77.0.100"
@@ -82,10 +86,14 @@ func (s *site) up(nodeKeys string, megabytes int64) *site {
 	newBridge(t, hubAddr)
 	for i := range s.first {
 		w := &s.first[i]
-		c, err := peer.StartCarrier(peer.CarrierOptions{Listen: fmt.Sprintf("%s:%d", hubAddr, 3775+i), Behaviour: peer.Behaviour{Receipts: "all", Latency: time.Millisecond},
-			Observe: func(_, _ uint32, now int64) {
+		manners := peer.Behaviour{Receipts: "all", Latency: time.Millisecond}
+		if s.manners[i].Receipts != "" {
+			manners = s.manners[i]
+		}
+		c, err := peer.StartCarrier(peer.CarrierOptions{Listen: fmt.Sprintf("%s:%d", hubAddr, 3775+i), Behaviour: manners,
+			Observe: func(run, _ uint32, now int64) {
 				w.mu.Lock()
-				w.when = append(w.when, time.Now().UnixNano())
+				w.when, w.runs = append(w.when, time.Now().UnixNano()), append(w.runs, run)
 				w.mu.Unlock()
 			}})
 		if err != nil {
@@ -94,7 +102,10 @@ func (s *site) up(nodeKeys string, megabytes int64) *site {
 		t.Cleanup(func() { c.Close() })
 		s.carriers = append(s.carriers, c)
 	}
-	for name, text := range catalogFiles {
+	if s.catalog == nil {
+		s.catalog = catalogFiles
+	}
+	for name, text := range s.catalog {
 		s.write(filepath.Join("catalog", name), text)
 	}
 	s.a, s.b = s.member("a", 1, nodeKeys), s.member("b", 2, nodeKeys)
@@ -138,6 +149,7 @@ func (s *site) member(name string, n int, keys string) *member {
 	if !s.lonely {
 		text += "  witness: [w]\n"
 	}
+	text += s.together
 	if s.secure != nil {
 		text += s.secure(name)
 	} else {

@@ -28,7 +28,8 @@ type carrier struct {
 	latency  time.Duration
 	receipts time.Duration // longest wait for one
 	manners
-	script // nil: by its manners
+	script         // nil: by its manners
+	sent   []int64 // when it was sent something, in the last second
 	binds  int
 	habits *habits // how it names messages; nil: by their number, alike in answers and receipts
 
@@ -317,11 +318,34 @@ func (w *world) keep(h *host, life, owning int, c *carrier) {
 	a, err := h.s.Carrier(c.id, 0, 0x34, mine)
 	must(err)
 	h.adopt(mine, a)
-	mine.link, mine.own = true, owning
+	w.oneOwner(h, c)
+	mine.link, mine.own, mine.carrier = true, owning, c
 	closed := mine.closed
 	mine.closed = func(err error) {
 		closed(err)
 		again()
 	}
 	c.admit(theirs)
+}
+
+// oneOwner: whoever binds is the only host that is bound with a carrier, as far as that knows of the ends of the others.
+func (w *world) oneOwner(h *host, c *carrier) {
+	for _, o := range w.hosts {
+		for _, e := range o.ends {
+			if o != h && o.alive && e.link && e.open && e.carrier == c {
+				w.fail("%s binds with %s while %s is bound", h.name, c.id, o.name)
+			}
+		}
+	}
+}
+
+// paced holds whoever sends to the carrier's rate in each second; clocks of hosts may be fast by one in twenty.
+func (c *carrier) paced(now int64) {
+	c.sent = append(c.sent, now)
+	for now-c.sent[0] >= int64(time.Second) {
+		c.sent = c.sent[1:]
+	}
+	if tps := c.w.tps; tps > 0 && len(c.sent) > tps+tps/15+1 {
+		c.w.fail("%s is sent %d messages in a second, and takes %d", c.id, len(c.sent), tps)
+	}
 }

@@ -44,7 +44,7 @@ func (w *world) catalog(n int) map[string][]byte {
     receipt_wait: 60s
     in_doubt: {default: resend}
     links:
-      - {address: "127.0.0.1:3775", system_id: sim, password: sim, bind: transceiver, sessions: 2, window: %[1]d, tps: unlimited, response_timeout: 3s, enquire_link: 5s}
+      - {address: "127.0.0.1:3775", system_id: sim, password: sim, bind: transceiver, sessions: %[3]d, window: %[1]d, tps: %[4]s, response_timeout: 3s, enquire_link: 5s}
   - id: south
     currency: EUR
     cost: delivered
@@ -52,12 +52,20 @@ func (w *world) catalog(n int) map[string][]byte {
     receipt_wait: 60s
     in_doubt: {default: %[2]s}
     links:
-      - {address: "127.0.0.1:3776", system_id: sim, password: sim, bind: transceiver, sessions: 2, window: %[1]d, tps: unlimited, response_timeout: 3s, enquire_link: 5s}
-`, w.linkWindow, w.doubt)),
+      - {address: "127.0.0.1:3776", system_id: sim, password: sim, bind: transceiver, sessions: %[3]d, window: %[1]d, tps: %[4]s, response_timeout: 3s, enquire_link: 5s}
+`, w.linkWindow, w.doubt, w.perCarrier, w.rate())),
 		"rates.csv": []byte(fmt.Sprintf("kind,party,prefix,mcc,mnc,price,currency,effective_from,effective_to\n"+
 			"sell,post,,,,0.01,EUR,2020-01-01,\nsell,pre,,,,0.01,EUR,2020-01-01,\nbuy,north,,,,0.005,EUR,2020-01-01,\nbuy,south,,,,0.00%d,EUR,2020-01-01,\n", 1+n%9)),
 		"routes.csv": []byte("plan,prefix,mcc,mnc,class,tier,weight,carrier\nstandard,49151,,,,1,1,north\nstandard,49151,,,,2,1,south\n" +
 			"standard,49152,,,,1,1,south\nstandard,,,,,1,1,north\nstandard,,,,,1,1,south\n"),
 		"mo.yaml": []byte("mo:\n  - {match: {carrier: north, to: \"12345\"}, client: post}\n  - {match: {carrier: south, to: \"12345\"}, client: pre}\n"),
 	}
+}
+
+// rate is what a link may be sent in a second, as catalogs say it.
+func (w *world) rate() string {
+	if w.tps == 0 {
+		return "unlimited"
+	}
+	return fmt.Sprint(w.tps)
 }

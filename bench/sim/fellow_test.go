@@ -12,15 +12,16 @@ import (
 // network is what hosts of a cluster say to each other over: it loses, delays, doubles and reorders, and can be cut
 // in one direction.
 type network struct {
-	cut   map[[2]*host]bool // from, to
-	loss  int               // percent
-	twice int               // percent
-	delay time.Duration     // the longest
+	cut   map[[2]*host]bool  // from, to
+	loss  int                // percent
+	twice int                // percent
+	delay time.Duration      // the longest
+	links map[[2]*host]int64 // arrival of the newest frame about links
 }
 
 // newCluster makes two data hosts and a witness, or three data hosts.
 func (w *world) newCluster(lanes int, retainAll, witness bool) {
-	w.net = &network{cut: map[[2]*host]bool{}, delay: w.between(200*time.Microsecond, 8*time.Millisecond)}
+	w.net = &network{cut: map[[2]*host]bool{}, links: map[[2]*host]int64{}, delay: w.between(200*time.Microsecond, 8*time.Millisecond)}
 	for i, name := range []string{"a", "b", "c"} {
 		h := w.newHost(name, lanes, retainAll)
 		h.id = replica.MakeID(uint16(i+1), 1, witness && i == 2)
@@ -34,7 +35,7 @@ func (h *host) witness() bool { return h.id != 0 && replica.IsWitness(h.id) }
 // fellows is the cluster as the process of one life sees it.
 func (h *host) fellows() *dataplane.Fellows {
 	life := h.life
-	return &dataplane.Fellows{Me: h.id, Voters: h.w.voters, Clock: h.now, Send: h.send,
+	return &dataplane.Fellows{Me: h.id, Voters: h.w.voters, Clock: h.now, Send: h.send, Link: h.sendLink, Spread: h.w.spread, Settle: int64(300 * time.Millisecond),
 		Own: func() {
 			h.owning = h.w.ownings + 1
 			h.w.ownings++
@@ -79,6 +80,29 @@ func (h *host) send(to uint64, lane uint16, msg []byte) bool {
 	return true
 }
 
+// sendLink gives a frame about links to the network, which is a stream there: it arrives in order, and what is lost is lost with
+// the stream, whose next frames may arrive.
+func (h *host) sendLink(to uint64, frame []byte) bool {
+	w, n := h.w, h.w.net
+	for _, o := range w.hosts {
+		if o.id != to {
+			continue
+		}
+		if n.cut[[2]*host{h, o}] || w.rng.IntN(1000) < n.loss || !o.alive {
+			return w.chance(2)
+		}
+		data, life, way := bytes.Clone(frame), o.life, [2]*host{h, o}
+		n.links[way] = max(n.links[way], w.now+10e3+w.rng.Int64N(int64(n.delay)))
+		w.schedule(n.links[way], func() {
+			if o.s != nil && o.life == life && !n.cut[way] {
+				o.warm()
+				o.s.HearLink(h.id, data)
+			}
+		})
+	}
+	return true
+}
+
 func (h *host) hear(lane uint16, msg []byte) {
 	h.warm()
 	switch {
@@ -91,11 +115,13 @@ func (h *host) hear(lane uint16, msg []byte) {
 
 // sends holds hosts to one owner of the links at a time: once the next one has begun to send messages, whoever owned them
 // before sends none, whatever it believes and however its clock goes.
-func (w *world) sends(own int, b []byte) {
+func (w *world) sends(e *end, b []byte) {
+	own := e.own
 	for ; len(b) >= pdu.HeaderLen; b = b[pdu.ParseHeader(b).Length:] {
 		if pdu.ParseHeader(b).Command != pdu.SubmitSM {
 			continue
 		}
+		e.carrier.paced(w.now)
 		if own < w.sender {
 			w.fail("a host that owned the links for the %d. time sends after the %d. owner has begun to: both believe in a lease", own, w.sender)
 		}
@@ -144,14 +170,32 @@ type leadership struct {
 	term uint64
 }
 
-// leader is the host that leads every lane; nil for none.
-func (w *world) leader() *host {
+// leader is the host that leads lane 0 when every lane is led: by it, unless they are spread. nil for none.
+func (w *world) leader() (first *host) {
+	led := map[uint16]bool{}
 	for _, h := range w.hosts {
-		if h.alive && h.s != nil && h.leadsAll() {
+		if !h.alive || h.s == nil {
+			continue
+		}
+		if h.s.Leads(0) {
+			first = h
+		}
+		if !w.spread && h.leadsAll() {
 			return h
 		}
+		for lane := range uint16(h.lanes) {
+			led[lane] = led[lane] || h.s.Leads(lane)
+		}
 	}
-	return nil
+	if !w.spread || first == nil || len(led) < first.lanes {
+		return nil
+	}
+	for _, ok := range led {
+		if !ok {
+			return nil
+		}
+	}
+	return first
 }
 
 func (h *host) leadsAll() bool {
@@ -162,6 +206,9 @@ func (h *host) leadsAll() bool {
 	}
 	return true
 }
+
+// leadsFirst says that the host leads lane 0, where catalogs are applied.
+func (h *host) leadsFirst() bool { return h.id == 0 || h.s.Leads(0) }
 
 // agree says that all data hosts have applied the same.
 func (w *world) agree() bool {

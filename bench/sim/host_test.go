@@ -237,6 +237,9 @@ func (h *host) die(why string, next *disk, silent bool) {
 	if h.db != nil {
 		_ = h.db.Abandon() // the old disk is nobody's any more
 	}
+	if h.s != nil {
+		w.faults["a guest sends"] += int(h.s.ForGuests())
+	}
 	h.disk, h.db, h.s, h.wit, h.failing, h.owning = next, nil, nil, nil, false, 0
 	life := h.life
 	w.after(w.between(10*time.Millisecond, 3*time.Second), func() {

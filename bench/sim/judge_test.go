@@ -41,7 +41,11 @@ func (w *world) rest() {
 		}
 		b = h.s.Books()
 		if b.InDoubt > 0 && b.InFlight == 0 {
-			w.decideDoubts(h)
+			for _, h := range w.hosts {
+				if h.s != nil {
+					w.decideDoubts(h)
+				}
+			}
 		}
 		return b.InFlight == 0 && b.InDoubt == 0 && b.ReceiptsParked == 0
 	}, w.unrest)
@@ -228,7 +232,9 @@ func (w *world) judgeMobile() {
 	}
 }
 
-func (w *world) isPrepaid(h *host, account uint32) bool { return account == h.s.Account("pre") }
+func (w *world) isPrepaid(h *host, account uint32) bool {
+	return w.clients[1].prepaid && account == h.s.Account("pre")
+}
 
 // compare is what a restart must not change, and what hosts must agree on.
 func (w *world) compare(before, after *past) {

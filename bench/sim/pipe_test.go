@@ -9,12 +9,13 @@ import (
 // end is one end of a simulated TCP connection. What it writes arrives at its peer in order, in pieces cut
 // anywhere, after the network's delay. What is on its way when an end is reset may be lost.
 type end struct {
-	w    *world
-	peer *end
-	link bool  // a host's, with a carrier
-	own  int   // its owner came to own the links for that many-th time
-	open bool  // nothing has ended it on this side
-	at   int64 // arrival of the newest piece on its way to the peer
+	w       *world
+	peer    *end
+	link    bool     // a host's, with a carrier
+	carrier *carrier // of a link
+	own     int      // its owner came to own the links for that many-th time
+	open    bool     // nothing has ended it on this side
+	at      int64    // arrival of the newest piece on its way to the peer
 
 	data   func(b []byte)
 	closed func(err error) // once, after everything that still arrived
@@ -35,7 +36,7 @@ func (e *end) Write(b []byte) error {
 		return io.ErrClosedPipe
 	}
 	if e.link && e.w.net != nil {
-		e.w.sends(e.own, b)
+		e.w.sends(e, b)
 	}
 	for b = append([]byte(nil), b...); len(b) > 0; {
 		n := len(b)

@@ -21,6 +21,7 @@ import (
 var (
 	seedCount    = flag.Int("seeds", 150, "histories in TestSeeds")
 	clusterCount = flag.Int("clusters", 60, "histories of clusters in TestClusterSeeds, unless -seeds says so")
+	spreadCount  = flag.Int("spreads", 12, "histories of clusters whose lanes are spread, in TestSpreadSeeds, unless -seeds says so")
 	seedFrom     = flag.Uint64("from", 1, "the first seed")
 )
 
@@ -77,14 +78,33 @@ func alone(w *world) {
 	w.compare(before, w.judge(h))
 }
 
+// apart is the history of a cluster whose lanes are led by several hosts; only one has links.
+func apart(w *world) {
+	w.spread, w.perCarrier = true, 1+w.rng.IntN(2)
+	if w.chance(2) {
+		w.tps = 10 + w.rng.IntN(150)
+	}
+	w.inCluster(2 + w.rng.IntN(3))
+	if w.faults["a guest sends"] == 0 {
+		w.faults["no guest sent"]++
+	}
+}
+
 // together is the history of a cluster: in the end every data host is asked, and again when the leader has died.
-func together(w *world) {
+func together(w *world) { w.inCluster(1 + w.rng.IntN(3)) }
+
+func (w *world) inCluster(lanes int) {
 	w.patience = 5 * time.Minute // every heartbeat costs
-	w.newCluster(1+w.rng.IntN(3), w.chance(2), w.rng.IntN(3) > 0)
+	w.newCluster(lanes, w.chance(2), w.rng.IntN(3) > 0)
 	w.storms()
 	first := w.leader()
 	before := w.judge(first)
 	w.equal(before)
+	for _, h := range w.hosts {
+		if h != first && h.s != nil {
+			w.faults["a guest sends"] += int(h.s.ForGuests())
+		}
+	}
 	first.die("the leader's last power loss", first.disk.cut(0, w.rng), false)
 	w.until("a host leads", time.Minute, func() bool { return w.leader() != nil }, w.unrest)
 	w.rest()
@@ -126,6 +146,20 @@ func TestClusterSeeds(t *testing.T) {
 	seeds(t, "TestClusterSeeds", count, 1, func(w *world) {
 		crand.Reader = rand.NewChaCha8([32]byte{byte(w.rng.Uint32()), byte(w.rng.Uint32()), byte(w.rng.Uint32())})
 		together(w)
+	})
+}
+
+// TestSpreadSeeds runs histories of clusters whose lanes are led by several hosts.
+func TestSpreadSeeds(t *testing.T) {
+	count := *seedCount
+	if !isSet("seeds") {
+		count = *spreadCount
+	}
+	real := crand.Reader
+	defer func() { crand.Reader = real }()
+	seeds(t, "TestSpreadSeeds", count, 1, func(w *world) {
+		crand.Reader = rand.NewChaCha8([32]byte{byte(w.rng.Uint32()), byte(w.rng.Uint32()), byte(w.rng.Uint32())})
+		apart(w)
 	})
 }
 

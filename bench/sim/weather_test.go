@@ -56,7 +56,7 @@ func (w *world) fault() {
 	case 11, 12:
 		c.drift()
 	case 13:
-		if h.alive && h.s != nil && h.s.Version() > 0 && h.leadsAll() {
+		if h.alive && h.s != nil && h.s.Version() > 0 && h.leadsFirst() {
 			w.versions++
 			_ = h.s.Apply(w.catalog(w.versions), "sim") // refused while another is on its way
 			h.warm()

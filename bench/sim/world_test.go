@@ -21,6 +21,8 @@ type world struct {
 	calm     bool // no faults any more: everything is to come to rest
 
 	net      *network // between hosts; nil: there is one
+	spread   bool     // lanes are led by several hosts
+	tps      int      // that each carrier takes; 0: any
 	voters   []uint64
 	sender   int // the newest owner that sent a message
 	ownings  int // how often a host came to own the links

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -83,27 +84,47 @@ func (c *cli) clusterOrder(verb, short string) *cobra.Command {
 	return cmd
 }
 
-func (c *cli) laneCommands() *cobra.Command {
-	return group("lane", "Who leads what", c.clusterOrder("lead", "Have a host lead every lane"), &cobra.Command{
-		Use:   "list",
-		Short: "List the lanes: who leads each, and how far the others follow",
-		Args:  cobra.NoArgs,
-		RunE: c.asks(func(ctx context.Context, s admin.Source, _ []string) error {
-			st, err := s.Status(ctx)
+func (c *cli) laneMove() *cobra.Command {
+	return &cobra.Command{
+		Use:   "move LANE HOST",
+		Short: "Have a host lead one lane, from now on; `" + admin.AnyHost + "` in the place of a host: whichever it suits",
+		Args:  cobra.ExactArgs(2),
+		RunE: c.asks(func(ctx context.Context, s admin.Source, args []string) error {
+			lane, err := strconv.Atoi(args[0])
+			if err != nil {
+				return admin.BadRequest("%q is no lane", args[0])
+			}
+			r, err := s.ClusterOrder(ctx, admin.ClusterOrder{Verb: "move", Lane: lane, Name: args[1], Author: author()})
 			if err != nil {
 				return err
 			}
-			return show(c, st.Lanes, func(t *table, ls []admin.LaneStatus) {
-				t.row("LANE", "HERE", "LED BY", "TERM", "COMMITTED", "APPLIED", "LOG FROM", "ACCOUNTS", "SINGLE COPY", "BEHIND")
-				for _, l := range ls {
-					behind := ""
-					for _, o := range l.Others {
-						behind += fmt.Sprintf("%s %d ", o.Host, o.Lag)
-					}
-					t.row(count(l.Lane), map[bool]string{true: "leads", false: "follows"}[l.Leader], l.LedBy, count(l.Term), count(l.Committed),
-						count(l.Applied), count(l.First), count(l.Accounts), yes(l.SingleCopy), behind)
-				}
-			})
+			return c.report("move", r)
 		}),
-	})
+	}
+}
+
+func (c *cli) laneCommands() *cobra.Command {
+	return group("lane", "Who leads what", c.clusterOrder("lead", "Have a host lead lane 0 and keep the links to carriers; all other lanes, too, unless leaders are spread"),
+		c.laneMove(), &cobra.Command{
+			Use:   "list",
+			Short: "List the lanes: who leads each, and how far the others follow",
+			Args:  cobra.NoArgs,
+			RunE: c.asks(func(ctx context.Context, s admin.Source, _ []string) error {
+				st, err := s.Status(ctx)
+				if err != nil {
+					return err
+				}
+				return show(c, st.Lanes, func(t *table, ls []admin.LaneStatus) {
+					t.row("LANE", "HERE", "LED BY", "TERM", "COMMITTED", "APPLIED", "LOG FROM", "ACCOUNTS", "SINGLE COPY", "BEHIND")
+					for _, l := range ls {
+						behind := ""
+						for _, o := range l.Others {
+							behind += fmt.Sprintf("%s %d ", o.Host, o.Lag)
+						}
+						t.row(count(l.Lane), map[bool]string{true: "leads", false: "follows"}[l.Leader], l.LedBy, count(l.Term), count(l.Committed),
+							count(l.Applied), count(l.First), count(l.Accounts), yes(l.SingleCopy), behind)
+					}
+				})
+			}),
+		})
 }

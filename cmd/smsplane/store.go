@@ -181,6 +181,9 @@ func (c *cli) deed(action string, r admin.DeedResult, err error) error {
 		return err
 	}
 	return show(c, r, func(t *table, r admin.DeedResult) {
+		for _, l := range r.Elsewhere {
+			t.line(l)
+		}
 		if r.Dry {
 			t.line(fmt.Sprintf("%s: %d message(s) match; nothing was done, --yes --reason does it", action, r.Matched))
 			return

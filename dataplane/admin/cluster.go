@@ -47,14 +47,19 @@ type LaneLag struct {
 
 // ClusterOrder is an operator's word on a member, or on who leads.
 type ClusterOrder struct {
-	Verb    string `json:"verb"` // one of ClusterVerbs
-	Name    string `json:"name"`
+	Verb    string `json:"verb"`           // one of ClusterVerbs
+	Name    string `json:"name"`           // a host; AnyHost with move
+	Lane    int    `json:"lane,omitempty"` // with move
 	Address string `json:"address,omitempty"`
 	Author  string `json:"author"`
 }
 
-// ClusterVerbs are what can be ordered. lead makes a host lead every lane, promote has the host that is asked go on alone.
-var ClusterVerbs = []string{"add", "remove", "replace", "promote", "lead"}
+// ClusterVerbs are what can be ordered. lead makes a host lead lane 0 and keep the links, and every other lane where leaders are
+// not spread; move makes it lead one lane; promote has the host that is asked go on alone.
+var ClusterVerbs = []string{"add", "remove", "replace", "promote", "lead", "move"}
+
+// AnyHost is the name with which a lane is led again by whichever host it suits.
+const AnyHost = "any"
 
 func clusterEndpoints(s Source) []endpoint {
 	return []endpoint{
@@ -70,10 +75,13 @@ func clusterEndpoints(s Source) []endpoint {
 
 func (c checked) ClusterOrder(ctx context.Context, o ClusterOrder) (Report, error) {
 	if !slices.Contains(ClusterVerbs, o.Verb) {
-		return Report{}, NotFound("%q is not done to a cluster; add, remove, replace, promote and lead are", o.Verb)
+		return Report{}, NotFound("%q is not done to a cluster; add, remove, replace, promote, lead and move are", o.Verb)
 	}
 	if o.Name == "" {
 		return Report{}, BadRequest("an order about a cluster needs the name of a host")
+	}
+	if o.Lane < 0 || o.Lane > 1<<16-1 {
+		return Report{}, BadRequest("%d is no lane", o.Lane)
 	}
 	r, err := c.Source.ClusterOrder(ctx, o)
 	r.Lines = filled(r.Lines)

@@ -119,6 +119,8 @@ type DeedResult struct {
 	Matched int  `json:"matched"`
 	Done    int  `json:"done"`
 	Dry     bool `json:"dry_run"`
+
+	Elsewhere []string `json:"elsewhere,omitempty"` // lanes that it did not look at, and who leads them
 }
 
 func operations(s Source) []endpoint {

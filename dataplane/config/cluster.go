@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"time"
 
 	"smsplane/ledger/catalog/document"
 )
@@ -25,6 +26,9 @@ func (n *Node) cluster(top *document.Map) {
 	n.clusterTLS(m, c)
 	c.Relay = true
 	m.Bool("relay", &c.Relay)
+	m.Bool("spread", &c.Spread)
+	c.Settle = 5 * time.Second
+	m.Duration("settle", &c.Settle, 100*time.Millisecond, time.Hour)
 	c.Keep = 256 << 20
 	size(m, "keep", &c.Keep)
 	c.plaintext(m)

@@ -73,9 +73,11 @@ type Cluster struct {
 	Listen            string
 	Members           []Member // in the order of the file
 	InsecurePlaintext bool
-	TLS               TLS   // ClientCA signs every member's certificate, which names the member; empty: plaintext
-	Relay             bool  // a bind for a lane that another host leads is carried there; else refused
-	Keep              int64 // octets of each lane's log kept at most for a member that is away; behind that it is sent the lane
+	TLS               TLS           // ClientCA signs every member's certificate, which names the member; empty: plaintext
+	Spread            bool          // lanes are led by several hosts, else all by the one that keeps the links to carriers
+	Settle            time.Duration // how long a host must have followed before it is given lanes
+	Relay             bool          // a bind for a lane that another host leads is carried there; else refused
+	Keep              int64         // octets of each lane's log kept at most for a member that is away; behind that it is sent the lane
 }
 
 // Member is one host of a cluster.
