@@ -68,8 +68,8 @@ func (l *lane) named(text []byte) (id ledger.MsgID, ok bool) {
 
 // spilled finds a message that waits on disk, its run, and its source address.
 func (l *lane) spilled(id ledger.MsgID) (run *book.Run, found *book.Msg, src []byte) {
-	for _, r := range l.book.Runs() {
-		if found != nil || id.Seq() < r.MinSeq || id.Seq() > r.MaxSeq {
+	for _, r := range l.book.RunsWith(id.Seq()) {
+		if found != nil || l.aside[r.ID] != nil {
 			continue
 		}
 		if err := l.book.EachOfRun(r.ID, func(m *book.Msg, p []byte) error {
@@ -78,7 +78,9 @@ func (l *lane) spilled(id ledger.MsgID) (run *book.Run, found *book.Msg, src []b
 				run, found, src = r, &c, bytes.Clone(l.view.SrcAddr())
 			}
 			return nil
-		}); err != nil {
+		}); damaged(err) {
+			l.quarantine(r, err)
+		} else if err != nil {
 			l.x.fail(err)
 		}
 	}

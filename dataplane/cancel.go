@@ -55,13 +55,13 @@ func (l *lane) cancel(o *order, now int64) {
 	case known:
 		l.tell(o, pdu.RCancelFail, nil)
 	default:
-		l.absent(o, id, now)
+		l.absent(o, id)
 	}
 }
 
 // absent answers an order about a message that is not in memory. One that waits on disk, because memory has no room for
 // it, is brought back for the order; else it has ended and its receipt is taken, or it never was.
-func (l *lane) absent(o *order, id ledger.MsgID, now int64) {
+func (l *lane) absent(o *order, id ledger.MsgID) {
 	st := pdu.RReplaceFail
 	if o.p.Command == pdu.CancelSM {
 		st = pdu.RCancelFail
@@ -71,7 +71,7 @@ func (l *lane) absent(o *order, id ledger.MsgID, now int64) {
 	case l.book.Get(id) != nil, m != nil && m.Account != o.account: // another account's
 		st = pdu.RInvMsgID
 	case m == nil, !bytes.Equal(src, o.p.Field("source_addr").Octets):
-	case l.reworkFor(o, run, now):
+	case l.reworkFor(o, run):
 		return
 	default: // too much of that is going on
 		st = pdu.RThrottled

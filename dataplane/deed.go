@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +26,8 @@ type selector struct {
 	before  int64
 }
 
-// Deed implements admin.Operations. The tables are walked in pieces: a message that comes or goes meanwhile
-// may be missed, none is met twice.
+// Deed implements admin.Operations. Each message that waited when it began is met once, in the table, which is walked in
+// pieces, or in its run: nothing is spilled meanwhile, and what a run brought into memory is left to when its turn comes.
 func (s *source) Deed(ctx context.Context, d admin.Deed) (r admin.DeedResult, err error) {
 	if s.n.links == nil {
 		return r, admin.Unavailable("a running node does this; start it first")
@@ -41,10 +42,7 @@ func (s *source) Deed(ctx context.Context, d admin.Deed) (r admin.DeedResult, er
 			r.Elsewhere = append(r.Elsewhere, err.Error())
 			continue
 		}
-		if err := s.deedInMemory(ctx, i, &d, &sel, &r); err != nil {
-			return r, err
-		}
-		if err := s.deedInRuns(ctx, i, &d, &sel, &r); err != nil {
+		if err := s.deedInLane(ctx, i, &d, &sel, &r); err != nil {
 			return r, err
 		}
 	}
@@ -57,11 +55,40 @@ func (s *source) Deed(ctx context.Context, d admin.Deed) (r admin.DeedResult, er
 	return r, nil
 }
 
+func (s *source) deedInLane(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
+	var runs []book.Run
+	if err := s.ask(func(x *executor) error {
+		l := x.lanes[lane]
+		l.deeds++
+		for _, run := range l.book.Runs() {
+			runs = append(runs, *run)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	defer s.n.x.call(func() { s.n.x.lanes[lane].deeds-- })
+	listed := map[uint32]bool{}
+	for i := range runs {
+		listed[runs[i].ID] = true
+	}
+	if err := s.deedInMemory(ctx, lane, d, sel, r, func(m *book.Msg) bool { return !listed[m.Run()] }); err != nil {
+		return err
+	}
+	for i := range runs {
+		if err := s.deedInRun(ctx, lane, &runs[i], d, sel, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (sel *selector) record(d *admin.Deed) ledger.Operator {
 	return ledger.Operator{Action: sel.action, Author: []byte(d.Author), Reason: []byte(d.Reason)}
 }
 
-func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
+// deedInMemory does a deed to the messages of the table that are among those meant.
+func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult, among func(m *book.Msg) bool) error {
 	for at, first := uint32(0), true; first || at != 0; first = false {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -73,7 +100,7 @@ func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel 
 			}
 			var ids []ledger.MsgID
 			at = l.book.Each(at, deedSlots, func(m *book.Msg) {
-				if l.selects(sel, m) {
+				if among(m) && l.selects(sel, m) {
 					ids = append(ids, m.ID)
 				}
 			})
@@ -94,50 +121,130 @@ func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel 
 	return nil
 }
 
-// deedInRuns goes on with what is on disk, one run after the other. Held messages stay in memory, so as
-// many of them are held as memory has room for; the answer says when some were left.
-func (s *source) deedInRuns(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
-	var runs []uint32
-	if err := s.ask(func(x *executor) error {
-		for _, run := range x.lanes[lane].book.Runs() {
-			runs = append(runs, run.ID)
+// Where a run is that was on disk when a deed began.
+const (
+	runOnDisk = iota
+	runComing // it is being loaded
+	runLoaded // its messages are in memory, as far as they are left
+	runAside  // it is damaged
+)
+
+// runAt tells where a run is. Of one on disk it has the bytes, if they are at hand.
+func (s *source) runAt(lane int, id uint32) (at int, p book.Pieces, err error) {
+	err = s.ask(func(x *executor) error {
+		l := x.lanes[lane]
+		switch run := l.book.RunOf(id); {
+		case l.aside[id] != nil:
+			at = runAside
+		case run == nil || run.Loaded != 0:
+			at = runLoaded
+		case l.rework[id] != nil || l.queueOf(run.Queue, run.Carrier, run.Class).loading == id:
+			at = runComing
+		default:
+			p = l.book.Packed(id)
 		}
+		return nil
+	})
+	return at, p, err
+}
+
+// deedInRun does a deed to what waits in a run, or waited in it when the deed began. The run is read here, where one may
+// wait. Held messages stay in memory, so as many of them are held as memory has room for; the answer says when some were left.
+func (s *source) deedInRun(ctx context.Context, lane int, run *book.Run, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
+	if !sel.mayFit(run) {
+		return nil
+	}
+	at, p, err := runComing, book.Pieces(nil), error(nil)
+	until(ctx, func() bool {
+		at, p, err = s.runAt(lane, run.ID)
+		return err != nil || at != runComing
+	})
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return err
+	}
+	switch at {
+	case runAside:
+		r.Damaged += int(run.Count)
+		return nil
+	case runLoaded:
+		return s.deedInMemory(ctx, lane, d, sel, r, func(m *book.Msg) bool { return m.Run() == run.ID })
+	}
+	if p == nil {
+		p, err = readRun(s.n.db, uint16(lane), run.ID, run.Pieces)
+	}
+	n := 0
+	if err == nil {
+		err = p.Each(func(m *book.Msg, _ []byte) error {
+			if sel.fits(m) {
+				n++
+			}
+			return nil
+		})
+	}
+	switch at, _, again := s.runAt(lane, run.ID); {
+	case again != nil:
+		return again
+	case at != runOnDisk: // it was being loaded meanwhile, and may have gone from the disk
+		return s.deedInRun(ctx, lane, run, d, sel, r)
+	case damaged(err):
+		r.Damaged += int(run.Count)
+		return s.ask(func(x *executor) error {
+			if l := x.lanes[lane]; l.leading && l.aside[run.ID] == nil {
+				l.quarantine(run, err)
+			}
+			return nil
+		})
+	case err != nil:
+		return err
+	}
+	return s.deedOnRun(ctx, lane, run, p, n, d, sel, r)
+}
+
+// deedOnRun does a deed to n messages of a run on disk.
+func (s *source) deedOnRun(ctx context.Context, lane int, run *book.Run, p book.Pieces, n int, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
+	started, moved := false, false
+	if err := s.ask(func(x *executor) error {
+		l := x.lanes[lane]
+		if !d.Yes || n == 0 || sel.action == ledger.ActionHold && x.hot() > x.maxHot {
+			return nil
+		}
+		if err := x.mustLead(l); err != nil {
+			return err
+		}
+		if !l.book.AtHand(run.ID) {
+			l.book.Bring(run.ID, p)
+		}
+		started = l.startRework(run, rework{sel: sel, d: sel.record(d)})
+		moved = !started
 		return nil
 	}); err != nil {
 		return err
 	}
-	for _, id := range runs {
-		started := false
-		if err := s.ask(func(x *executor) error {
-			l := x.lanes[lane]
-			run := l.book.RunOf(id)
-			if run == nil || run.Loaded != 0 {
-				return nil
-			}
-			n, err := l.matches(sel, run)
-			r.Matched += n
-			if err != nil || n == 0 || !d.Yes || sel.action == ledger.ActionHold && x.hot() > x.maxHot {
-				return err
-			}
-			o := sel.record(d)
-			if started = l.startRework(run, rework{sel: sel, d: o}, x.now); started {
-				r.Done += n
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
-		if !started {
-			continue
-		}
-		until(ctx, func() (done bool) {
-			return s.ask(func(x *executor) error { done = x.lanes[lane].rework[id] == nil; return nil }) != nil || done
-		})
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	if moved { // it has just begun to be loaded
+		return s.deedInRun(ctx, lane, run, d, sel, r)
 	}
-	return nil
+	r.Matched += n
+	if !started {
+		return nil
+	}
+	r.Done += n
+	until(ctx, func() (done bool) {
+		return s.ask(func(x *executor) error { done = x.lanes[lane].rework[run.ID] == nil; return nil }) != nil || done
+	})
+	return ctx.Err()
+}
+
+// mayFit says whether a deed can be about something in a run, by its head.
+func (sel *selector) mayFit(r *book.Run) bool {
+	switch {
+	case sel.action == ledger.ActionRelease: // what is held is in memory
+		return false
+	case sel.carrier != 0 && (r.Queue != ledger.RunInternal || r.Carrier != sel.carrier):
+		return false
+	case sel.classes && r.Queue == ledger.RunInternal && r.Class != sel.class:
+		return false
+	}
+	return r.Oldest < sel.before
 }
 
 func (x *executor) selector(d *admin.Deed) (sel selector, err error) {

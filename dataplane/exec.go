@@ -64,6 +64,7 @@ type executor struct {
 	folding     *book.Book // the book that doing is about, while folding
 	progress    *progress  // of recovery; may be nil
 	crashFile   string
+	quarantine  string      // folder
 	quarantined atomic.Bool // what had to be quarantined is, by committed records
 	die         func(panicked any)
 

@@ -29,6 +29,9 @@ type lane struct {
 	kept      book.List                         // held by an operator
 	stripped  int                               // texts taken in this sweep
 	rework    map[uint32]*rework                // runs whose LOAD is on its way for an operator
+	reading   map[uint32]bool                   // runs that are being read
+	aside     map[uint32]error                  // runs that are damaged, and how
+	deeds     int                               // of operators that are being done: nothing is spilled meanwhile
 	queues    map[uint16]*[ledger.Classes]queue // by carrier
 	returns   map[uint32]*returns               // by account
 	tired     []*returns                        // with binds that rest
@@ -411,7 +414,7 @@ func (l *lane) tidy() error {
 	low, last := l.book.LowWater(), l.log.Last()
 	blocks, limit := 0, 0
 	switch {
-	case l.x.retainAll:
+	case l.x.retainAll || l.deeds > 0: // a deed knows by its run what it has yet to meet
 	case l.book.Scattered(last, l.x.scattered, l.log.Size): // the front of a queue, say, with millions in runs behind it
 		blocks, limit = 8, ledger.MaxOperatorIDs
 	case last-low > l.x.maxWindow:

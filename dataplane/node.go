@@ -208,6 +208,7 @@ func (n *Node) executor() *executor {
 		verifiers: newLayer("verification", w.Verifier), senders: newLayer("delivery", w.Egress), billers: newLayer("billing", w.Billing),
 		early: newEarly(), doubts: doubts{}, errands: map[ledger.MsgID]errand{}, texts: new([mobileTexts]mobileText), areas: map[ledger.MsgID][]byte{}, ended: newEndedTable(), failed: make(chan error, 1), done: make(chan struct{}),
 		maxWindow: maxWindow, scattered: scatteredWindow, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare)}
+	x.quarantine = filepath.Join(n.cfg.Data, rotFolder)
 	x.die = func(p any) { panic(p) }
 	x.progress, x.ids = n.progress, &n.ids
 	x.retainAll, x.aged = n.cfg.Journal.RetainAll, int64(n.cfg.Retention.Bodies)/agedShare
@@ -354,10 +355,10 @@ func (s stragglers) Stragglers(lane uint16, from uint64, f func(v []byte) error)
 	return s.db.Scan(journal.Key(journal.Moved, lane, from), hi, func(_, v []byte) error { return f(v) })
 }
 
-func (s stragglers) Run(lane uint16, run uint32) ([]byte, error) {
-	v, err := s.db.Get(journal.Key(journal.Run, lane, uint64(run)))
+func (s stragglers) Run(lane uint16, run, piece uint32) ([]byte, error) {
+	v, err := s.db.Get(book.RunKey(lane, run, piece))
 	if err == nil && v == nil {
-		err = fmt.Errorf("run %d of lane %d is missing", run, lane)
+		err = fmt.Errorf("%w: piece %d of run %d of lane %d is missing", journal.ErrCorrupt, piece, run, lane)
 	}
 	return v, err
 }

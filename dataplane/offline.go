@@ -71,7 +71,7 @@ func (n *Node) replay() error {
 		if err != nil {
 			return fmt.Errorf("lane %d: %w", i, err)
 		}
-		l := &lane{n: uint16(i), x: x, log: log, routing: queue{kind: ledger.RunExternal}, queues: map[uint16]*[ledger.Classes]queue{}, returns: map[uint32]*returns{}, rework: map[uint32]*rework{}}
+		l := &lane{n: uint16(i), x: x, log: log, routing: queue{kind: ledger.RunExternal}, queues: map[uint16]*[ledger.Classes]queue{}, returns: map[uint32]*returns{}, rework: map[uint32]*rework{}, aside: map[uint32]error{}}
 		x.lanes = append(x.lanes, l)
 		read := &blocks{log: log}
 		l.book = book.New(l.n, read, stragglers{n.db})

@@ -17,7 +17,7 @@ func (p pages) Block(i uint64) ([]byte, error) { return p[i], nil }
 func (p pages) Stragglers(uint16, uint64, func([]byte) error) error {
 	return fmt.Errorf("no stragglers")
 }
-func (p pages) Run(uint16, uint32) ([]byte, error) { return nil, fmt.Errorf("no runs") }
+func (p pages) Run(uint16, uint32, uint32) ([]byte, error) { return nil, fmt.Errorf("no runs") }
 
 // planned is a book of n messages that wait for carrier 3, and a queue that has nothing yet.
 func planned(t *testing.T, n int) (b *book.Book, apply func(blk []byte, records int), q *queue) {

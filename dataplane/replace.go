@@ -17,7 +17,7 @@ func (l *lane) replace(o *order, now int64) {
 	}
 	m, ok := l.mine(o, id)
 	if m == nil {
-		l.absent(o, id, now)
+		l.absent(o, id)
 		return
 	}
 	c, a := l.x.table.ClientOf(m.Account), l.x.accounts[m.Account]

@@ -19,33 +19,21 @@ type rework struct {
 	ids    []ledger.MsgID // of the run, as they stand in it
 }
 
-// matches counts the messages of a run that a deed selects.
-func (l *lane) matches(sel *selector, r *book.Run) (n int, err error) {
-	if sel.action == ledger.ActionRelease || sel.carrier != 0 && (r.Queue != ledger.RunInternal || r.Carrier != sel.carrier) || sel.classes && r.Class != sel.class {
-		return 0, nil
-	}
-	err = l.book.EachInRun(r, func(m *book.Msg) error {
-		if sel.fits(m) {
-			n++
-		}
-		return nil
-	})
-	return n, err
-}
-
-// startRework proposes to load a run for a deed; false when the run is not on disk any more.
-func (l *lane) startRework(r *book.Run, w rework, now int64) bool {
+// startRework brings a run back for a deed; false when the run is not on disk any more.
+func (l *lane) startRework(r *book.Run, w rework) bool {
 	w.q = l.queueOf(r.Queue, r.Carrier, r.Class)
-	if r.Loaded != 0 || w.q.loading == r.ID || l.rework[r.ID] != nil || !slices.Contains(w.q.runs, r.ID) {
+	if now := l.book.RunOf(r.ID); now == nil || now.Loaded != 0 || w.q.loading == r.ID || l.rework[r.ID] != nil || !slices.Contains(w.q.runs, r.ID) {
 		return false
 	}
 	l.rework[r.ID] = &w
 	if w.q.loading == 0 {
 		w.q.loading = r.ID // nobody else loads it
 	}
-	l.begin()
-	l.open = ledger.AppendLoad(l.open, now, r.ID)
-	l.recorded(now)
+	if l.book.AtHand(r.ID) {
+		l.proposeLoad(r.ID)
+	} else {
+		l.fetch(r.ID)
+	}
 	return true
 }
 
@@ -56,7 +44,7 @@ const (
 )
 
 // reworkFor lets an order of a client wait until the run that holds its message is loaded; false: not now.
-func (l *lane) reworkFor(o *order, r *book.Run, now int64) bool {
+func (l *lane) reworkFor(o *order, r *book.Run) bool {
 	if w := l.rework[r.ID]; w != nil {
 		if w.sel != nil || len(w.orders) >= maxReworkOrders {
 			return false
@@ -70,7 +58,7 @@ func (l *lane) reworkFor(o *order, r *book.Run, now int64) bool {
 			busy++
 		}
 	}
-	return busy < maxClientReworks && l.startRework(r, rework{orders: []*order{o}}, now)
+	return busy < maxClientReworks && l.startRework(r, rework{orders: []*order{o}})
 }
 
 // reworked hears what loaded hears, of a run that was loaded for a deed.

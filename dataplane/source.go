@@ -297,6 +297,11 @@ func (x *executor) queues() (qs []admin.QueueInfo) {
 				add(admin.QueueInfo{Queue: "internal", Carrier: x.carrierName(n), Class: ledger.Class(c).String()}, l, q.Len(), q.oldest(l.book))
 			}
 		}
+		for id := range l.aside {
+			if r := l.book.RunOf(id); r != nil {
+				add(admin.QueueInfo{Queue: "damaged", Carrier: x.carrierName(r.Carrier), Class: r.Class.String()}, l, int(r.Count), r.Oldest)
+			}
+		}
 		for account, r := range l.returns {
 			list(admin.QueueInfo{Queue: "receipts", Client: x.clientName(account)}, l, &r.fresh)
 			list(admin.QueueInfo{Queue: "backlog", Client: x.clientName(account)}, l, &r.backlog)

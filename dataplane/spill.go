@@ -10,8 +10,8 @@ import (
 // spill writes the tail of the lane's longest queue to runs when the host holds more messages in memory than
 // it has room for. One turn writes at most a few runs; the next sweep goes on.
 func (l *lane) spill(now int64) {
-	for range 4 {
-		if l.x.hot() <= l.x.maxHot {
+	for range spillRuns {
+		if l.deeds > 0 || l.x.hot() <= l.x.maxHot {
 			return
 		}
 		q := l.longest()
@@ -20,6 +20,9 @@ func (l *lane) spill(now int64) {
 		}
 	}
 }
+
+// spillRuns bounds the runs that one turn writes.
+const spillRuns = 16
 
 // hot is the number of messages in memory, over all lanes.
 func (x *executor) hot() (n int) {
@@ -116,21 +119,22 @@ func (l *lane) refill(now int64) {
 			return
 		}
 		if q.front.Len() < loadBelow || l.book.RunOf(q.runs[0]) != nil && l.book.RunOf(q.runs[0]).Expires <= now {
-			l.loadRun(q, q.runs[0], now)
+			l.loadRun(q)
 		}
 	})
 	l.split = split
 }
 
-// loadRun proposes to bring a run back; it follows its own MOVE in the log.
-func (l *lane) loadRun(q *queue, run uint32, now int64) {
-	if l.rework[run] != nil {
-		return // it is on its way already
+// loadRun brings the next run back as soon as it is read, and has those behind it read.
+func (l *lane) loadRun(q *queue) {
+	next := q.runs[0]
+	for _, id := range q.runs[:min(len(q.runs), fetchAhead)] {
+		l.fetch(id)
 	}
-	q.loading = run
-	l.begin()
-	l.open = ledger.AppendLoad(l.open, now, run)
-	l.recorded(now)
+	if l.book.AtHand(next) && l.rework[next] == nil {
+		q.loading = next
+		l.proposeLoad(next)
+	}
 }
 
 // loaded hears of each message that a committed LOAD brought back, then of the LOAD itself, without one.
@@ -184,6 +188,9 @@ func (l *lane) queueOf(kind ledger.RunQueue, carrier uint16, class ledger.Class)
 func (l *lane) leadRuns() {
 	for _, r := range l.book.Runs() {
 		r.Counted = false
+		if l.aside[r.ID] != nil {
+			continue
+		}
 		q := l.queueOf(r.Queue, r.Carrier, r.Class)
 		q.runs = append(q.runs, r.ID)
 		q.spilled += int(r.Count)

@@ -119,6 +119,7 @@ type DeedResult struct {
 	Matched int  `json:"matched"`
 	Done    int  `json:"done"`
 	Dry     bool `json:"dry_run"`
+	Damaged int  `json:"damaged,omitempty"` // in runs that cannot be read: nobody can say whether they match
 
 	Elsewhere []string `json:"elsewhere,omitempty"` // lanes that it did not look at, and who leads them
 }

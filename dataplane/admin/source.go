@@ -312,7 +312,7 @@ type DoubtOrder struct {
 }
 
 // QueueInfo is one queue: "external" before the router, "internal" by carrier and class, "receipts", "backlog" (parked
-// while the client was away) and "set_aside" (refused by it) by client, "resting".
+// while the client was away) and "set_aside" (refused by it) by client, "resting", "damaged" (in a run that cannot be read).
 type QueueInfo struct {
 	Queue     string  `json:"queue"`
 	Lane      uint16  `json:"lane"`

@@ -22,7 +22,7 @@ type Log interface {
 type Straggler interface {
 	// Stragglers visits them by sequence, from one on; v is valid during the call, journal.ErrStop ends it well.
 	Stragglers(lane uint16, from uint64, f func(v []byte) error) error
-	Run(lane uint16, run uint32) ([]byte, error)
+	Run(lane uint16, run, piece uint32) ([]byte, error) // see RunKey
 }
 
 // Counts are the lane's totals since it was formed. Live are counted by state; the rest only grow.

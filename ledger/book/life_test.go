@@ -40,7 +40,7 @@ func (r *ring512) Block(i uint64) ([]byte, error) { return r.blocks[i%uint64(len
 func (*ring512) Stragglers(uint16, uint64, func([]byte) error) error {
 	return fmt.Errorf("no straggler here")
 }
-func (*ring512) Run(uint16, uint32) ([]byte, error) { return nil, fmt.Errorf("no run here") }
+func (*ring512) Run(uint16, uint32, uint32) ([]byte, error) { return nil, fmt.Errorf("no run here") }
 
 func newLives(live int) *lives {
 	l := &lives{lag: max(1, live/lifeBatch/lifeStages), next: 1, rand: rand.New(rand.NewPCG(1, 2)), now: 1_700_000_000_000_000_000}

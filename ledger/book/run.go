@@ -16,6 +16,10 @@ import (
 // by their block, with their PDU still in the run. The run goes when none of them needs it and the log does
 // not reach back to the LOAD. So a queue of any length costs memory for its runs' heads only, is written
 // once more and read once, forwards.
+//
+// A run is stored in pieces of about 64 KiB, whole messages each, so that to read one message costs a piece and not the
+// run. Whoever decides on a LOAD has the run read beforehand, on a goroutine that may wait (ReadRun), and brings it
+// (Bring): then nothing is read when the LOAD is folded. Folding it unread is the same, and waits for the disk.
 
 // Run is the head of one packed run.
 type Run struct {
@@ -26,6 +30,7 @@ type Run struct {
 	State     State // of all its messages
 	Count     uint32
 	Bytes     uint32
+	Pieces    uint32 // under keys from 1 on; 0: written whole, by a build before there were pieces
 	Oldest    int64  // when the first of them was accepted
 	Expires   int64  // the earliest end of a validity among them
 	MinSeq    uint64 // sequences lie between these
@@ -37,29 +42,51 @@ type Run struct {
 }
 
 type runs struct {
-	at    map[uint32]*Run
-	last  uint32
-	fresh map[uint32]freshRun // packed, and not readable from the store yet
-	cache [runCache]struct {
-		id   uint32
-		data []byte
+	at      map[uint32]*Run
+	loaded  map[uint32]*Run // of them those whose messages are in memory
+	last    uint32
+	fresh   map[uint32]freshRun // packed, and not readable from the store yet
+	brought map[uint32]Pieces   // read for a LOAD that is on its way
+	cache   [pieceCache]struct {
+		run, piece uint32
+		data       []byte
 	}
-	gone  []uint32
-	dirty bool
+	octets  int             // where a piece ends; tests make it small
+	changed map[uint32]bool // heads to be stored (true) or gone (false) since the last flush
 }
 
+// Pieces are a run as it is stored, in order.
+type Pieces [][]byte
+
 type freshRun struct {
-	data  []byte
+	data  Pieces
 	flush uint64 // that stores it
 }
 
-// runCache is how many runs read back are kept at hand.
-const runCache = 8
+// pieceOctets is where a piece of a run ends; the message that crosses it is its last. pieceShift is where the number of
+// the piece stands in the place of a PDU: a run has at most 4,096 messages, a PDU at most 64 KiB and some.
+const (
+	pieceOctets = 64 << 10
+	pieceShift  = 19
+)
 
-func newRuns() runs { return runs{at: map[uint32]*Run{}, fresh: map[uint32]freshRun{}} }
+// pieceCache is how many pieces read back are kept at hand.
+const pieceCache = 64
+
+func newRuns() runs {
+	return runs{at: map[uint32]*Run{}, loaded: map[uint32]*Run{}, fresh: map[uint32]freshRun{}, brought: map[uint32]Pieces{}, changed: map[uint32]bool{}, octets: pieceOctets}
+}
 
 func (r *runs) stored(flush uint64) {
 	maps.DeleteFunc(r.fresh, func(_ uint32, f freshRun) bool { return f.flush != 0 && f.flush <= flush })
+}
+
+// RunKey is where a piece of a run is stored.
+func RunKey(lane uint16, run, piece uint32) []byte {
+	if piece == 0 {
+		return journal.Key(journal.Run, lane, uint64(run))
+	}
+	return journal.Key(journal.Run, lane, uint64(run), uint64(piece))
 }
 
 // NextRun is the id for the next run, above id, which the leader may have given out already.
@@ -80,6 +107,16 @@ func (b *Book) Runs() []*Run {
 	rs := slices.Collect(maps.Values(b.runs.at))
 	rs = slices.DeleteFunc(rs, func(r *Run) bool { return r.Loaded != 0 })
 	slices.SortFunc(rs, func(a, b *Run) int { return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.ID, b.ID)) })
+	return rs
+}
+
+// RunsWith lists the runs on disk that can hold a message, by its sequence.
+func (b *Book) RunsWith(seq uint64) (rs []*Run) {
+	for _, r := range b.runs.at {
+		if r.Loaded == 0 && seq >= r.MinSeq && seq <= r.MaxSeq {
+			rs = append(rs, r)
+		}
+	}
 	return rs
 }
 
@@ -108,7 +145,7 @@ func (b *Book) move(index uint64, r *ledger.Record) error {
 		return bad(r, nil, fmt.Sprintf("run %d is there already", v.Run))
 	}
 	run := &Run{ID: v.Run, Order: v.Order, Queue: v.Queue, Carrier: v.Carrier, Class: v.Class, MinSeq: ^uint64(0), Counted: true}
-	var data []byte
+	var data Pieces
 	err := ledger.EachID(v.IDs, func(id ledger.MsgID) error {
 		if b.spared(id, index) {
 			return nil
@@ -122,7 +159,7 @@ func (b *Book) move(index uint64, r *ledger.Record) error {
 			return err
 		}
 		run.take(m)
-		data = packed(data, m, index, p)
+		data = data.pack(b.runs.octets, m, index, p)
 		if m.moved {
 			b.moves[id.Seq()] = false
 		}
@@ -133,8 +170,14 @@ func (b *Book) move(index uint64, r *ledger.Record) error {
 	if err != nil {
 		return err
 	}
-	run.Bytes = uint32(len(data))
-	b.runs.at[run.ID], b.runs.fresh[run.ID], b.runs.dirty = run, freshRun{data: data}, true
+	if data == nil {
+		data = Pieces{nil}
+	}
+	run.Pieces = uint32(len(data))
+	for _, piece := range data {
+		run.Bytes += uint32(len(piece))
+	}
+	b.runs.at[run.ID], b.runs.fresh[run.ID], b.runs.changed[run.ID] = run, freshRun{data: data}, true
 	return b.tell(r, nil)
 }
 
@@ -163,32 +206,45 @@ func (r *Run) take(m *Msg) {
 	r.MinSeq, r.MaxSeq = min(r.MinSeq, m.ID.Seq()), max(r.MaxSeq, m.ID.Seq())
 }
 
-// packed appends one message behind its length.
-func packed(data []byte, m *Msg, index uint64, p []byte) []byte {
+// pack appends one message behind its length; a piece that has so many octets is full.
+func (p Pieces) pack(octets int, m *Msg, index uint64, pdu []byte) Pieces {
+	if len(p) == 0 || len(p[len(p)-1]) >= octets {
+		p = append(p, make([]byte, 0, octets+4<<10))
+	}
+	data := p[len(p)-1]
 	at := len(data)
 	data = le.AppendUint32(data, 0)
-	data = appendMsg(data, m, nil, index, p)
+	data = appendMsg(data, m, nil, index, pdu)
 	le.PutUint32(data[at:], uint32(len(data)-at-4))
-	return data
+	p[len(p)-1] = data
+	return p
 }
 
-// unpack visits the messages of a run; off is where the PDU stands in data. m is reused.
-func unpack(data []byte, f func(m *Msg, off int, p []byte) error) error {
-	for at := 0; at < len(data); {
-		r := reader{b: data[at:]}
-		n := int(r.u32())
-		if r.bad || n > len(r.b) {
-			return fmt.Errorf("%w: damaged run", ErrBooks)
-		}
-		var m Msg
-		_, p, err := readMsg(&m, data[at+4:at+4+n])
-		if err != nil {
-			return err
-		}
-		m.moved = false
-		at += 4 + n
-		if err := f(&m, at-len(p), p); err != nil {
-			return err
+// Each visits the messages of a run; m is reused.
+func (p Pieces) Each(f func(m *Msg, pdu []byte) error) error {
+	return p.unpack(func(m *Msg, _ uint32, pdu []byte) error { return f(m, pdu) })
+}
+
+// unpack visits the messages of a run; off is the place of the PDU, as inRun reads it. m is reused.
+func (p Pieces) unpack(f func(m *Msg, off uint32, pdu []byte) error) error {
+	var m Msg
+	for i, data := range p {
+		for at := 0; at < len(data); {
+			r := reader{b: data[at:]}
+			n := int(r.u32())
+			if r.bad || n > len(r.b) {
+				return fmt.Errorf("%w: damaged run", ErrBooks)
+			}
+			m = Msg{}
+			_, pdu, err := readMsg(&m, data[at+4:at+4+n])
+			if err != nil {
+				return err
+			}
+			m.moved = false
+			at += 4 + n
+			if err := f(&m, uint32(i+1)<<pieceShift+uint32(at-len(pdu)), pdu); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -207,12 +263,13 @@ func (b *Book) load(index uint64, r *ledger.Record) error {
 	case run == nil || !b.replay && run.Loaded != 0:
 		return bad(r, nil, fmt.Sprintf("run %d is not on disk", id))
 	}
-	data, err := b.runData(id)
+	data, err := b.pieces(run)
 	if err != nil {
 		return err
 	}
-	run.Loaded, b.runs.dirty = index, true
-	err = unpack(data, func(v *Msg, off int, p []byte) error {
+	delete(b.runs.brought, id)
+	run.Loaded, b.runs.changed[id], b.runs.loaded[id] = index, true, run
+	err = data.unpack(func(v *Msg, off uint32, p []byte) error {
 		if v.ID.Lane() != b.Lane {
 			return fmt.Errorf("%w: message %v in run %d of lane %d", ErrBooks, v.ID, id, b.Lane)
 		}
@@ -222,7 +279,7 @@ func (b *Book) load(index uint64, r *ledger.Record) error {
 		m := b.t.add(v.ID)
 		v.slot = m.slot
 		*m = *v
-		m.Block, m.run, m.Off, m.Len = index, id, uint32(off), uint32(len(p))
+		m.Block, m.run, m.Off, m.Len = index, id, off, uint32(len(p))
 		b.live.add(index)
 		run.live++
 		if b.replay {
@@ -243,11 +300,11 @@ func (b *Book) eachLoaded(r *ledger.Record, f func(m *Msg) error) error {
 	if !ok || b.runs.at[id] == nil || b.runs.at[id].live == 0 {
 		return nil
 	}
-	data, err := b.runData(id)
+	data, err := b.pieces(b.runs.at[id])
 	if err != nil {
 		return err
 	}
-	return unpack(data, func(v *Msg, _ int, _ []byte) error {
+	return data.Each(func(v *Msg, _ []byte) error {
 		if m := b.t.get(v.ID); m != nil && m.run == id {
 			return f(m)
 		}
@@ -257,38 +314,86 @@ func (b *Book) eachLoaded(r *ledger.Record, f func(m *Msg) error) error {
 
 // inRun is the PDU of a message that a run holds.
 func (b *Book) inRun(m *Msg) ([]byte, error) {
-	data, err := b.runData(m.run)
+	piece, off := m.Off>>pieceShift, m.Off&(1<<pieceShift-1)
+	if b.runs.at[m.run].Pieces == 0 {
+		piece, off = 0, m.Off-1<<pieceShift
+	}
+	data, err := b.piece(m.run, piece)
 	if err != nil {
 		return nil, err
 	}
-	if int(m.Off)+int(m.Len) > len(data) {
+	if int(off)+int(m.Len) > len(data) {
 		return nil, fmt.Errorf("%w: message %v lies outside run %d", ErrBooks, m.ID, m.run)
 	}
-	return data[m.Off : m.Off+m.Len : m.Off+m.Len], nil
+	return data[off : off+m.Len : off+m.Len], nil
 }
 
-func (b *Book) runData(id uint32) ([]byte, error) {
-	if f, ok := b.runs.fresh[id]; ok {
-		return f.data, nil
+// piece is one piece of a run; the ones last read are at hand.
+func (b *Book) piece(run, piece uint32) ([]byte, error) {
+	if f, ok := b.runs.fresh[run]; ok {
+		return f.data[piece-1], nil
 	}
-	c := &b.runs.cache[id%runCache]
-	if c.id != id {
-		data, err := b.strag.Run(b.Lane, id)
+	c := &b.runs.cache[(run*31+piece)%pieceCache]
+	if c.run != run || c.piece != piece {
+		data, err := b.strag.Run(b.Lane, run, piece)
 		if err != nil {
 			return nil, err
 		}
-		c.id, c.data = id, data
+		c.run, c.piece, c.data = run, piece, data
 	}
 	return c.data, nil
 }
 
+// pieces is the whole of a run, read from the store if nobody brought it.
+func (b *Book) pieces(run *Run) (Pieces, error) {
+	if f, ok := b.runs.fresh[run.ID]; ok {
+		return f.data, nil
+	}
+	if p, ok := b.runs.brought[run.ID]; ok {
+		return p, nil
+	}
+	return ReadRun(b.strag, b.Lane, run.ID, run.Pieces)
+}
+
+// ReadRun reads a run, of which its head says how many pieces it has. Any goroutine may call it if any may read s.
+func ReadRun(s Straggler, lane uint16, run, pieces uint32) (Pieces, error) {
+	first := min(pieces, 1)
+	p := make(Pieces, 0, pieces+1-first)
+	for n := first; n <= pieces; n++ {
+		data, err := s.Run(lane, run, n)
+		if err != nil {
+			return nil, err
+		}
+		p = append(p, data)
+	}
+	return p, nil
+}
+
+// AtHand says that to fold the LOAD of a run, nothing has to be read.
+func (b *Book) AtHand(run uint32) bool { return b.Packed(run) != nil }
+
+// Packed is a run on disk that is at hand; nil when it has to be read.
+func (b *Book) Packed(run uint32) Pieces {
+	if f, ok := b.runs.fresh[run]; ok {
+		return f.data
+	}
+	return b.runs.brought[run]
+}
+
+// Run is the run that holds m's PDU, which a LOAD brought; 0 is none.
+func (m *Msg) Run() uint32 { return m.run }
+
+// Bring keeps what ReadRun read until the LOAD of the run is folded.
+func (b *Book) Bring(run uint32, p Pieces) { b.runs.brought[run] = p }
+
 // EachSpilled visits messages that are on disk only, of the runs that can hold seq, or of all runs when seq
 // is 0. It reads the runs: a question of an operator, not a step of a message.
 func (b *Book) EachSpilled(seq uint64, f func(m *Msg, p []byte) error) error {
-	for _, r := range b.Runs() {
-		if seq != 0 && (seq < r.MinSeq || seq > r.MaxSeq) {
-			continue
-		}
+	rs := b.RunsWith(seq)
+	if seq == 0 {
+		rs = b.Runs()
+	}
+	for _, r := range rs {
 		if err := b.EachOfRun(r.ID, f); err != nil {
 			return err
 		}
@@ -301,56 +406,74 @@ func (b *Book) EachOfRun(id uint32, f func(m *Msg, p []byte) error) error {
 	if r := b.RunOf(id); r == nil || r.Loaded != 0 {
 		return nil
 	}
-	data, err := b.runData(id)
+	data, err := b.pieces(b.RunOf(id))
 	if err != nil {
 		return err
 	}
-	return unpack(data, func(m *Msg, _ int, p []byte) error { return f(m, p) })
+	return data.Each(f)
 }
 
-const runsVersion = 1
+// runsVersion 2 added pieces and put each head under a key of its own; 1 was one value with all of them, and is read.
+const runsVersion = 2
 
-// flushRuns stores new runs, drops those that nobody and no replay needs, and the table of heads.
+// flushRuns stores new runs, drops those that nobody and no replay needs, and the heads that changed.
 func (b *Book) flushRuns(w *journal.Batch) {
 	for id, f := range b.runs.fresh {
 		if f.flush == 0 {
-			w.Set(journal.Key(journal.Run, b.Lane, uint64(id)), f.data)
+			for i, data := range f.data {
+				w.Set(RunKey(b.Lane, id, uint32(i+1)), data)
+			}
 			b.runs.fresh[id] = freshRun{f.data, b.flushes + 1}
 		}
 	}
 	low := b.LowWater()
-	for id, r := range b.runs.at {
-		if r.Loaded != 0 && r.live == 0 && r.Loaded < low {
-			key := journal.Key(journal.Run, b.Lane, uint64(id))
-			w.DeleteRange(key, journal.Key(journal.Run, b.Lane, uint64(id)+1))
+	for id, r := range b.runs.loaded {
+		if r.live == 0 && r.Loaded < low {
+			for n := min(r.Pieces, 1); n <= r.Pieces; n++ { // one by one: many small ranges make every reading slow
+				w.Delete(RunKey(b.Lane, id, n))
+			}
 			delete(b.runs.at, id)
+			delete(b.runs.loaded, id)
 			delete(b.runs.fresh, id)
-			b.runs.dirty = true
+			delete(b.runs.brought, id)
+			b.runs.changed[id] = false
 		}
 	}
-	if !b.runs.dirty {
+	if len(b.runs.changed) == 0 {
 		return
 	}
-	b.runs.dirty = false
-	v := []byte{runsVersion}
-	v = le.AppendUint32(v, b.runs.last)
-	for _, r := range b.runs.at {
-		v = r.append(v)
+	w.Set(journal.Key(journal.Fold, b.Lane, runsKey), le.AppendUint32([]byte{runsVersion}, b.runs.last))
+	for id, there := range b.runs.changed {
+		if there {
+			w.Set(headKey(b.Lane, id), b.runs.at[id].append(nil))
+		} else {
+			w.Delete(headKey(b.Lane, id))
+		}
 	}
-	w.Set(journal.Key(journal.Fold, b.Lane, runsKey), v)
+	clear(b.runs.changed)
 }
 
-// runsKey tells the table of heads from the state blob of the lane.
+// runsKey tells what is kept of runs from the state blob of the lane.
 const runsKey = 1
 
-func (r *Run) words() []*uint32 { return []*uint32{&r.ID, &r.Order, &r.Count, &r.Bytes} }
-func (r *Run) times() []*int64  { return []*int64{&r.Oldest, &r.Expires} }
+func headKey(lane uint16, run uint32) []byte {
+	return journal.Key(journal.Fold, lane, runsKey, uint64(run))
+}
+
+func (r *Run) words(version uint8) []*uint32 {
+	w := []*uint32{&r.ID, &r.Order, &r.Count, &r.Bytes, &r.Pieces}
+	if version == 1 {
+		return w[:4]
+	}
+	return w
+}
+func (r *Run) times() []*int64 { return []*int64{&r.Oldest, &r.Expires} }
 func (r *Run) places() []*uint64 {
 	return []*uint64{&r.MinSeq, &r.MaxSeq, &r.Loaded}
 }
 
 func (r *Run) append(v []byte) []byte {
-	for _, f := range r.words() {
+	for _, f := range r.words(runsVersion) {
 		v = le.AppendUint32(v, *f)
 	}
 	for _, f := range r.times() {
@@ -363,8 +486,8 @@ func (r *Run) append(v []byte) []byte {
 	return le.AppendUint16(v, r.Carrier)
 }
 
-func (r *Run) read(d *reader) {
-	for _, f := range r.words() {
+func (r *Run) read(d *reader, version uint8) {
+	for _, f := range r.words(version) {
 		*f = d.u32()
 	}
 	for _, f := range r.times() {
@@ -377,32 +500,45 @@ func (r *Run) read(d *reader) {
 	r.Carrier = d.u16()
 }
 
-// loadRuns reads the table of heads. Runs on disk count by it; those that were loaded again are counted when
-// the replay comes to their LOAD.
+// loadRuns reads the heads. Runs on disk count by theirs; those that were loaded again are counted when the replay comes to
+// their LOAD.
 func (b *Book) loadRuns(s Store) error {
 	v, err := s.Get(journal.Key(journal.Fold, b.Lane, runsKey))
 	if err != nil || v == nil {
 		return err
 	}
 	d := reader{b: v}
-	if d.u8() != runsVersion {
+	version := d.u8()
+	if version < 1 || version > runsVersion {
 		return fmt.Errorf("%w: runs of lane %d have an unknown version", ErrBooks, b.Lane)
 	}
 	b.runs.last = d.u32()
-	for len(d.b) > 0 && !d.bad {
-		r := &Run{}
-		r.read(&d)
-		if int(r.State) >= States {
-			d.bad = true
-			break
+	if version == 1 {
+		for len(d.b) > 0 && err == nil {
+			err = b.loadHead(&d, version)
 		}
-		b.runs.at[r.ID] = r
-		if r.Loaded == 0 {
-			b.Live[r.State] += int(r.Count)
+		for id := range b.runs.at { // the next flush stores them as this build does
+			b.runs.changed[id] = true
 		}
+	} else {
+		err = s.Scan(headKey(b.Lane, 0), journal.Key(journal.Fold, b.Lane, runsKey+1), func(_, v []byte) error {
+			d := reader{b: v}
+			return b.loadHead(&d, version)
+		})
 	}
-	if d.bad {
-		return fmt.Errorf("%w: damaged table of runs of lane %d", ErrBooks, b.Lane)
+	return err
+}
+
+func (b *Book) loadHead(d *reader, version uint8) error {
+	r := &Run{}
+	if r.read(d, version); d.bad || int(r.State) >= States {
+		return fmt.Errorf("%w: damaged head of a run of lane %d", ErrBooks, b.Lane)
+	}
+	b.runs.at[r.ID] = r
+	if r.Loaded == 0 {
+		b.Live[r.State] += int(r.Count)
+	} else {
+		b.runs.loaded[r.ID] = r
 	}
 	return nil
 }

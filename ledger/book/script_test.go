@@ -311,7 +311,7 @@ type whole map[uint64][]byte
 
 func (w whole) Block(i uint64) ([]byte, error)                    { return w[i], nil }
 func (whole) Stragglers(uint16, uint64, func([]byte) error) error { return fmt.Errorf("no store") }
-func (whole) Run(uint16, uint32) ([]byte, error)                  { return nil, fmt.Errorf("no store") }
+func (whole) Run(uint16, uint32, uint32) ([]byte, error)          { return nil, fmt.Errorf("no store") }
 
 // Each fold is a pure function of the books and a record: a script of records leads to what its file says, folded again it
 // leads to the same octets, and a process that dies after any of the records finds what was there.

@@ -75,8 +75,12 @@ func (h *host) Stragglers(lane uint16, from uint64, f func([]byte) error) error 
 	_, hi := journal.LaneRange(journal.Moved, lane)
 	return h.db.Scan(journal.Key(journal.Moved, lane, from), hi, func(_, v []byte) error { return f(v) })
 }
-func (h *host) Run(lane uint16, run uint32) ([]byte, error) {
-	return h.get(journal.Run, lane, uint64(run))
+func (h *host) Run(lane uint16, run, piece uint32) ([]byte, error) {
+	v, err := h.db.Get(book.RunKey(lane, run, piece))
+	if err == nil && v == nil {
+		err = fmt.Errorf("lane %d: piece %d of run %d is missing", lane, piece, run)
+	}
+	return v, err
 }
 
 // fatal is what the journal calls instead of ending the process: whoever calls it goes no further, not even to what is

@@ -103,7 +103,7 @@ func (s shelf) Block(i uint64) ([]byte, error) { return s[i], nil }
 func (shelf) Stragglers(uint16, uint64, func([]byte) error) error {
 	return errors.New("a fold from empty has no stragglers")
 }
-func (shelf) Run(uint16, uint32) ([]byte, error) {
+func (shelf) Run(uint16, uint32, uint32) ([]byte, error) {
 	return nil, errors.New("a fold from empty has its runs at hand")
 }
 

@@ -42,7 +42,8 @@ type lane struct {
 	proposed []time.Time // of ACCEPT blocks not applied yet
 	latency  []time.Duration
 	ended    int
-	until    ledger.Kind // lives end with this record
+	until    ledger.Kind   // lives end with this record
+	slowest  time.Duration // fold of a block
 }
 
 func (l *lane) Block(i uint64) ([]byte, error) {
@@ -63,7 +64,13 @@ func (l *lane) Stragglers(_ uint16, from uint64, f func([]byte) error) error {
 	_, hi := journal.LaneRange(journal.Moved, 0)
 	return l.db.Scan(journal.Key(journal.Moved, 0, from), hi, func(_, v []byte) error { return f(v) })
 }
-func (l *lane) Run(_ uint16, run uint32) ([]byte, error) { return l.get(journal.Run, uint64(run)) }
+func (l *lane) Run(_ uint16, run, piece uint32) ([]byte, error) {
+	v, err := l.db.Get(book.RunKey(0, run, piece))
+	if err == nil && v == nil {
+		err = fmt.Errorf("piece %d of run %d is missing", piece, run)
+	}
+	return v, err
+}
 
 // openLane opens a lane in dir; opened again it is what a restart finds.
 func openLane(t testing.TB, dir string) *lane {
@@ -123,7 +130,12 @@ func (l *lane) close() { l.must(l.db.Close()) }
 
 // work is a turn: apply, propose the state, flush.
 func (l *lane) work() {
-	_, err := l.rep.DoWork(time.Now().UnixNano(), func(index uint64, block []byte) error { return l.book.Apply(index, block) })
+	_, err := l.rep.DoWork(time.Now().UnixNano(), func(index uint64, block []byte) error {
+		began := time.Now()
+		err := l.book.Apply(index, block)
+		l.slowest = max(l.slowest, time.Since(began))
+		return err
+	})
 	l.must(err)
 	l.cut()
 	if now := time.Now(); l.book.Dirty() && (now.Sub(l.flush) >= flushEvery || l.book.Pending() >= flushEntries) {
