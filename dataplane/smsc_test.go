@@ -21,8 +21,8 @@ type smsc struct {
 
 	mu    sync.Mutex
 	l     net.Listener
-	conns map[net.Conn]bool
-	got   [][]byte // submit_sm
+	conns map[net.Conn]bool // whether it receives
+	got   [][]byte          // submit_sm
 	from  []net.Conn
 	acks  []uint32 // deliver_sm that were answered
 	next  int
@@ -126,7 +126,7 @@ func (c *smsc) answer(conn net.Conn, p []byte) (out []byte) {
 	switch h.Command {
 	case pdu.BindTransceiver, pdu.BindReceiver, pdu.BindTransmitter:
 		c.mu.Lock()
-		c.conns[conn] = true
+		c.conns[conn] = h.Command != pdu.BindTransmitter
 		c.mu.Unlock()
 		return pdu.AppendBindResp(nil, h.Command, pdu.ROK, h.Sequence, "north", c.version)
 	case pdu.SubmitSM:
@@ -182,14 +182,17 @@ func (c *smsc) take(conn net.Conn, p []byte, h pdu.Header) (out []byte) {
 	return out
 }
 
-// send lets the carrier send something on one of its sessions.
+// send lets the carrier send something on one of its sessions that receive.
 func (c *smsc) send(p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for conn := range c.conns {
-		conn.Write(p)
-		return
+	for conn, receives := range c.conns {
+		if receives {
+			conn.Write(p)
+			return
+		}
 	}
+	c.t.Error("no session receives")
 }
 
 func readPDU(r io.Reader) ([]byte, error) {

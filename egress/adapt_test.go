@@ -91,7 +91,7 @@ func TestReserve(t *testing.T) {
 		class ledger.Class
 		n     int
 		want  int
-	}{{ledger.ClassBulk, 100, 10}, {ledger.ClassTransactional, 100, 10}, {ledger.ClassOTP, 100, 0}, {ledger.ClassBulk, 5, 1}, {ledger.ClassBulk, 1, 0}} {
+	}{{ledger.ClassBulk, 100, 10}, {ledger.ClassTransactional, 100, 10}, {ledger.ClassOTP, 100, 0}, {ledger.ClassBulk, 5, 1}, {ledger.ClassBulk, 1, 0}, {ledger.ClassBulk, 0, 0}, {ledger.ClassOTP, 0, 0}} {
 		if k := r.Keep(c.class, c.n, now); k != c.want {
 			t.Errorf("%v keeps %d of %d free, want %d", c.class, k, c.n, c.want)
 		}

@@ -19,7 +19,7 @@ const (
 func (r *Reserve) Saw(c ledger.Class, now int64) { r.seen[c] = now }
 
 // Keep is how many of n places class c leaves free: a tenth, at least one, for each higher class lately seen, but
-// never so many that c is left without a place.
+// never so many that c is left without a place; of no places none.
 func (r *Reserve) Keep(c ledger.Class, n int, now int64) int {
 	keep := 0
 	for h := int(c) + 1; h < ledger.Classes; h++ {
@@ -27,5 +27,5 @@ func (r *Reserve) Keep(c ledger.Class, n int, now int64) int {
 			keep += max(1, n/reserveShare)
 		}
 	}
-	return min(keep, n-1)
+	return max(0, min(keep, n-1))
 }
