@@ -16,8 +16,9 @@ import (
 // OutageOptions are those of the outage: two carriers, each with a client of its own, and one of them away for a while.
 type OutageOptions struct {
 	Stand   StandOptions  `json:"stand"`
-	For     time.Duration `json:"for_ns"`
+	For     time.Duration `json:"for_ns"`      // at least, see Rest
 	Away    time.Duration `json:"away_ns"`     // begins after as long again
+	Rest    time.Duration `json:"rest_ns"`     // that it goes on at least once the queue has drained
 	Share   float64       `json:"share"`       // of the maximum, both clients together
 	Maximum float64       `json:"maximum_tps"` // 0: found by a flood first
 	Window  int           `json:"window"`
@@ -30,6 +31,9 @@ func (o *OutageOptions) fill() {
 	}
 	if o.Away == 0 {
 		o.Away = o.For / 3
+	}
+	if o.Rest == 0 {
+		o.Rest = o.For / 5
 	}
 	if o.Share == 0 {
 		o.Share = 0.5
@@ -46,6 +50,10 @@ func (o *OutageOptions) fill() {
 		s.Keep = max(time.Minute, o.For/15)
 	}
 }
+
+// carrierTakes is how much more a carrier takes than its share of the rate: its queue has drained after two thirds of the time
+// that it was away. At half of the maximum both clients and the drain together are seven eighths of it.
+const carrierTakes = 2.5
 
 // Stretches of an outage.
 const (
@@ -109,7 +117,8 @@ type outage struct {
 	other   peer.Histogram // since the last look
 	newest  [2]int64
 	stretch int
-	missed  int // looks without an answer, in a row
+	drained time.Duration // when the queue was
+	missed  int           // looks without an answer, in a row
 }
 
 // Outage sends at half of what the appliance can, takes one of two carriers away for a third of the time, and brings it
@@ -127,7 +136,7 @@ func Outage(ctx context.Context, o OutageOptions) (*OutageResult, error) {
 		o.Maximum = f.Through
 	}
 	r.Options.Maximum, r.Rate = o.Maximum, o.Share*o.Maximum
-	o.Stand.TPS = int(math.Ceil(r.Rate)) // each carrier takes twice its share: what is left over drains the queue
+	o.Stand.TPS = int(math.Ceil(carrierTakes * r.Rate / 2)) // what is left over drains the queue
 	r.Options.Stand = o.Stand
 	if err := onStand(ctx, o.Stand, func(s *stand) error {
 		return (&outage{OutageResult: r, s: s, newest: [2]int64{-1, -1}}).run(ctx)
@@ -169,11 +178,10 @@ func (r *outage) run(ctx context.Context) error {
 	r.began = time.Now()
 	for i := range r.runs {
 		// One bind each: what a client sends over several has no order.
-		run, err := s.offer(ctx, i, 1, o.Window, peer.Load{Count: maxMessages, Rate: r.Rate / 2, Duration: o.For, To: apartPrefix(i) + "0"})
+		run, err := s.offer(ctx, i, 1, o.Window, peer.Load{Count: maxMessages, Rate: r.Rate / 2, Duration: 2*o.For + o.Rest, To: apartPrefix(i) + "0"})
 		if err != nil {
 			return err
 		}
-		run.ended = true
 		r.mu.Lock()
 		r.runs[i] = run
 		r.mu.Unlock()
@@ -195,6 +203,9 @@ func (r *outage) run(ctx context.Context) error {
 		if err := r.step(); err != nil {
 			return err
 		}
+	}
+	for _, run := range r.runs {
+		run.stop()
 	}
 	for _, run := range r.runs {
 		if err := run.wait(ctx); err != nil {
@@ -268,7 +279,11 @@ func (r *outage) step() (err error) {
 		}
 		r.s.carriers = append(r.s.carriers, c)
 	case r.stretch == outageDrain && r.Looks[len(r.Looks)-1].Queued <= r.s.o.Window/10:
-	case r.stretch == outageAfter && at >= o.For:
+		r.drained = at
+	case r.stretch == outageDrain && at >= 2*o.For:
+		r.Problems = append(r.Problems, fmt.Sprintf("the queue did not drain in %v", at.Round(time.Second)))
+		r.stretch = outageAfter
+	case r.stretch == outageAfter && at >= max(o.For, r.drained+o.Rest):
 	default:
 		return nil
 	}
@@ -316,10 +331,13 @@ func (r *OutageResult) judge() {
 			continue
 		}
 		s.Seconds, s.MostRSS, s.MostDisk = last-first, slices.Max(rss), slices.Max(disk)
-		// The first quarter of "before" is warming up: caches and memtables fill.
-		if i == outageBefore {
-			k := len(rss) / 4
+		// The first quarter of "before" is warming up: caches and memtables fill. What counts of the disk afterwards is
+		// to what level it comes back: the second half of "after".
+		switch k := len(rss) / 4; i {
+		case outageBefore:
 			p50, p99, rss, disk = p50[k:], p99[k:], rss[k:], disk[k:]
+		case outageAfter:
+			disk = disk[len(disk)/2:]
 		}
 		s.P50, s.P99, s.RSS, s.Disk = middle(p50), middle(p99), middle(rss), middle(disk)
 	}

@@ -33,6 +33,10 @@ func (s *source) EDRs(ctx context.Context, q admin.EDRQuery) (page admin.EDRPage
 	for int(at.lane) < len(s.n.x.lanes) && page.Next == "" && err == nil {
 		l := s.n.x.lanes[at.lane]
 		p := w.past(&page)
+		p.Damaged = func(_ uint64, err error) error {
+			page.Damaged = append(page.Damaged, err.Error())
+			return nil
+		}
 		err = book.WalkFrom(s.n.db, l.n, at.pack, p, func(index uint64) bool {
 			if page.Len() >= admin.EDRRows {
 				page.Next = fmt.Sprintf("%d.%d", at.lane, index)

@@ -161,7 +161,7 @@ func (n *Node) openStore() (err error) {
 	n.guard = newGuard(n.cfg, n.log)
 	n.guard.relieve()
 	o := n.store
-	o.Dir, o.Logger, o.Clock = filepath.Join(n.cfg.Data, "store"), n.log, n.clock
+	o.Dir, o.Logger, o.Clock, o.Damaged = filepath.Join(n.cfg.Data, "store"), n.log, n.clock, n.keepTable
 	if n.db, err = journal.Open(o); err != nil {
 		return fmt.Errorf("opening the store in %s: %w", n.cfg.Data, err)
 	}
@@ -286,7 +286,7 @@ func (n *Node) lane(i uint16) (*lane, error) {
 	if err := l.load(); err != nil {
 		return nil, err
 	}
-	c := replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(), Wake: x.wake, Logger: n.log}
+	c := replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(), Turn: applyTurn, Wake: x.wake, Logger: n.log}
 	if f := x.fellows; f != nil {
 		c.ID, c.Group, c.Clock, c.Hold = f.me, f.group, f.clock, f.hold
 		c.Send = func(to uint64, msg []byte) {
@@ -302,6 +302,10 @@ func (n *Node) lane(i uint16) (*lane, error) {
 	l.rep, err = replica.Open(c)
 	return l, err
 }
+
+// applyTurn is how many octets of a lane's entries are applied in one turn of the executor: what came meanwhile is proposed,
+// and on its way to the disk, before the next are.
+const applyTurn = 32 << 10
 
 // park waits a little for somebody to ring.
 func (x *executor) park() {

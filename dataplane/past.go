@@ -429,7 +429,10 @@ func (s *source) checkArchive(ctx context.Context, r *admin.Report) error {
 	if err == nil {
 		err = s.inRuns(ctx, func(_ *executor, m *book.Msg, _ []byte) bool { return look(m) })
 	}
-	if err != nil {
+	if damaged(err) { // the audit has told where
+		r.OK = false
+		r.Lines = append(r.Lines, "what waits in runs is not held against the archive: "+err.Error())
+	} else if err != nil {
 		return err
 	}
 	r.OK = r.OK && both == 0

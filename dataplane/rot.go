@@ -9,10 +9,18 @@ import (
 	"smsplane/ledger/journal"
 )
 
-// What disk gives back differently from what was written is never skipped: a fold that left out a record
-// would be wrong ever after, and nobody would know. The node does not start, or stops; it says which lane and
-// index are damaged, and keeps the bytes as they were found in files of their own, for whoever wants to know
-// what was in them. The way on is a backup.
+// What disk gives back differently from what was written is never skipped in silence.
+//
+//	damaged                       then
+//	block of the log, straggler,  a fold that left out a record would be wrong ever after, and nobody would know: the node
+//	head of a run, state          does not start, or stops, and says which lane and index it is. The way on is a backup,
+//	                              or another host's copy
+//	run of queued messages        it is set aside, and its queue goes on without it (fetch.go)
+//	pack of EDRs                  what looks for something in it is told; an export goes on behind it, and ends with what
+//	                              is missing
+//
+// The bytes are kept as they were found, in files of their own: blocks and runs that Pebble can still read one by one, tables of the
+// store that it cannot, whole.
 
 // rotFolder stands in the data folder.
 const rotFolder = "quarantine"
@@ -35,6 +43,19 @@ func (n *Node) keepRot(lane uint16) error {
 		return nil
 	})
 	return errors.Join(append(all, err)...)
+}
+
+// keepTable keeps a table of the store that is damaged: a second name costs nothing, and what can be read of it otherwise goes
+// when Pebble is done with it.
+func (n *Node) keepTable(file string) {
+	dir := filepath.Join(n.cfg.Data, rotFolder)
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = os.Link(file, filepath.Join(dir, filepath.Base(file)))
+	}
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		n.log.Error("the damaged table cannot be kept", "file", file, "folder", dir, "err", err)
+	}
 }
 
 // maxRot bounds the files of one lane.

@@ -191,7 +191,8 @@ func (c *cli) outageCommand() *cobra.Command {
 			"other carrier's latency unchanged, the disk must come back to its level once the queue has drained, and each carrier\n"+
 			"must get its messages in their order.",
 		&o.Stand, func(f *pflag.FlagSet) {
-			f.DurationVar(&o.For, "for", 30*time.Minute, "all of it")
+			f.DurationVar(&o.For, "for", 30*time.Minute, "all of it, and more while the queue drains and for --rest")
+			f.DurationVar(&o.Rest, "rest", 0, "how long it goes on at least once the queue has drained; 0 = a fifth of --for")
 			f.DurationVar(&o.Away, "away", 0, "how long the carrier is away, beginning after as long again; 0 = a third")
 			f.Float64Var(&o.Share, "share", 0.5, "of the maximum")
 			f.Float64Var(&o.Maximum, "maximum", 0, "messages per second; 0 = find it")

@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,6 +69,7 @@ func (c *cli) edrCommand() *cobra.Command {
 		default:
 			write.head(edrHeader)
 		}
+		var damaged []string
 		for {
 			page, err := s.EDRs(ctx, q)
 			if err != nil {
@@ -74,14 +78,18 @@ func (c *cli) edrCommand() *cobra.Command {
 			rows(write, page.Rows, edrRow)
 			rows(write, page.Attempts, attemptRow)
 			rows(write, page.Parts, partRow)
+			damaged = append(damaged, page.Damaged...)
 			if q.After = page.Next; page.Next == "" {
 				break
 			}
 		}
-		if err := write.end(); err != nil {
+		if err := errors.Join(write.end(), out.Flush()); err != nil {
 			return err
 		}
-		return out.Flush()
+		if len(damaged) > 0 {
+			return fmt.Errorf("what %d damaged packs held is not in this:\n%s", len(damaged), strings.Join(damaged, "\n"))
+		}
+		return nil
 	})
 	return cmd
 }

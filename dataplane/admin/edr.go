@@ -27,6 +27,7 @@ type EDRPage struct {
 	Attempts []EDRAttempt `json:"attempts,omitempty"`
 	Parts    []EDRPart    `json:"parts,omitempty"`
 	Next     string       `json:"next"`
+	Damaged  []string     `json:"damaged,omitempty"` // packs that cannot be read: their rows are missing
 }
 
 // EDR is the record of one message that ended. Names and order are those of the CSV, which others parse: a field more goes

@@ -2,6 +2,7 @@ package book
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"smsplane/ledger"
@@ -24,6 +25,9 @@ type Past struct {
 	Ordered  func(v *Ordered) error
 	Repeated func(v *Repeated) error
 	Part     func(v *PartNote) error
+
+	// Damaged hears of a pack that cannot be read, and returns nil to go on behind it; without it that ends the search.
+	Damaged func(pack uint64, err error) error
 }
 
 // Hashes to search by; 0 searches everything.
@@ -75,12 +79,23 @@ func Walk(s Archive, lane uint16, p Past) error {
 // WalkFrom hands out the packs of a lane from an applied index on, oldest first. Before each pack more is asked with the
 // index to come back with, and says whether to go on.
 func WalkFrom(s Archive, lane uint16, from uint64, p Past, more func(index uint64) bool) error {
-	_, hi := journal.LaneRange(journal.EDR, lane)
-	return s.Scan(journal.Key(journal.EDR, lane, from), hi, func(k, v []byte) error {
-		if !more(be.Uint64(k[len(k)-8:])) {
+	_, hi := journal.LaneRange(journal.EDRIndex, lane)
+	return s.Scan(journal.Key(journal.EDRIndex, lane, from), hi, func(k, _ []byte) error { // which can be read where a pack cannot
+		at := be.Uint64(k[len(k)-8:])
+		if !more(at) {
 			return journal.ErrStop
 		}
-		return p.walk(bytes.Clone(v))
+		body, err := s.Get(journal.Key(journal.EDR, lane, at))
+		if err == nil && body == nil {
+			err = fmt.Errorf("%w: pack %d of lane %d is missing", ErrBooks, at, lane)
+		}
+		if err == nil {
+			err = p.walk(body)
+		}
+		if p.Damaged != nil && (errors.Is(err, journal.ErrCorrupt) || errors.Is(err, ErrBooks)) {
+			err = p.Damaged(at, err)
+		}
+		return err
 	})
 }
 

@@ -215,7 +215,10 @@ func (d *DB) backgroundError(err error) {
 // dataCorruption hears of damaged tables, which are told and survived: whoever reads the entry gets an error
 // that names it, and a check can go on to find the others.
 func (d *DB) dataCorruption(info pebble.DataCorruptionInfo) {
-	d.o.Logger.Error("the store has a damaged table", "dir", d.o.Dir, "file", info.Path)
+	d.o.Logger.Error("the store has a damaged table", "dir", d.o.Dir, "file", info.Path, "err", info.Details)
+	if d.o.Damaged != nil && !info.IsRemote {
+		d.o.Damaged(info.Path)
+	}
 }
 
 // Get returns a copy of the value under key; nil, nil when there is none.

@@ -13,12 +13,13 @@ import (
 
 // Options say where the store lives and what surrounds it. Only Dir has no default.
 type Options struct {
-	FS     vfs.FS       // default: the machine's file system
-	Dir    string       // made if missing; one process at a time
-	Logger *slog.Logger // default: slog.Default
-	Fatal  func(error)  // after a failed write or sync; MUST NOT return. Default: a log line, then exit 70
-	Clock  func() int64 // unix nanoseconds; default: the machine's clock
-	NoSync bool         // Done without a sync: a crash of the machine loses acknowledged entries. Benchmarks only
+	FS      vfs.FS            // default: the machine's file system
+	Dir     string            // made if missing; one process at a time
+	Logger  *slog.Logger      // default: slog.Default
+	Fatal   func(error)       // after a failed write or sync; MUST NOT return. Default: a log line, then exit 70
+	Clock   func() int64      // unix nanoseconds; default: the machine's clock
+	Damaged func(file string) // any goroutine: a table of the store is not what was written; nil: it is logged only
+	NoSync  bool              // Done without a sync: a crash of the machine loses acknowledged entries. Benchmarks only
 
 	// Stepped starts no goroutine: the caller does the appender's and the syncer's work with Step and Sync, so
 	// that a simulation decides what is on disk at any moment.

@@ -86,8 +86,10 @@ func (q *long) propose(b []byte) {
 // settle waits until everything proposed is applied.
 func (q *long) settle() {
 	q.cut()
-	for q.work(); q.rep.InFlight() > 0; q.work() {
-		q.wait(flushEvery)
+	for n := q.work(); n > 0 || q.rep.InFlight() > 0; n = q.work() {
+		if n == 0 {
+			q.wait(flushEvery)
+		}
 	}
 }
 

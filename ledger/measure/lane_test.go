@@ -20,6 +20,7 @@ const (
 	flushEvery   = 20 * time.Millisecond
 	flushEntries = 2048
 	stateBytes   = 96 << 10
+	applyTurn    = 32 << 10
 	pduOctets    = 152
 )
 
@@ -91,7 +92,7 @@ func openLane(t testing.TB, dir string) *lane {
 			return f(e.Index, e.Data)
 		})
 	}))
-	l.rep, err = replica.Open(replica.Config{DB: l.db, Log: l.log, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(),
+	l.rep, err = replica.Open(replica.Config{DB: l.db, Log: l.log, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(), Turn: applyTurn,
 		Wake: l.wake, Logger: slog.New(slog.DiscardHandler)})
 	l.must(err)
 	for !l.rep.Leader() {
@@ -128,9 +129,9 @@ func (l *lane) wait(d time.Duration) {
 
 func (l *lane) close() { l.must(l.db.Close()) }
 
-// work is a turn: apply, propose the state, flush.
-func (l *lane) work() {
-	_, err := l.rep.DoWork(time.Now().UnixNano(), func(index uint64, block []byte) error {
+// work is a turn: apply, propose the state, flush. It says how much there was to do.
+func (l *lane) work() int {
+	n, err := l.rep.DoWork(time.Now().UnixNano(), func(index uint64, block []byte) error {
 		began := time.Now()
 		err := l.book.Apply(index, block)
 		l.slowest = max(l.slowest, time.Since(began))
@@ -142,6 +143,7 @@ func (l *lane) work() {
 		l.flush = now
 		l.flushNow()
 	}
+	return n
 }
 
 func (l *lane) flushNow() {
@@ -225,8 +227,7 @@ func (l *lane) clear() {
 		}
 		l.cut()
 		for want := l.book.Applied(); l.rep.InFlight() > 0 || l.book.Applied() == want; {
-			l.work()
-			if l.rep.InFlight() > 0 {
+			if l.work() == 0 && l.rep.InFlight() > 0 {
 				l.wait(flushEvery)
 			}
 		}

@@ -23,6 +23,7 @@ type Config struct {
 	Tick    time.Duration
 	Clock   func() int64  // ns, for leases: must not stop or jump, also not in suspend (CLOCK_BOOTTIME). nil: DoWork's time
 	Lease   time.Duration // T of the sending lease; the same on all hosts. Default 400 ms
+	Turn    int           // bytes of entries after which DoWork returns, though more are committed; 0: it applies them all
 	Hold    int64         // bytes of log kept at most for a member that is away. Default 256 MiB
 
 	Wake     func()                      // any goroutine: DoWork has something to do; nil: nobody needs to know
@@ -92,6 +93,7 @@ type Replica struct {
 	nextTick    int64        // unix ns; 0 before the first DoWork
 
 	toApply     []*pb.Message
+	turned      int // bytes applied in this DoWork
 	applied     uint64
 	appliedTerm uint64
 
@@ -190,12 +192,20 @@ func check(c *Config, alone bool) error {
 	return nil
 }
 
+// maxApplying is what raft hands out to be applied before some of it is.
+func (r *Replica) maxApplying() uint64 {
+	if r.c.Turn > 0 {
+		return uint64(r.c.Turn)
+	}
+	return maxApplying
+}
+
 func (r *Replica) raftConfig() *raft.Config {
 	return &raft.Config{
 		ID: r.c.ID, Storage: r.store, Applied: r.c.Applied, Logger: raftLogger{r.c.Logger.With("lane", r.c.Lane)},
 		ElectionTick: electionTicks, HeartbeatTick: heartbeatTicks, PreVote: true, CheckQuorum: true,
 		AsyncStorageWrites: true, DisableProposalForwarding: true, StepDownOnRemoval: true,
-		MaxSizePerMsg: maxSizePerMsg, MaxCommittedSizePerReady: maxApplying, MaxUncommittedEntriesSize: maxUncommitted,
+		MaxSizePerMsg: maxSizePerMsg, MaxCommittedSizePerReady: r.maxApplying(), MaxUncommittedEntriesSize: maxUncommitted,
 		MaxInflightMsgs: maxInflightMsgs, MaxInflightBytes: maxInflight,
 	}
 }
@@ -288,7 +298,8 @@ func (r *Replica) DoWork(now int64, apply func(index uint64, block []byte) error
 		r.finish(w)
 		n++
 	}
-	for r.settle(); len(r.toApply) > 0 && r.err == nil; r.settle() {
+	r.turned = 0
+	for r.settle(); len(r.toApply) > 0 && r.err == nil && !r.turnOver(); r.settle() {
 		n += r.applyAll(apply)
 	}
 	r.writeCommit()
@@ -297,6 +308,10 @@ func (r *Replica) DoWork(now int64, apply func(index uint64, block []byte) error
 	}
 	return n, nil
 }
+
+// turnOver says that the owner has its word: what it proposes now is written while the rest is applied. DoWork returned that
+// it did something, and is called again.
+func (r *Replica) turnOver() bool { return r.c.Turn > 0 && r.turned >= r.c.Turn }
 
 // tick tells raft of the time. An owner that was held up ticks once, not for all it missed: it has not
 // listened in that time either, so it must not conclude that the others were silent.
@@ -323,7 +338,10 @@ func (r *Replica) quiescent() bool { return r.alone && r.leads() }
 
 // Next is when DoWork must be called even if nothing wakes it, unix ns; 0: only when woken.
 func (r *Replica) Next() int64 {
-	if r.quiescent() {
+	switch {
+	case len(r.toApply) > 0: // the turn was over before
+		return r.now
+	case r.quiescent():
 		return 0
 	}
 	return r.nextTick
@@ -409,6 +427,7 @@ func (r *Replica) applyOne(e *pb.Entry, apply func(index uint64, block []byte) e
 		data = nil
 	}
 	r.uncommitted = max(0, r.uncommitted-len(data))
+	r.turned += len(data)
 	r.applied, r.appliedTerm = e.GetIndex(), e.GetTerm()
 	if len(data) == 0 {
 		data = nil
