@@ -35,8 +35,12 @@ func TestTextsAndModes(t *testing.T) {
 		e.refused(fmt.Sprintf("esm_class mode %d", mode), m.Append(nil, 0), want)
 	}
 	e.refused("a broadcast", pdu.New(pdu.BroadcastSM, pdu.ROK, 0).Append(nil), pdu.RInvCmdID)
-	if h := pdu.ParseHeader(e.ask(pdu.AppendPlain(nil, pdu.Command(0x22), pdu.ROK, 0))); h.Command != pdu.GenericNack || h.Status != pdu.RInvCmdID {
-		t.Errorf("param_retrieve: %v %v", h.Command, h.Status)
+	for _, b := range []*esme{e, s.bind(login{"esme", "secret", pdu.BindTransmitter, 0x33})} {
+		for c := pdu.Command(0x22); c <= 0x24; c++ { // param_retrieve, query_last_msgs, query_msg_details of 3.3
+			if h := pdu.ParseHeader(b.ask(pdu.AppendPlain(nil, c, pdu.ROK, 0))); h.Command != pdu.GenericNack || h.Status != pdu.RInvCmdID {
+				t.Errorf("command %#x: %v %v", uint32(c), h.Command, h.Status)
+			}
+		}
 	}
 	e.refused("a second bind", pdu.AppendBind(nil, &pdu.Bind{Command: pdu.BindReceiver, SystemID: "esme", Password: "secret", Version: 0x34}, 0), pdu.RAlyBnd)
 	e.refused("deliver_sm of an ESME", (&pdu.Submit{Command: pdu.DeliverSM, Dst: []byte("1"), Text: []byte("x")}).Append(nil, 0), pdu.RInvBndSts)
