@@ -52,6 +52,8 @@ const (
 	evClaim // to the guest: lane, id: number of its claim to it: its counts of that lane begin anew
 	evLend  // to the guest: lane, id: claim, session, seq: class, at: carrier: a place for one message
 	evGiven // to the guest: see hand.go
+
+	evLast // none
 )
 
 // How a session ended with whose end a message was lost, in evLost; 0: its answer did not come in time.

@@ -63,9 +63,12 @@ func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listen
 			return nil, err
 		}
 	}
-	self := cluster.Hello{Name: cfg.Name, Store: db.ID(), Witness: cfg.Witness(), Relayed: !cfg.Witness(), Spreads: !cfg.Witness() && cfg.Cluster.Spread}
+	self := cluster.Hello{Name: cfg.Name, Store: db.ID(), Witness: cfg.Witness(), Relayed: !cfg.Witness()}
 	if !self.Witness {
 		self.Lanes = cfg.Lanes
+	}
+	if !self.Witness && cfg.Cluster.Spread {
+		self.Spreads = stayVersion
 	}
 	if held, err := db.Lanes(); err != nil {
 		return nil, err
@@ -243,7 +246,7 @@ func (h *membership) spreads() bool {
 	t := h.formation.Table()
 	for i := range t.Members {
 		m := &t.Members[i]
-		if v := h.formation.Said(m.Name); v != nil && !m.Witness && m.Name != h.cfg.Name && !v.Spreads {
+		if v := h.formation.Said(m.Name); v != nil && !m.Witness && m.Name != h.cfg.Name && v.Spreads != stayVersion {
 			return false
 		}
 	}

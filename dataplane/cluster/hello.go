@@ -24,7 +24,7 @@ type Hello struct {
 	Table   *Table `json:"table,omitempty"`  // nil: the store belongs to no cluster yet
 	Founds  bool   `json:"founds,omitempty"` // the store holds messages and belongs to no cluster: who founds one begins with them
 
-	Spreads bool   `json:"spreads,omitempty"` // it leads lanes whose carriers another host is bound to, if the others do, too
+	Spreads int    `json:"spreads,omitempty"` // it leads lanes whose carriers another host is bound to, and speaks this version of what is said about that
 	Relayed bool   `json:"relayed,omitempty"` // it takes clients that others relay to it
 	Client  string `json:"client,omitempty"`  // this is no stream of frames: behind the hellos come a client's octets, who dialled from this address
 }
