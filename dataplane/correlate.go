@@ -105,7 +105,7 @@ func (x *executor) byCarrierID(carrier uint16, id []byte) (*lane, *book.Msg) {
 	if x.guests != nil { // or it is the word of an answer that a guest has and we have not folded
 		if v, ok := x.guests.named[strayKey{carrier, string(id)}]; ok {
 			l := x.lanes[v.id.Lane()]
-			if m := l.book.Get(v.id); m != nil && m.State != book.StateEnded {
+			if m := l.book.Get(v.id); m != nil && !l.leading && m.State != book.StateEnded {
 				return l, m
 			}
 		}

@@ -73,9 +73,10 @@ type lentTo struct {
 
 // away is a guest's message without an answer; n is how often it left over the session.
 type away struct {
-	g    *guest
-	n    int
-	part bool // its answer does not name the whole message, or in another way
+	g     *guest
+	n     int
+	claim uint32 // to its lane, under which it was sent
+	part  bool   // its answer does not name the whole message, or in another way
 }
 
 // sentPart says that in evSend, beside registered_delivery.
@@ -319,7 +320,7 @@ func (x *executor) sendFor(g *guest, e *event, now int64) {
 		g.say(event{kind: evUnsent, session: e.session, id: e.id})
 		return
 	}
-	s.away[e.id] = away{g, s.away[e.id].n + 1, e.status&sentPart != 0}
+	s.away[e.id] = away{g: g, n: s.away[e.id].n + 1, claim: g.claims[lane], part: e.status&sentPart != 0}
 	s.sent++
 	s.link.sent++
 	x.counts.forGuests++
@@ -354,7 +355,7 @@ func (x *executor) forGuest(s *linkSession, e *event, now int64) bool {
 		return true
 	}
 	delete(s.away, e.id)
-	if a.g.gone || x.guests == nil {
+	if lane := e.id.Lane(); a.g.gone || x.guests == nil || a.g.claims[lane] != a.claim { // whoever leads it since has it in doubt
 		x.counts.strayAnswers++
 		return true
 	}
