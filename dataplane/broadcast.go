@@ -20,8 +20,8 @@ func (s *linkSession) broadcasts() bool {
 // broadcastRest is how long a broadcast waits for a session that has neither place nor rate for it just then.
 const broadcastRest = 10 * 1e6
 
-// broadcaster finds the session for a broadcast, of the carrier of the one that it was given. When it has none, the next target is tried, and behind the last
-// the broadcast ends; nil says that it is not sent now.
+// broadcaster finds the session for a broadcast, of the carrier of the one that it was given. When that has none, the next
+// target is tried, and behind the last the broadcast ends; nil says that it is not sent now.
 func (l *lane) broadcaster(m *book.Msg, given *linkSession, now int64) *linkSession {
 	if given.far != 0 && given.broadcasts() { // the place was lent there
 		return given

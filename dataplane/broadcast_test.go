@@ -202,7 +202,7 @@ func TestBroadcastRefused(t *testing.T) {
 	if n := len(c.requests()); n != 1 {
 		t.Errorf("the carrier was asked %d times for one broadcast", n)
 	}
-	e.refused("one over a receiver", broadcast("valley").Append(nil), pdu.RInvBcastSrvGrp)
+	e.refused("another that the carrier refuses", broadcast("valley").Append(nil), pdu.RInvBcastSrvGrp)
 	old := s.bind(trx)
 	old.refused("one over 3.4", broadcast("valley").Append(nil), pdu.RInvCmdID)
 	rx := s.bind(login{"esme", "secret", pdu.BindReceiver, 0x50})

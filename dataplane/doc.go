@@ -6,6 +6,7 @@
 //	            executor.pull: credit of link sessions → DISPATCH ─► committed ─ evSend ─► loop (link) ─► carrier
 //	carrier ─► loop (link) ─ evAnswer ─► lane: ANSWER            carrier ─► evFromCarrier ─► RECEIPT, FINAL
 //	            FINAL committed → returns of the account ─ evDeliver ─► loop ─► client ─ evReturned ─► RETURN
+//	query, cancel of a broadcast: evAsked ─► executor: EDR ─ evErrand ─► loop (link) ─► carrier ─ evErrandDone ─► evReply
 //	carrier ─► loop (link) ─ evAlert ─► executor: mo rules ─ evAlert ─► loop ─► client, stored nowhere
 //
 // Who may touch what: a loop owns its desk and the sessions on it (loop.go, linkport.go). The executor owns
