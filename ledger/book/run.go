@@ -64,7 +64,7 @@ type freshRun struct {
 }
 
 // pieceOctets is where a piece of a run ends; the message that crosses it is its last. pieceShift is where the number of
-// the piece stands in the place of a PDU: a run has at most 4,096 messages, a PDU at most 64 KiB and some.
+// the piece stands in the place of a PDU: a run has a few thousand messages at most, a PDU 64 KiB and some.
 const (
 	pieceOctets = 64 << 10
 	pieceShift  = 19
