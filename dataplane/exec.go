@@ -254,6 +254,10 @@ func (x *executor) timers(now int64) {
 		x.idleThen = x.idle
 		x.second = now + int64(time.Second)
 		x.callClients()
+		if x.guests != nil && x.guests.again {
+			x.guests.again = false
+			x.reroute(now)
+		}
 		for _, l := range [...]*layer{x.external, x.routers, x.verifiers, x.senders, x.billers} {
 			l.rate.sample(l.messages)
 		}

@@ -108,7 +108,7 @@ func (l *layer) free() bool { return !l.paused && l.tps == 0 }
 // quick says that a carrier would take more if we sent more, over a link that is neither held nor at rest nor at its rate.
 func (c *carrier) quick(now int64) bool {
 	for _, s := range c.sessions {
-		if k := s.link; s.up && s.quick() && k.held == 0 && now >= k.restTil && k.bucket.Whole(now) > 0 {
+		if k := s.link; s.up && s.far == 0 && s.quick() && k.held == 0 && now >= k.restTil && k.bucket.Whole(now) > 0 {
 			return true
 		}
 	}

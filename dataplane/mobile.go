@@ -156,7 +156,13 @@ func (x *executor) reroute(now int64) {
 			l.book.Push(&left, m)
 			continue
 		}
-		if lane := x.accounts[account].Lane; !x.lanes[lane].leading {
+		lane := x.accounts[account].Lane
+		if !x.reaches(lane) {
+			l.book.Push(&left, m)
+			x.guests.again = true
+			continue
+		}
+		if !x.lanes[lane].leading {
 			m.Phase = phaseReturned // in the list of nobody
 			x.hand(&handed{lane: lane, what: givenMobile, id: ledger.MsgID(account), carrier: m.Carrier, data: p, aside: m.ID})
 			continue
