@@ -20,13 +20,14 @@ import (
 // count them as damaged, the log says where the damage is, and what can still be read of it is kept in the quarantine
 // folder. The next start, or the next leader, tries again. A backup or another host's copy brings them back.
 
-// fetch has a run read, unless it is at hand or is being read.
+// fetch has a run read, unless it is at hand or is being read. One whose MOVE is on its way is at hand once that is folded.
 func (l *lane) fetch(id uint32) {
-	if l.book.AtHand(id) || l.reading[id] {
+	r := l.book.RunOf(id)
+	if r == nil || l.book.AtHand(id) || l.reading[id] {
 		return
 	}
 	l.reading[id] = true
-	b, pieces := l.book, l.book.RunOf(id).Pieces
+	b, pieces := l.book, r.Pieces
 	l.x.beside(func() func() {
 		p, err := readRun(l.x.db, l.n, id, pieces)
 		return func() { l.fetched(b, id, p, err) }
