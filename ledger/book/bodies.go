@@ -15,12 +15,14 @@ type bodies struct {
 	readings [16][]uint64      // what each of the last ones brought
 	turn     int
 	end      uint64 // where the last one ended
-	along    int    // how many the next one brings if it begins near there
+	along    int    // how many it was to bring
 }
 
+// Of a lane at most 16 readings are at hand, each of so many octets and one body more: 4 MiB and some.
 const (
-	mostAlong = 256
-	near      = 4 * mostAlong // of the last reading, in sequences: other messages stand between those of a queue
+	mostAlong   = 256
+	alongOctets = 256 << 10
+	near        = 4 * mostAlong // of the last reading, in sequences: other messages stand between those of a queue
 )
 
 // body is the PDU of a straggler.
@@ -32,7 +34,7 @@ func (b *Book) body(m *Msg) ([]byte, error) {
 	if p, ok := c.of[seq]; ok {
 		return p, nil
 	}
-	if c.end <= seq && seq < c.end+near {
+	if c.along > 0 && c.end <= seq && seq < c.end+near {
 		c.along = min(2*c.along, mostAlong)
 	} else {
 		c.along = 1
@@ -40,13 +42,14 @@ func (b *Book) body(m *Msg) ([]byte, error) {
 	return b.readBodies(seq)
 }
 
-// readBodies reads along stragglers from a sequence on, whose body it returns, in the place of the oldest reading.
+// readBodies reads along stragglers from a sequence on, whose body it returns, in the place of the oldest reading. What is
+// damaged behind the first is for those to tell who ask for it.
 func (b *Book) readBodies(seq uint64) (first []byte, err error) {
 	c := &b.bodies
 	for _, old := range c.readings[c.turn] {
 		delete(c.of, old)
 	}
-	got, left := c.readings[c.turn][:0], c.along
+	got, left, octets := c.readings[c.turn][:0], c.along, 0
 	err = b.strag.Stragglers(b.Lane, seq, func(v []byte) error {
 		var m Msg
 		_, p, err := readMsg(&m, v)
@@ -68,17 +71,21 @@ func (b *Book) readBodies(seq uint64) (first []byte, err error) {
 			}
 		}
 		c.end = at + 1
-		if left--; left == 0 {
+		octets += len(p)
+		if left--; left == 0 || octets >= alongOctets {
 			return journal.ErrStop
 		}
 		return nil
 	})
 	c.readings[c.turn] = got
 	c.turn = (c.turn + 1) % len(c.readings)
-	if err == nil && first == nil {
+	switch {
+	case first != nil:
+		return first, nil
+	case err == nil:
 		err = fmt.Errorf("straggler %d of lane %d is missing", seq, b.Lane)
 	}
-	return first, err
+	return nil, err
 }
 
 // moving is a straggler whose body is not stored under its own key yet.
@@ -106,15 +113,20 @@ func (b *Book) Stored(n uint64) {
 	b.runs.stored(n)
 }
 
-// flushStragglers stores what changed of stragglers and deletes those that are gone: neighbours as a range, because many small
-// ranges make every reading slow.
+// flushStragglers stores what changed of stragglers, in their order, so that bodies are read along, and deletes those that are
+// gone: neighbours as a range, because many small ranges make every reading slow.
 func (b *Book) flushStragglers(w *journal.Batch) error {
-	gone := b.gone[:0]
+	gone, changed := b.gone[:0], b.changed[:0]
 	for seq, alive := range b.moves {
-		if !alive {
+		if alive {
+			changed = append(changed, seq)
+		} else {
 			gone = append(gone, seq)
-			continue
 		}
+	}
+	slices.Sort(changed)
+	b.changed = changed
+	for _, seq := range changed {
 		m := b.t.get(ledger.MakeMsgID(b.Lane, seq))
 		p, err := b.body(m)
 		if err != nil {

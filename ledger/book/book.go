@@ -66,6 +66,7 @@ type Book struct {
 	moving  map[ledger.MsgID]moving
 	bodies  bodies
 	gone    []uint64 // scratch
+	changed []uint64 // scratch
 	flushes uint64
 	runs    runs
 	applied uint64
