@@ -13,7 +13,8 @@ import (
 )
 
 // A run comes back in two steps: it is read, on a goroutine that may wait for the disk; then the LOAD is proposed, and when
-// that is folded nothing is read any more. The executor never waits for a run.
+// that is folded nothing is read any more. No queue has the executor wait for a run; a client's cancel_sm, replace_sm or query_sm
+// of a message that is on disk does, to find it.
 //
 // A run that cannot be read, or is not what was written, has no copy to be read from instead. It is set aside: its queue
 // goes on without it, its messages stay in the books as they are, with what is held for them, `queue list` and the metrics
