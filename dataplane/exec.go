@@ -43,6 +43,7 @@ type executor struct {
 	recent *router.Recent
 
 	proposed uint32 // the newest version of the catalog that was proposed
+	coming   parsedCatalog
 
 	accounts map[uint32]*entry.Account
 	carriers map[uint16]*carrier

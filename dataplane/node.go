@@ -498,8 +498,9 @@ func (n *Node) firstCatalog() error {
 	return err
 }
 
-// catalogWait bounds how long an operator waits for lane 0 to commit a catalog.
-const catalogWait = 5 * time.Second
+// catalogWait bounds how long an operator waits for lane 0 to commit a catalog and for it to be compiled: a million routes take
+// seconds on a busy machine.
+const catalogWait = time.Minute
 
 // errCatalogBusy says that a catalog did not come into force in time.
 var errCatalogBusy = errors.New("the catalog was journaled but is not in force yet")

@@ -144,6 +144,22 @@ func TestApplyBehindOneOnItsWay(t *testing.T) {
 	}
 }
 
+// What an operator applies was parsed when it was checked, and is not parsed again where traffic waits for it.
+func TestAppliedCatalogIsParsedOnce(t *testing.T) {
+	n := newTestNode(t)
+	files := testCatalog(20)
+	c, err := catalog.Parse(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := n.x.shared.Load().Version()
+	n.x.call(func() { n.x.apply(c, files, "test", n.x.now) })
+	until(t.Context(), func() bool { return n.x.shared.Load().Version() > before })
+	if n.x.shared.Load().Catalog() != c {
+		t.Error("the catalog in force was parsed anew")
+	}
+}
+
 // A node file with another lane count than the store's must not start: accounts would name lanes that nobody leads.
 func TestLaneCountIsFixed(t *testing.T) {
 	n, stop := startTestNode(t, testNodeFile(t))

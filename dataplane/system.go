@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 
@@ -29,14 +30,17 @@ func (n numbers) Carrier(id string) (uint16, bool) {
 // executor's own, accounts with their credit, and whoever keeps the links.
 func (x *executor) install() error {
 	sys := x.lanes[0].book.System
-	files, err := ledger.DecodeFiles(sys.Files)
-	if err != nil {
-		return err
+	c := x.coming.catalog
+	if c == nil || !bytes.Equal(x.coming.files, sys.Files) {
+		files, err := ledger.DecodeFiles(sys.Files)
+		if err != nil {
+			return err
+		}
+		if c, err = catalog.Parse(files); err != nil {
+			return fmt.Errorf("catalog version %d no longer loads: %w", sys.Version, err)
+		}
 	}
-	c, err := catalog.Parse(files)
-	if err != nil {
-		return fmt.Errorf("catalog version %d no longer loads: %w", sys.Version, err)
-	}
+	x.coming = parsedCatalog{}
 	n := numbers{sys}
 	t := router.Compile(c, sys.Version, n)
 	x.facts = verifier.NewFacts(c, sys.Version, n)
@@ -57,6 +61,12 @@ func (x *executor) install() error {
 	x.onCatalog(n, c)
 	x.reroute(x.now)
 	return nil
+}
+
+// parsedCatalog is the one that was proposed last: a large one takes seconds to parse, for which traffic would stand still.
+type parsedCatalog struct {
+	catalog *catalog.Catalog
+	files   []byte // encoded
 }
 
 // account brings a client's account up to date: its credit moves by as much as its limit did.
@@ -110,7 +120,8 @@ func (x *executor) apply(c *catalog.Catalog, files map[string][]byte, author str
 	for i := range c.Carriers {
 		add(ledger.PartyCarrier, c.Carriers[i].ID)
 	}
-	l.open = ledger.AppendCatalog(l.open, now, &ledger.Catalog{Version: x.proposed, Author: []byte(author), Files: ledger.EncodeFiles(files)})
+	x.coming = parsedCatalog{c, ledger.EncodeFiles(files)}
+	l.open = ledger.AppendCatalog(l.open, now, &ledger.Catalog{Version: x.proposed, Author: []byte(author), Files: x.coming.files})
 	l.records++
 	l.cut(now, true)
 	return true

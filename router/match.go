@@ -38,10 +38,12 @@ type matchIndex struct {
 	order  []catalog.Match
 }
 
+// newMatchIndex makes an empty one with room for so many.
+func newMatchIndex(room int) *matchIndex {
+	return &matchIndex{values: make(map[catalog.Match]int32, room), order: make([]catalog.Match, 0, room)}
+}
+
 func (x *matchIndex) value(m catalog.Match) int32 {
-	if x.values == nil {
-		x.values = map[catalog.Match]int32{}
-	}
 	v, ok := x.values[m]
 	if !ok {
 		v = int32(len(x.order))

@@ -43,32 +43,41 @@ func (p *plan) group(n Number, net netID, c ledger.Class) []planRow {
 // compilePlans groups rows by plan. Rows of carriers without an account number take part in choosing the
 // group, so that a carrier too new for the ledger does not send its numbers down a less exact row.
 func compilePlans(c *catalog.Catalog, n Numbers) map[string]*plan {
-	indexes := map[string]*matchIndex{}
-	plans := map[string]*plan{}
-	rows := map[*plan][][]*catalog.Route{}
+	type making struct {
+		plan
+		index *matchIndex
+		rows  [][]*catalog.Route
+	}
+	size := map[string]int{}
+	for i := range c.Routes {
+		size[c.Routes[i].Plan]++
+	}
+	all := map[string]*making{}
 	for i := range c.Routes {
 		r := &c.Routes[i]
-		p := plans[r.Plan]
+		p := all[r.Plan]
 		if p == nil {
-			p = &plan{}
-			plans[r.Plan], indexes[r.Plan] = p, &matchIndex{}
+			p = &making{index: newMatchIndex(size[r.Plan])}
+			all[r.Plan] = p
 		}
-		v := indexes[r.Plan].value(r.Match)
-		if int(v) == len(rows[p]) {
-			rows[p] = append(rows[p], nil)
+		v := p.index.value(r.Match)
+		if int(v) == len(p.rows) {
+			p.rows = append(p.rows, nil)
 		}
-		rows[p][v] = append(rows[p][v], r)
+		p.rows[v] = append(p.rows[v], r)
 		p.lowers = p.lowers || r.Lowers
 	}
-	for name, p := range plans {
-		p.matcher = indexes[name].matcher()
-		for _, l := range rows[p] {
-			var byClass [ledger.Classes][]planRow
-			for class := range byClass {
-				byClass[class] = compileGroup(l, ledger.Class(class), n)
+	plans := map[string]*plan{}
+	for name, p := range all {
+		p.matcher = p.index.matcher()
+		p.groups = make([][ledger.Classes][]planRow, len(p.rows))
+		for i, l := range p.rows {
+			for class := range p.groups[i] {
+				p.groups[i][class] = compileGroup(l, ledger.Class(class), n)
 			}
-			p.groups = append(p.groups, byClass)
 		}
+		made := p.plan
+		plans[name] = &made
 	}
 	return plans
 }
@@ -91,6 +100,9 @@ func compileGroup(rows []*catalog.Route, class ledger.Class, n Numbers) []planRo
 			}
 			g = append(g, row)
 		}
+	}
+	if len(g) < 2 {
+		return g
 	}
 	slices.SortStableFunc(g, func(a, b planRow) int { return cmp.Compare(a.tier, b.tier) })
 	seen := map[uint16]bool{} // a carrier that is tried in one tier is not tried again in a later one

@@ -50,7 +50,7 @@ func compileRates(rows []catalog.Rate) map[party]*rates {
 		x := &rows[i]
 		k := party{x.Kind, x.Party}
 		if all[k] == nil {
-			all[k], indexes[k] = &rates{}, &matchIndex{}
+			all[k], indexes[k] = &rates{}, newMatchIndex(0)
 		}
 		r, v := all[k], indexes[k].value(x.Match)
 		if int(v) == len(r.prices) {
