@@ -99,7 +99,12 @@ func (x *executor) hand(h *handed) {
 
 // handReceipt hands over a receipt for a message; reply is nil for one that waited.
 func (x *executor) handReceipt(what uint32, id ledger.MsgID, part uint8, carrier uint16, k *link, p []byte, reply *ack) {
-	x.hand(&handed{lane: id.Lane(), what: what, id: id, part: part, carrier: carrier, link: k, data: bytes.Clone(p), reply: reply})
+	h := &handed{lane: id.Lane(), what: what, id: id, part: part, carrier: carrier, link: k, data: bytes.Clone(p)}
+	if reply != nil {
+		kept := *reply // the caller's stays off the heap, for every receipt that is not handed over
+		h.reply = &kept
+	}
+	x.hand(h)
 }
 
 // took is a guest's word about what it was given.
