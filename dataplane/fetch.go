@@ -56,6 +56,7 @@ func (l *lane) fetched(b *book.Book, id uint32, p book.Pieces, err error) {
 	r := b.RunOf(id)
 	switch {
 	case !l.leading || r == nil || r.Loaded != 0:
+	case b.AtHand(id): // a deed read it, too, and has done with it what there is to do
 	case err == nil:
 		b.Bring(id, p)
 		if l.rework[id] != nil { // a queue looks by itself

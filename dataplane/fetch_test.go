@@ -3,6 +3,7 @@ package dataplane
 import (
 	"testing"
 
+	"smsplane/dataplane/admin"
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 )
@@ -63,4 +64,57 @@ func TestRunsOnTheirWayAreNotRead(t *testing.T) {
 		})
 	})
 	check(t, n)
+}
+
+// A deed can bring a run that is being read ahead for its queue meanwhile: it is loaded once.
+func TestRunReadTwiceIsLoadedOnce(t *testing.T) {
+	n := newTestNode(t)
+	lane := n.x.accounts[1].Lane
+	l := n.x.lanes[lane]
+	const messages = keepFront + 2*runMessages
+	n.x.call(func() { n.x.maxHot = 1000 })
+	for range messages / 512 {
+		n.admit(t, lane, 512)
+	}
+	if !n.await(func() bool { return l.book.Spilled() >= runMessages }) {
+		t.Fatalf("%d are on disk", l.book.Spilled())
+	}
+	var id uint32
+	var held uint64
+	n.x.call(func() {
+		n.x.maxHot = 1 << 20
+		sel, err := n.x.selector(&admin.Deed{Action: "purge", Client: "acme"})
+		l.eachQueue(func(q *queue) {
+			if len(q.runs) > 0 {
+				id = q.runs[0]
+			}
+		})
+		run := l.book.RunOf(id)
+		if err != nil || run == nil {
+			t.Errorf("run %d: %v, %v", id, run, err)
+			return
+		}
+		held = uint64(run.Count)
+		p := l.book.Packed(id)
+		if p == nil {
+			if p, err = readRun(n.db, lane, id, run.Pieces); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		l.reading[id] = true
+		l.book.Bring(id, p)
+		if !l.startRework(run, rework{sel: &sel, d: ledger.Operator{Action: ledger.ActionPurge, Author: []byte("ann"), Reason: []byte("why")}}) {
+			t.Error("the deed found the run being loaded")
+		}
+		l.fetched(l.book, id, p, nil)
+	})
+	if !n.await(func() bool { return l.rework[id] == nil && l.book.Counts.Ends[ledger.EndFailed] == held }) {
+		t.Error("the deed does not end")
+	}
+	select {
+	case err := <-n.x.failed:
+		t.Errorf("the node stopped: %v", err)
+	default:
+	}
 }
