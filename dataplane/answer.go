@@ -53,16 +53,24 @@ func (x *executor) heed(s *linkSession, action egress.Action, st pdu.Status, now
 	}
 }
 
+// ownStatuses are what the catalog says of a carrier's answers; nobody asks it about those that are ROK.
+func (x *executor) ownStatuses(carrier uint16, st pdu.Status) map[pdu.Status]egress.Action {
+	if st == pdu.ROK {
+		return nil
+	}
+	if c := x.table.CarrierOf(carrier); c != nil {
+		return c.Statuses
+	}
+	return nil
+}
+
 // wholeSmooth is how many answers it takes to change what is known of their time.
 const wholeSmooth = 64
 
 // decide does what an answer means for its message and, unless the session is gone (nil), for the link.
 func (l *lane) decide(m *book.Msg, s *linkSession, st pdu.Status, id []byte, now int64) {
 	x := l.x
-	var own map[pdu.Status]egress.Action
-	if c := x.table.CarrierOf(m.Carrier); st != pdu.ROK && c != nil {
-		own = c.Statuses
-	}
+	own := x.ownStatuses(m.Carrier, st)
 	action := egress.Decide(own, st)
 	if _, said := own[st]; action == egress.Slow && st == pdu.RMsgQFul && !said && m.N > 1 && m.Attempts >= egress.MaxFull {
 		action = egress.Elsewhere

@@ -90,6 +90,14 @@ type errand struct {
 	tag ledger.MsgID
 }
 
+// awaits notes a request whose answer is awaited, and returns the tag of it.
+func (x *executor) awaits(r errand) ledger.MsgID {
+	x.errand++
+	tag := ledger.MsgID(errandTag | x.errand)
+	x.errands[tag] = r
+	return tag
+}
+
 // askBroadcast looks for the broadcast that a query_broadcast_sm or cancel_broadcast_sm is about. Cancelling all broadcasts
 // from an address, which leaves message_id out, is not passed on: at the carrier all clients are one.
 func (l *lane) askBroadcast(o *order) {
@@ -128,9 +136,7 @@ func (l *lane) relayBroadcast(o *order, e *book.EDR) {
 		if s.broadcasts() {
 			r := *o.p
 			r.Fields = append([]pdu.Field(nil), o.p.Fields...)
-			x.errand++
-			tag := ledger.MsgID(errandTag | x.errand)
-			x.errands[tag] = errand{l: l, o: o, far: s.far != 0}
+			tag := x.awaits(errand{l: l, o: o, far: s.far != 0})
 			v := event{kind: evErrand, session: s.id, id: tag, data: r.Set("message_id", e.CarrierID).Append(nil)}
 			if s.far != 0 {
 				v.session = s.far
@@ -176,9 +182,7 @@ func (x *executor) errandFor(g *guest, e *event) {
 		g.say(event{kind: evErrandDone, id: e.id})
 		return
 	}
-	x.errand++
-	tag := ledger.MsgID(errandTag | x.errand)
-	x.errands[tag] = errand{g: g, tag: e.id}
+	tag := x.awaits(errand{g: g, tag: e.id})
 	x.ports[s.loop].push(event{kind: evErrand, session: s.id, id: tag, data: e.data})
 }
 

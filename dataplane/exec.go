@@ -369,9 +369,8 @@ func (x *executor) handle(p *loopPort, e *event, now int64) {
 		x.clientDown(e.session)
 	case evLinkUp:
 		if s := x.links[e.session]; s != nil {
-			s.up, s.version = true, uint8(e.status)
-			s.carrier.sessions = append(s.carrier.sessions, s)
-			x.reckon(s.carrier, now)
+			s.version = uint8(e.status)
+			x.raise(s, now)
 		}
 	case evLinkDown:
 		x.linkDown(e.session, now)
@@ -462,6 +461,13 @@ func (x *executor) linkDown(id uint32, now int64) {
 	x.retire(s, now)
 	s.carrier.out -= s.out
 	delete(x.links, id)
+}
+
+// raise lets a session be given messages.
+func (x *executor) raise(s *linkSession, now int64) {
+	s.up = true
+	s.carrier.sessions = append(s.carrier.sessions, s)
+	x.reckon(s.carrier, now)
 }
 
 // retire gives a session nothing more; what it has may still be answered.

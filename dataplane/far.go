@@ -232,9 +232,7 @@ func (x *executor) farOpen(e *event, now int64) {
 	v, n := &x.far, uint16(e.id)
 	if s := x.links[v.local[e.session]]; s != nil {
 		if !s.up {
-			s.up = true
-			s.carrier.sessions = append(s.carrier.sessions, s)
-			x.reckon(s.carrier, now)
+			x.raise(s, now)
 		}
 		return
 	}
@@ -244,32 +242,37 @@ func (x *executor) farOpen(e *event, now int64) {
 		return
 	}
 	id := x.ids.Add(1)
-	s := &linkSession{id: id, carrier: x.carrier(n), link: k, up: true, window: int(e.status), version: uint8(e.lane), far: e.session, on: map[ledger.MsgID]struct{}{}, end: func(pdu.Status) {}}
+	s := &linkSession{id: id, carrier: x.carrier(n), link: k, window: int(e.status), version: uint8(e.lane), far: e.session, on: map[ledger.MsgID]struct{}{}, end: func(pdu.Status) {}}
 	v.local[e.session], x.links[id] = id, s
-	s.carrier.sessions = append(s.carrier.sessions, s)
-	x.reckon(s.carrier, now)
+	x.raise(s, now)
+}
+
+// declared is what the catalog in force says of a link, nil for one that it does not have.
+func (x *executor) declared(at linkPlace) (*catalog.Carrier, *catalog.Link) {
+	c := x.table.CarrierOf(at.carrier)
+	switch {
+	case c == nil || at.index < -1 || at.index >= len(c.Links) || at.index < 0 && c.Inbound == nil:
+		return nil, nil
+	case at.index < 0:
+		return c, &catalog.Link{SystemID: c.Inbound.SystemID, Version: pdu.Version34, TPS: c.Inbound.TPS, Profile: c.Inbound.Profile}
+	}
+	return c, &c.Links[at.index]
 }
 
 // farLink is a link as the catalog in force has it, nil for none.
 func (x *executor) farLink(at linkPlace) *link {
-	c := x.table.CarrierOf(at.carrier)
-	if c == nil || at.index >= len(c.Links) || at.index < -1 || at.index < 0 && c.Inbound == nil {
+	c, d := x.declared(at)
+	if d == nil {
 		return nil
-	}
-	var d catalog.Link
-	if at.index < 0 {
-		d = catalog.Link{SystemID: c.Inbound.SystemID, Version: pdu.Version34, TPS: c.Inbound.TPS, Profile: c.Inbound.Profile}
-	} else {
-		d = c.Links[at.index]
 	}
 	v := &x.far
 	if v.links == nil {
 		v.links = map[linkPlace]*link{}
 	}
-	if k := v.links[at]; k != nil && reflect.DeepEqual(k.decl, d) {
+	if k := v.links[at]; k != nil && reflect.DeepEqual(k.decl, *d) {
 		return k
 	}
-	k := &link{carrier: c.ID, index: at.index, decl: d, adapt: egress.NewAdapt(0), ids: newLearner(&d)}
+	k := &link{carrier: c.ID, index: at.index, decl: *d, adapt: egress.NewAdapt(0), ids: newLearner(d)}
 	v.links[at] = k
 	return k
 }

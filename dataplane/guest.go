@@ -155,10 +155,7 @@ func (x *executor) guestSaid(g *guest, e *event, now int64) {
 	case evErrand:
 		x.errandFor(g, e)
 	case evUnsent:
-		if s, k := x.links[e.session], (lentTo{g, e.lane}); s != nil && s.lent[k] > 0 {
-			s.lent[k]--
-			s.leave()
-		}
+		x.unlend(e.session, lentTo{g, e.lane})
 	case evTook:
 		x.took(g, e, now)
 	}
@@ -299,8 +296,12 @@ func (x *executor) givenBack(g *guest, e *event) {
 		return
 	}
 	x.carrier(uint16(e.status)).asks(len(x.lanes), e.lane, class, (*egress.Demand).Returned)
-	k := lentTo{g, e.lane}
-	if s := x.links[e.session]; s != nil && s.lent[k] > 0 { // else the session ended meanwhile, and its places with it
+	x.unlend(e.session, lentTo{g, e.lane})
+}
+
+// unlend frees a place that was lent, unless the session ended meanwhile, and its places with it.
+func (x *executor) unlend(session uint32, k lentTo) {
+	if s := x.links[session]; s != nil && s.lent[k] > 0 {
 		s.lent[k]--
 		s.leave()
 	}
@@ -372,11 +373,8 @@ func (x *executor) forGuest(s *linkSession, e *event, now int64) bool {
 // heedFor does with a link what an answer to a guest's message means for it.
 func (x *executor) heedFor(s *linkSession, e *event, now int64) {
 	s.heard(x, e, now)
-	var own map[pdu.Status]egress.Action
-	if c := x.table.CarrierOf(s.carrier.n); c != nil {
-		own = c.Statuses
-	}
-	x.heed(s, egress.Decide(own, pdu.Status(e.status)), pdu.Status(e.status), now)
+	st := pdu.Status(e.status)
+	x.heed(s, egress.Decide(x.ownStatuses(s.carrier.n, st), st), st, now)
 }
 
 // host looks after guests at the end of a turn: sessions that came, went or are held, and those who are silent.

@@ -53,14 +53,11 @@ func linkCode(carrier uint16, k *link) router.Number {
 }
 
 func (x *executor) dialect(code router.Number) *profile.Link {
-	c, index := x.table.CarrierOf(uint16(code)), int(code>>16)-2
-	switch {
-	case c == nil || index < -1 || index >= len(c.Links):
+	_, d := x.declared(linkPlace{uint16(code), int(code>>16) - 2})
+	if d == nil {
 		return nil
-	case index < 0:
-		return c.Inbound.Profile
 	}
-	return c.Links[index].Profile
+	return d.Profile
 }
 
 // reaches says that whoever leads a lane can be given what is about it: it is led here, or by a guest.
@@ -80,10 +77,6 @@ func (x *executor) reachesAll() bool {
 
 // hand gives something to the guest that leads its lane; without one the carrier is asked for it again.
 func (x *executor) hand(h *handed) {
-	if h.reply != nil {
-		r := *h.reply
-		h.reply = &r
-	}
 	var g *guest
 	if x.guests != nil {
 		g = x.guests.lanes[h.lane]
@@ -99,12 +92,16 @@ func (x *executor) hand(h *handed) {
 
 // handReceipt hands over a receipt for a message; reply is nil for one that waited.
 func (x *executor) handReceipt(what uint32, id ledger.MsgID, part uint8, carrier uint16, k *link, p []byte, reply *ack) {
-	h := &handed{lane: id.Lane(), what: what, id: id, part: part, carrier: carrier, link: k, data: bytes.Clone(p)}
-	if reply != nil {
-		kept := *reply // the caller's stays off the heap, for every receipt that is not handed over
-		h.reply = &kept
+	x.hand(&handed{lane: id.Lane(), what: what, id: id, part: part, carrier: carrier, link: k, data: bytes.Clone(p), reply: reply.kept()})
+}
+
+// kept is a copy to keep: the caller's stays off the heap, for all that is not handed over.
+func (a *ack) kept() *ack {
+	if a == nil {
+		return nil
 	}
-	x.hand(h)
+	k := *a
+	return &k
 }
 
 // took is a guest's word about what it was given.

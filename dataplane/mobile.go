@@ -26,7 +26,7 @@ func (x *executor) fromMobile(s *linkSession, e *event, reply ack, now int64) {
 	if account == nobody {
 		x.counts.unrouted++
 	} else if lane := x.accounts[account].Lane; !x.lanes[lane].leading {
-		x.hand(&handed{lane: lane, what: givenMobile, id: ledger.MsgID(account), carrier: s.carrier.n, link: s.link, data: e.data, reply: &reply})
+		x.hand(&handed{lane: lane, what: givenMobile, id: ledger.MsgID(account), carrier: s.carrier.n, link: s.link, data: e.data, reply: reply.kept()})
 		return
 	}
 	l := x.addMO(account, s.carrier.n, e.data, now)

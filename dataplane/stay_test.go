@@ -55,3 +55,23 @@ func TestFrameCarriesEvents(t *testing.T) {
 		}
 	}
 }
+
+// A link that another host names and our catalog does not have, as for a moment while a catalog comes into force, has no profile.
+func TestLinksThatTheCatalogHasNot(t *testing.T) {
+	n := newTestNode(t)
+	n.x.call(func() {
+		row, ok := n.x.lanes[0].book.System.Number(ledger.PartyCarrier, "north")
+		if !ok {
+			t.Error("the test's catalog has no carrier north")
+			return
+		}
+		for _, index := range []int{-1, 1000} {
+			if p := n.x.dialect(linkCode(uint16(row.Number), &link{index: index})); p != nil {
+				t.Errorf("link %d: %v", index, p)
+			}
+			if k := n.x.farLink(linkPlace{uint16(row.Number), index}); k != nil {
+				t.Errorf("link %d: %v", index, k)
+			}
+		}
+	})
+}
