@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"smsplane/dataplane/admin"
@@ -162,11 +163,21 @@ func (n *Node) openStore() (err error) {
 	n.guard.relieve()
 	o := n.store
 	o.Dir, o.Logger, o.Clock, o.Damaged = filepath.Join(n.cfg.Data, "store"), n.log, n.clock, n.keepTable
-	if n.db, err = journal.Open(o); err != nil {
+	limit, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	until(limit, func() bool {
+		n.db, err = journal.Open(o)
+		return !errors.Is(err, syscall.EAGAIN)
+	})
+	if err != nil {
 		return fmt.Errorf("opening the store in %s: %w", n.cfg.Data, err)
 	}
 	return nil
 }
+
+// lockWait is how long a store that another process has open is waited for: a command that asks a host which is just starting looks
+// into the store itself, and must not be what keeps the host from starting.
+const lockWait = 2 * time.Second
 
 // open brings store, lanes and loops up, and the lanes' messages back to work.
 func (n *Node) open() (err error) {
