@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,23 +114,29 @@ func TestMaximum(t *testing.T) {
 }
 
 // What a message costs in allocations over the whole path, receipts included: that of blocks, batches, syncs and buffers
-// that grow, shared by many messages, and nothing of its own.
+// that grow, shared by many messages, and nothing of its own. A block of few messages, which is what a starved machine
+// makes, shares its objects among few; an allocation of a message's own is in every round, so the best of some rounds
+// tells the two apart.
 func TestNothingAllocatesPerMessage(t *testing.T) {
-	ctx := minutes(t, 2)
+	ctx := minutes(t, 3)
 	o := floodOptions{binds: 4, window: 500, load: peer.Load{Count: 20_000, Receipts: true}}
 	err := onStand(ctx, smallest(t), func(s *stand) error {
-		for _, what := range []string{"warming up", "steady"} {
+		least := math.Inf(1)
+		for round := 0; round < 6 && least >= 1; round++ {
 			f, problems, err := s.flood(ctx, o)
 			if err != nil {
 				return err
 			}
-			t.Logf("%s: %d messages, %.3f objects each", what, f.Accepted, f.Allocs)
+			t.Logf("round %d: %d messages, %.3f objects each", round, f.Accepted, f.Allocs)
 			if len(problems) > 0 {
 				t.Error(problems)
 			}
-			if what == "steady" && f.Allocs >= 1 {
-				t.Errorf("%.3f objects allocated for each message", f.Allocs)
+			if round > 0 { // the first one warms up
+				least = min(least, f.Allocs)
 			}
+		}
+		if least >= 1 {
+			t.Errorf("%.3f objects allocated for each message in the best of all rounds", least)
 		}
 		return nil
 	})
