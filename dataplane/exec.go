@@ -534,7 +534,7 @@ func (l *lane) inOrder() []ledger.MsgID {
 // takeUp brings one message back to work; it says whether its fate is in doubt.
 func (l *lane) takeUp(m *book.Msg, now int64) (doubt bool) {
 	m.Note = 0
-	l.inLine(m)
+	l.inLine(m, now)
 	if m.State < book.StateTaken || m.State == book.StateDoubt {
 		m.Note |= noteWaiting
 		if a := l.x.accounts[m.Account]; a != nil {

@@ -39,6 +39,7 @@ type lane struct {
 	lines     lineTable
 	groups    map[uint64]*group // of clients' parts
 	groupAge  []uint64          // their keys, as they began; some are gone
+	groupAt   int               // of them, where the next sweep looks
 	resting   restHeap
 
 	chunk    []byte
@@ -451,9 +452,7 @@ func (l *lane) sweep(now int64) {
 	budget := min(max(1024, l.book.Slots()/40), sweepSlots)
 	l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) })
 	l.spill(now)
-	if l.sweepAt == 0 {
-		l.sweepGroups(now)
-	}
+	l.sweepGroups(now)
 }
 
 // sweepSlots bounds what one sweep looks at: a slot that is in no cache costs a third of a microsecond, and everybody waits
