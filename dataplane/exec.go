@@ -523,10 +523,17 @@ func (l *lane) lead(now int64) (doubts int) {
 	return doubts
 }
 
-// inOrder lists the messages in memory in the order in which they were accepted.
+// inOrder lists the messages in memory in the order in which they were accepted. Those that only wait for their receipt are
+// not among them: they may be nearly all, and wait for it from here on.
 func (l *lane) inOrder() []ledger.MsgID {
-	ids := make([]ledger.MsgID, 0, l.book.InMemory())
-	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) { ids = append(ids, m.ID) })
+	var ids []ledger.MsgID
+	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
+		if m.State == book.StateTaken && !m.Concat {
+			m.Note, m.Phase = 0, phaseAwaiting
+			return
+		}
+		ids = append(ids, m.ID)
+	})
 	slices.Sort(ids)
 	return ids
 }
