@@ -32,6 +32,7 @@ type lane struct {
 	reading   map[uint32]bool                   // runs that are being read
 	aside     map[uint32]error                  // runs that are damaged, and how
 	deeds     int                               // of operators that are being done: nothing is spilled meanwhile
+	rewritten rewrites                          // runs, since then
 	queues    map[uint16]*[ledger.Classes]queue // by carrier
 	returns   map[uint32]*returns               // by account
 	tired     []*returns                        // with binds that rest
