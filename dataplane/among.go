@@ -74,7 +74,7 @@ func (n *Node) fellows() *fellows {
 		return nil
 	}
 	f := &fellows{hold: n.cfg.Cluster.Keep, ship: func(lane uint16, to uint64) { go n.ship(lane, to) }, clock: boottime, name: n.members.name, send: n.members.send, unreached: map[uint64]bool{},
-		link: n.sayLink, ranked: n.ranked, spread: spread{agreed: n.members.spreads, settle: int64(n.cfg.Cluster.Settle), pins: n.pins}, own: n.own, lose: n.lose, rose: n.rose, quorum: n.quorum, leader: n.led}
+		link: n.sayLink, ranked: n.ranked, spread: spread{agreed: n.members.spreads, settle: int64(n.cfg.Cluster.Settle), pins: n.pins}, rooms: n.members.rooms.Load, own: n.own, lose: n.lose, rose: n.rose, quorum: n.quorum, leader: n.led}
 	if n.cfg.Cluster.Relay {
 		n.relays = &relays{reach: n.members.takesClients, open: map[*relay]struct{}{}}
 	}

@@ -112,10 +112,9 @@ func open(m *book.Msg) bool {
 	return m.Note&noteDoubt != 0 && (m.Phase == phaseKept || m.Phase == phaseQueued || m.Phase == phaseOperator)
 }
 
-// late is an answer after its time: if the doubt about that very dispatch still stands, it is resolved. Of a text that is sent
-// in parts, and was sent again, it may be the answer to another part.
+// late is an answer after its time: if the doubt about that very dispatch still stands, it is resolved.
 func (l *lane) late(m *book.Msg, e *event, now int64) {
-	if m == nil || m.Link != e.session || !open(m) || m.Part > 0 && m.Resends > 0 {
+	if m == nil || m.Link != e.session || !open(m) {
 		l.x.counts.strayAnswers++
 		return
 	}

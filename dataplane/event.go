@@ -37,6 +37,7 @@ const (
 	evDeliver   // session (client), id, data: deliver_sm
 	evDemoted   // lane: it is not led here any more
 	evLed       // lane, id: the sequence for its next message
+	evCramped   // lane, status: 1: what enters it would need a disk that is full; 0: not any more
 	evRecall    // lane: guest's place in the fence, id: its lane: what waits for a window goes back unsent
 
 	// Between hosts, besides those about messages, alerts and errands; see guest.go.

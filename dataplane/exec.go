@@ -179,6 +179,7 @@ func (x *executor) turn(now int64) (n int) {
 	}
 	x.woken.Store(false)
 	x.doing = step{}
+	x.heedRooms()
 	for _, l := range x.lanes {
 		n += l.work(x.now)
 	}
@@ -523,17 +524,10 @@ func (l *lane) lead(now int64) (doubts int) {
 	return doubts
 }
 
-// inOrder lists the messages in memory in the order in which they were accepted. Those that only wait for their receipt are
-// not among them: they may be nearly all, and wait for it from here on.
+// inOrder lists the messages in memory in the order in which they were accepted.
 func (l *lane) inOrder() []ledger.MsgID {
-	var ids []ledger.MsgID
-	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
-		if m.State == book.StateTaken && !m.Concat {
-			m.Note, m.Phase = 0, phaseAwaiting
-			return
-		}
-		ids = append(ids, m.ID)
-	})
+	ids := make([]ledger.MsgID, 0, l.book.InMemory())
+	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) { ids = append(ids, m.ID) })
 	slices.Sort(ids)
 	return ids
 }
@@ -541,7 +535,7 @@ func (l *lane) inOrder() []ledger.MsgID {
 // takeUp brings one message back to work; it says whether its fate is in doubt.
 func (l *lane) takeUp(m *book.Msg, now int64) (doubt bool) {
 	m.Note = 0
-	l.inLine(m, now)
+	l.inLine(m)
 	if m.State < book.StateTaken || m.State == book.StateDoubt {
 		m.Note |= noteWaiting
 		if a := l.x.accounts[m.Account]; a != nil {

@@ -10,15 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"smsplane/dataplane/config"
+	"smsplane/ledger/replica"
 )
 
 // guard keeps the store from ever meeting a full disk. Below the reserve accepting stops, with ESME_RMSGQFUL;
 // delivery goes on, and what it frees lets accepting begin again by itself. A ballast file stands for the
 // last piece of the reserve: when even delivery eats that, it is given up, once, so that compactions can
-// finish and an operator can look around.
+// finish and an operator can look around. The other hosts of a cluster are told, see replica/room.go; from the ballast on this one
+// does not follow them any more.
 //
 //	|<------------------------- free ------------------------->|
-//	accepting   | reserve + 1/8: accepting again | reserve: full | ballast given up
+//	accepting   | reserve + 1/8: accepting again | reserve: full | half of it: following again | ballast given up, nearly at its end
 //
 // One goroutine calls relieve, before the store is opened, and look from then on.
 type guard struct {
@@ -27,10 +29,10 @@ type guard struct {
 	need    func() uint64 // octets that compactions may take
 	reserve uint64
 	ballast string // file
-	tell    func(full bool)
+	tell    func(replica.Room)
 	failing bool // the last look could not look
 
-	full     atomic.Bool
+	room     atomic.Uint32 // replica.Room
 	lastFree atomic.Uint64
 	limit    atomic.Uint64
 }
@@ -74,17 +76,36 @@ func (g *guard) look() {
 	limit := max(g.reserve, g.need())
 	g.lastFree.Store(free)
 	g.limit.Store(limit)
-	switch full := g.full.Load(); {
-	case !full && free < limit:
-		g.full.Store(true)
-		g.tell(true)
-		g.log.Error("the disk has reached its reserve: new messages are refused, delivery goes on", "free", free, "reserve", limit)
-	case full && free >= limit+limit/8:
-		g.full.Store(false)
-		g.tell(false)
-		g.log.Warn("the disk has room again: new messages are accepted", "free", free, "reserve", limit)
+	if was, room := g.now(), g.judge(free, limit); room != was {
+		g.room.Store(uint32(room))
+		g.tell(room)
+		switch {
+		case room == replica.Brimful:
+			g.log.Error("the disk is nearly at its end: what other hosts lead is not followed any more, and nothing is led that another host can", "free", free, "reserve", limit)
+		case room == replica.Full && was == replica.Roomy:
+			g.log.Error("the disk has reached its reserve: new messages are refused, delivery goes on", "free", free, "reserve", limit)
+		case room == replica.Full:
+			g.log.Warn("the disk has half of its reserve again: other hosts are followed", "free", free, "reserve", limit)
+		default:
+			g.log.Warn("the disk has room again: new messages are accepted", "free", free, "reserve", limit)
+		}
 	}
 	g.weigh(free, limit)
+}
+
+// now is what the last look found.
+func (g *guard) now() replica.Room { return replica.Room(g.room.Load()) }
+
+// judge says what the disk can still take, by what is free and by what it was before.
+func (g *guard) judge(free, limit uint64) replica.Room {
+	was := g.now()
+	switch {
+	case free < uint64(g.ballastSize()) || was == replica.Brimful && free < limit/2:
+		return replica.Brimful
+	case free < limit || was != replica.Roomy && free < limit+limit/8:
+		return replica.Full
+	}
+	return replica.Roomy
 }
 
 // weigh makes the ballast while there is room for it, and gives it up when nothing else is left.

@@ -5,7 +5,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"smsplane/ledger/replica"
 )
 
 // The guard follows the free space: full at the reserve, open again an eighth above it, whatever the
@@ -14,9 +17,9 @@ func TestGuard(t *testing.T) {
 	const unit = 1 << 20
 	var free, need uint64
 	var failure error
-	told := []bool{}
+	told := []replica.Room{}
 	g := &guard{log: slog.New(slog.DiscardHandler), free: func() (uint64, error) { return free, failure }, need: func() uint64 { return need },
-		reserve: 8 * unit, ballast: filepath.Join(t.TempDir(), "ballast"), tell: func(full bool) { told = append(told, full) }}
+		reserve: 8 * unit, ballast: filepath.Join(t.TempDir(), "ballast"), tell: func(room replica.Room) { told = append(told, room) }}
 	ballast := func() int64 {
 		st, err := os.Stat(g.ballast)
 		if err != nil {
@@ -27,34 +30,36 @@ func TestGuard(t *testing.T) {
 	for i, s := range []struct {
 		free, need uint64
 		err        error
-		full       bool
+		room       replica.Room
 		ballast    int64
 	}{
 		{free: 100 * unit, ballast: unit},
 		{free: 8 * unit, ballast: unit},
-		{free: 8*unit - 1, full: true, ballast: unit},
-		{free: 9*unit - 1, full: true, ballast: unit},
-		{free: 9 * unit, err: errors.New("no answer"), full: true, ballast: unit},
+		{free: 8*unit - 1, room: replica.Full, ballast: unit},
+		{free: 9*unit - 1, room: replica.Full, ballast: unit},
+		{free: 9 * unit, err: errors.New("no answer"), room: replica.Full, ballast: unit},
 		{free: 9 * unit, ballast: unit},
-		{free: 9 * unit, need: 10 * unit, full: true, ballast: unit},
-		{free: 9 * unit, full: false, ballast: unit},
-		{free: unit - 1, full: true},
+		{free: 9 * unit, need: 10 * unit, room: replica.Full, ballast: unit},
+		{free: 9 * unit, ballast: unit},
+		{free: unit - 1, room: replica.Brimful},
+		{free: 2*unit - 1, room: replica.Brimful}, // what the ballast gave
+		{free: 4*unit - 1, room: replica.Brimful},
+		{free: 4 * unit, room: replica.Full},
 		{free: 9*unit + unit/2},
+		{free: 8*unit - 1, room: replica.Full},
+		{free: unit, room: replica.Full},
+		{free: unit - 1, room: replica.Brimful},
 		{free: 10 * unit, ballast: unit},
 	} {
 		free, need, failure = s.free, s.need, s.err
 		g.look()
-		if g.full.Load() != s.full || ballast() != s.ballast {
-			t.Errorf("step %d: full %v, ballast %d; want %v, %d", i, g.full.Load(), ballast(), s.full, s.ballast)
+		if g.now() != s.room || ballast() != s.ballast {
+			t.Errorf("step %d: %v, ballast %d; want %v, %d", i, g.now(), ballast(), s.room, s.ballast)
 		}
 	}
-	for i, full := range told {
-		if full != (i%2 == 0) {
-			t.Fatalf("told %v", told)
-		}
-	}
-	if len(told) != 6 {
-		t.Errorf("told %d times, want 6: %v", len(told), told)
+	const none, full, brim = replica.Roomy, replica.Full, replica.Brimful
+	if want := []replica.Room{full, none, full, none, brim, full, none, full, brim, none}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
 	}
 }
 

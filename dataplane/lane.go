@@ -32,7 +32,6 @@ type lane struct {
 	reading   map[uint32]bool                   // runs that are being read
 	aside     map[uint32]error                  // runs that are damaged, and how
 	deeds     int                               // of operators that are being done: nothing is spilled meanwhile
-	rewritten rewrites                          // runs, since then
 	queues    map[uint16]*[ledger.Classes]queue // by carrier
 	returns   map[uint32]*returns               // by account
 	tired     []*returns                        // with binds that rest
@@ -40,7 +39,6 @@ type lane struct {
 	lines     lineTable
 	groups    map[uint64]*group // of clients' parts
 	groupAge  []uint64          // their keys, as they began; some are gone
-	groupAt   int               // of them, where the next sweep looks
 	resting   restHeap
 
 	chunk    []byte
@@ -62,6 +60,7 @@ type lane struct {
 	readable bool           // the store shows what was flushed before
 	owed     int            // loops that may still send something of before
 	fenced   bool           // nothing of it may be sent to carriers now
+	cramped  bool           // its clients are refused: it would need a disk that is full
 	yields   bool           // it is handed over as soon as carriers have answered: nothing more is sent
 	away     bool           // its store is being replaced by another host's
 	config   replica.Config // of rep
@@ -204,6 +203,7 @@ func (l *lane) work(now int64) (n int) {
 	if !l.leading {
 		return n
 	}
+	l.heedRoom()
 	if len(l.backlog) > 0 {
 		l.retry()
 	}
@@ -453,7 +453,9 @@ func (l *lane) sweep(now int64) {
 	budget := min(max(1024, l.book.Slots()/40), sweepSlots)
 	l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) })
 	l.spill(now)
-	l.sweepGroups(now)
+	if l.sweepAt == 0 {
+		l.sweepGroups(now)
+	}
 }
 
 // sweepSlots bounds what one sweep looks at: a slot that is in no cache costs a third of a microsecond, and everybody waits

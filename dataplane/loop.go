@@ -138,6 +138,8 @@ func (l *loop) handle(e *event, now int64) {
 		}
 	case evLed:
 		l.desk.Lead(e.lane, uint64(e.id))
+	case evCramped:
+		l.desk.Cramp(e.lane, e.status != 0)
 	case evEnded:
 		l.desk.Ended(e.id, pdu.Status(e.status), uint8(e.seq), e.data)
 	case evErrand:

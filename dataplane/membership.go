@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"smsplane/dataplane/config"
 	"smsplane/dataplane/transport"
 	"smsplane/ledger/journal"
+	"smsplane/ledger/replica"
 )
 
 // membership is this process among the hosts of its cluster: who is a member, and the streams to them. A node that
@@ -32,7 +34,8 @@ type membership struct {
 	ways   atomic.Pointer[map[uint64]*cluster.Peer] // by id in raft groups
 	hear   atomic.Pointer[hearer]
 	missed atomic.Pointer[func(id uint64)]
-	lobby  atomic.Pointer[transport.Lobby] // for clients that others relay; nil: none are taken
+	rooms  atomic.Pointer[map[uint64]replica.Room] // whose disk has no room, by id in raft groups; another pointer with each change
+	lobby  atomic.Pointer[transport.Lobby]         // for clients that others relay; nil: none are taken
 }
 
 // hearer is told of what another host says. It runs on the goroutine of that host's stream.
@@ -127,11 +130,37 @@ func (h *membership) heard(v *cluster.Hello) error {
 		h.keep()
 		h.know()
 	}
+	h.noteRooms()
 	h.mu.Unlock()
 	if changed {
 		h.mesh.Announce()
 	}
 	return err
+}
+
+// tellRoom tells the others what this host's disk can still take.
+func (h *membership) tellRoom(room replica.Room) {
+	h.mu.Lock()
+	h.formation.Self.Room = uint8(room)
+	h.noteRooms()
+	h.mu.Unlock()
+	h.mesh.Announce()
+}
+
+// room is what a member's disk can still take, as it said last.
+func (h *membership) room(id uint64) replica.Room {
+	if rooms := h.rooms.Load(); rooms != nil {
+		return (*rooms)[id]
+	}
+	return replica.Roomy
+}
+
+// noteRooms takes over what members said of their disks.
+func (h *membership) noteRooms() {
+	rooms := h.formation.Rooms()
+	if old := h.rooms.Load(); old == nil && rooms != nil || old != nil && !maps.Equal(*old, rooms) {
+		h.rooms.Store(&rooms)
+	}
 }
 
 // named says whether a certificate is a member's: it bears the name as a DNS name.
@@ -165,6 +194,7 @@ func (h *membership) know() {
 		}
 	}
 	h.ways.Store(&ways)
+	h.noteRooms()
 	select {
 	case <-h.formed:
 		h.log.Info("the members have changed", "cluster", t.Cluster, "epoch", t.Epoch)

@@ -37,6 +37,7 @@ func (n *Node) cluster() *admin.ClusterStatus {
 			v := &t.Members[i]
 			h := add(v.Name, v.Witness)
 			h.Store, h.Incarnation, h.Joining = v.Store.String(), v.Incarnation, v.Joining
+			h.Disk = m.room(v.Raft()).String()
 		}
 	}
 	for _, v := range n.cfg.Cluster.Members {

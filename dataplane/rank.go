@@ -48,6 +48,9 @@ type fellows struct {
 	quorum   func(there bool)
 	leader   func(lane uint16, id uint64) // another host is known to lead a lane, or none is: 0
 
+	rooms  func() *map[uint64]replica.Room // whose disk has no room; another pointer with each change, nil: everybody's has
+	heeded *map[uint64]replica.Room        // what the replicas know of that
+
 	spread spread                             // lanes are led by several hosts
 	link   func(to uint64, frame []byte) bool // tells another host about the links, or by them; false: lost
 
@@ -57,9 +60,9 @@ type fellows struct {
 	rose   func(l *lane) // a lane begins to lead: what the node does then
 }
 
-// newBook is an empty book of the lane, which reads its blocks from read.
-func (l *lane) newBook(read *blocks) *book.Book {
-	b := book.New(l.n, read, stragglers{l.x.db})
+// newBook is the empty book of the lane.
+func (l *lane) newBook() *book.Book {
+	b := book.New(l.n, &blocks{log: l.log}, stragglers{l.x.db})
 	b.On = l.on
 	return b
 }
@@ -67,35 +70,20 @@ func (l *lane) newBook(read *blocks) *book.Book {
 // progressStep is how many entries of a log pass between two words about progress.
 const progressStep = 256
 
-// load reads the lane's book from the store, and its log, too, if nobody did since it was opened or installed. It touches
-// nothing but the lane.
+// load reads the lane's book from the store.
 func (l *lane) load() error {
+	l.book, l.untidy = l.newBook(), true
+	l.x.doing, l.x.folding = step{layer: inFold}, l.book
 	read := &blocks{log: l.log}
-	l.book, l.untidy = l.newBook(read), true
-	return l.book.Load(l.x.db, func(upTo uint64, f func(uint64, []byte) error) error {
-		log, err := l.x.db.ReadLog(l.n, upTo, func(e *journal.Entry) error {
-			if e.Index%progressStep == 0 {
-				l.x.progress.at(folding, l.n, e.Index, upTo)
+	err := l.book.Load(l.x.db, l.log.First(), func(from, to uint64, f func(uint64, []byte) error) error {
+		return read.scan(from, to, func(index uint64, block []byte) error {
+			if index%progressStep == 0 {
+				l.x.progress.at(folding, l.n, index, to)
 			}
-			if e.Kind != journal.KindBlock || len(e.Data) == 0 {
-				return nil
-			}
-			return f(e.Index, e.Data)
+			return f(index, block)
 		})
-		if err == nil {
-			l.log, read.log = log, log
-		}
-		return err
 	})
-}
-
-// loadHere is load on the executor's thread: a panic is told to be the fold's.
-func (l *lane) loadHere() error {
-	x := l.x
-	x.doing = step{layer: inFold}
-	defer func() { x.folding = l.book }()
-	err := l.load()
-	x.doing = step{}
+	l.x.doing = step{}
 	return err
 }
 
@@ -189,7 +177,7 @@ func (l *lane) demote() {
 	x.forget(l)
 	l.apologise()
 	l.clear()
-	l.book = l.newBook(&blocks{log: l.log})
+	l.book = l.newBook()
 	for _, p := range x.ports {
 		p.push(event{kind: evDemoted, lane: l.n})
 		l.owed++
@@ -263,11 +251,9 @@ func (x *executor) forget(l *lane) {
 // clear empties every list: a lane that decides nothing.
 func (l *lane) clear() {
 	l.routing, l.verifying, l.kept = queue{kind: ledger.RunExternal}, book.List{}, book.List{}
-	l.rewritten = rewrites{}
 	l.rework, l.reading, l.aside = map[uint32]*rework{}, map[uint32]bool{}, map[uint32]error{}
 	l.queues, l.returns = map[uint16]*[ledger.Classes]queue{}, map[uint32]*returns{}
 	l.tired, l.hunts, l.resting, l.split, l.run, l.mo = nil, hunts{}, nil, false, 0, 0
-	l.groups, l.groupAge = nil, nil // parts that others had meanwhile meet as after a start
 	l.open, l.records, l.acks = nil, 0, nil
 	l.proposed, l.head, l.backlog, l.stateOut = nil, 0, nil, 0
 }
@@ -275,7 +261,7 @@ func (l *lane) clear() {
 // reload brings the book to where the replica is.
 func (l *lane) reload() {
 	x := l.x
-	err := l.loadHere()
+	err := l.load()
 	if err == nil {
 		err = l.log.Scan(l.book.Applied()+1, l.rep.Applied(), func(e journal.Entry) error {
 			if e.Kind != journal.KindBlock || len(e.Data) == 0 {
@@ -297,6 +283,7 @@ func (l *lane) promote(now int64) {
 	x := l.x
 	l.term = l.rep.Term()
 	l.clear()
+	l.cramped = false
 	if x.guests != nil && x.guests.lanes[l.n] != nil {
 		x.unclaim(x.guests.lanes[l.n], l.n, now)
 	}

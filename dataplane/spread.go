@@ -67,13 +67,13 @@ func (x *executor) level(now int64) {
 	}
 	var hosts []uint64
 	for _, id := range x.lanes[0].rep.Group().Voters {
-		if !replica.IsWitness(id) {
+		if !replica.IsWitness(id) && f.room(id) == replica.Roomy {
 			hosts = append(hosts, id)
 		}
 	}
 	fit := func(_ int, host uint64) bool {
 		since, ok := s.fit[host]
-		return host == f.me || ok && now-since >= s.settle
+		return host == f.me || ok && now-since >= s.settle // a full disk may keep a host from following, and it is not among the hosts
 	}
 	if lane, to, ok := cluster.Shift(x.leads(led), hosts, fit); ok && led[lane] == f.me && x.lanes[lane].leading {
 		s.lane, s.to, s.since = x.lanes[lane], to, now

@@ -7,6 +7,7 @@ import (
 	"smsplane/dataplane/admin"
 	"smsplane/ledger"
 	"smsplane/ledger/journal"
+	"smsplane/ledger/replica"
 )
 
 // Stat implements admin.Operations.
@@ -17,7 +18,7 @@ func (s *source) Stat(ctx context.Context) (st admin.StoreStat, err error) {
 	db := s.n.db
 	st.Version, st.ID, st.Disk = db.Version(), fmt.Sprintf("%x", db.ID()), db.DiskUsage()
 	if g := s.n.guard; g != nil {
-		st.Free, st.Reserve, st.Full = g.lastFree.Load(), g.limit.Load(), g.full.Load()
+		st.Free, st.Reserve, st.Full = g.lastFree.Load(), g.limit.Load(), g.now() != replica.Roomy
 	}
 	err = s.ask(func(x *executor) error {
 		st.Resident = x.resident()

@@ -55,6 +55,7 @@ type Fellows struct {
 	Send   func(to uint64, lane uint16, msg []byte) bool // false: lost, and known to be; msg is valid during the call
 	Link   func(to uint64, frame []byte) bool            // tells another host about the links; false: lost. In order, or not at all
 	Spread bool                                          // lanes are led by several hosts
+	Rooms  func() *map[uint64]replica.Room               // whose disk has no room, as its own guard and the others tell; another pointer with each change. nil: nobody tells
 	Settle int64                                         // how long all must have been quiet before a lane is handed over, ns
 	Own    func()                                        // the links to carriers are this host's from now on,
 	Lose   func()                                        // and not any more: their connections end at once
@@ -83,7 +84,7 @@ func OpenStepped(cfg *config.Node, o Surroundings) (s *Stepped, err error) {
 		n.x.fellows = &fellows{me: f.Me, group: replica.Group{Voters: f.Voters}, clock: f.Clock, send: f.Send, own: func() { s.own(f) }, lose: f.Lose, unreached: map[uint64]bool{},
 			name: func(id uint64) string { return fmt.Sprint(id) }, rose: func(*lane) {}, quorum: s.quorum, leader: func(uint16, uint64) {},
 			link: f.Link, ranked: func() {}, spread: spread{agreed: func() bool { return f.Spread }, settle: f.Settle, pins: func() map[uint16]uint64 { return nil }},
-			fence: newFence(f.Clock, cfg.Lanes)}
+			rooms: f.Rooms, fence: newFence(f.Clock, cfg.Lanes)}
 	}
 	if err := n.recover(o.Wait); err != nil {
 		return nil, err

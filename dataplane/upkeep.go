@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"smsplane/ledger/replica"
 )
 
 // upkeep is what a node does beside messages: it watches the disk, and lets the past go when its time is
@@ -19,13 +21,17 @@ const upkeepEvery = time.Second
 
 // watch looks for the first time: a node that starts on a full disk accepts nothing.
 func (n *Node) watch() {
-	n.guard.need, n.guard.tell = n.db.LargestCompaction, n.tellFull
+	n.guard.need, n.guard.tell = n.db.LargestCompaction, n.tellRoom
 	n.guard.look()
 }
 
-func (n *Node) tellFull(full bool) {
+// tellRoom refuses clients while the disk has no room, and lets the other hosts know.
+func (n *Node) tellRoom(room replica.Room) {
 	for _, l := range n.loops {
-		n.engine.Post(l.index, func() { l.desk.Full = full })
+		n.engine.Post(l.index, func() { l.desk.Full = room != replica.Roomy })
+	}
+	if n.members != nil {
+		n.members.tellRoom(room)
 	}
 }
 

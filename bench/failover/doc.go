@@ -5,6 +5,8 @@
 //	                                                                 ├── namespace b: smsplane serve     127.77.0.2
 //	                                                                 └── namespace w: smsplane witness   127.77.0.3
 //
+// Lanes are led on both hosts, as is the default. Some tests have three hosts that store messages, without a witness.
+//
 // What must hold after every run: no message answered with status 0 is lost, what carriers took twice stands in the list of
 // the resent, every client heard of every message that it asked a receipt for, the books of both hosts prove.
 // What is measured is told, not asserted, but for the bounds that issue 7 sets, with room for a busy machine.

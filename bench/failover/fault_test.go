@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// fault is something that happens to the site at a random moment and is over some time later. l leads when it begins.
+// fault is something that happens to the site at a random moment and is over some time later. l leads when it begins: the client's
+// lane, or by turns lane 0, with the links to carriers.
 type fault struct {
 	name  string
 	lasts [2]time.Duration // from, to; zero: until the pair has got over it

@@ -50,9 +50,12 @@ func suffer(t *testing.T, f *fault) {
 	defer c.close()
 	eventually(t, time.Minute, "messages are accepted", func() bool { _, acked, _ := c.counts(); return acked > *rate/2 })
 	var seen []outage
-	for range *rounds {
+	for n := range *rounds {
 		wait(time.Second + time.Duration(rng.IntN(1500))*time.Millisecond)
 		l := s.serving()
+		if n%2 == 0 {
+			l = s.leading(clientLane)
+		}
 		at := time.Now().UnixNano()
 		f.begin(s, l, rng)
 		if f.lasts[1] > 0 {
@@ -74,22 +77,58 @@ func suffer(t *testing.T, f *fault) {
 	tell(t, f.name, seen)
 }
 
-// caughtUp waits until both hosts and the witness run, one leads, and the other has applied what that has.
+// clientLane is the lane of the first client.
+const clientLane = 1
+
+// leading waits until some host leads a lane.
+func (s *site) leading(lane uint16) (l *member) {
+	s.t.Helper()
+	eventually(s.t, time.Minute, "a host leads the lane", func() bool {
+		for _, m := range s.data() {
+			if m.leadsLane(lane) {
+				l = m
+			}
+		}
+		return l != nil
+	})
+	return l
+}
+
+// leadsLane says that the member leads a lane to work.
+func (m *member) leadsLane(lane uint16) bool {
+	st, err := m.status()
+	return err == nil && len(st.Lanes) > int(lane) && st.Lanes[lane].Leader
+}
+
+// caughtUp waits until one host leads lane 0, and all that store messages have applied alike.
 func (s *site) caughtUp() {
 	s.t.Helper()
-	eventually(s.t, time.Minute, "the other host has what the leader has", func() bool {
-		l := s.leader()
-		if l == nil || !s.carriersBound() {
+	eventually(s.t, time.Minute, "every host has what the others have", func() bool {
+		if s.leader() == nil || !s.carriersBound() {
 			return false
 		}
-		a, err := l.applied()
-		b, err2 := s.other(l).applied()
-		if err != nil || err2 != nil || len(a) != len(b) {
-			return false
-		}
-		for i := range a {
-			if b[i]+50 < a[i] { // it goes on meanwhile
+		var most []uint64
+		for _, m := range s.data() {
+			a, err := m.applied()
+			if err != nil || most != nil && len(a) != len(most) {
 				return false
+			}
+			if most == nil {
+				most = make([]uint64, len(a))
+			}
+			for i := range a {
+				most[i] = max(most[i], a[i])
+			}
+		}
+		for _, m := range s.data() {
+			a, err := m.applied()
+			if err != nil || len(a) != len(most) {
+				return false
+			}
+			for i := range a {
+				if a[i]+50 < most[i] { // it goes on meanwhile
+					return false
+				}
 			}
 		}
 		return true
@@ -241,7 +280,7 @@ func (s *site) account(c *client, run uint32) {
 	if lost > 0 || unlisted > 0 || untold > 0 || len(ids) != accepted {
 		t.Errorf("lost %d, unlisted duplicates %d, never told %d, %d ids for %d messages", lost, unlisted, untold, len(ids), accepted)
 	}
-	for _, m := range []*member{s.a, s.b} {
+	for _, m := range s.data() {
 		if out, err := m.ask("audit"); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}

@@ -7,15 +7,19 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"smsplane/pdu"
 )
 
 var withoutSync = flag.Bool("no-sync", false, "make the journal's sync a no-op: TestPowerLoss must then see loss")
@@ -167,27 +171,131 @@ func buildWithoutSync(t *testing.T) string {
 	return bin
 }
 
-// TestFullDisk fills the leader's disk under load: new messages are refused, what was accepted goes on, and when there is
-// room again, so does the rest.
+// TestFullDisk fills the disk of one host of the pair under load, of the one that keeps the links and of the other by turns: new
+// messages are refused whoever leads, as both disks are needed, what was accepted goes on, and when there is room again, so does
+// the rest. Nobody dies of it.
 func TestFullDisk(t *testing.T) {
 	s := newSiteOn(t, "journal: {reserve: 256MiB}\n", 2400)
 	t.Cleanup(s.heal)
 	c := newClient("load", 6, 4, 200, *rate, 0, "127.77.0.1:2775", "127.77.0.2:2775")
 	defer c.close()
-	for n := range *rounds {
+	for n := range max(2, *rounds) {
 		want := (n + 1) * *rate
 		eventually(t, time.Minute, "messages are accepted", func() bool { _, acked, _ := c.counts(); return acked > want })
-		l := s.serving()
-		waste, refused := filepath.Join(l.dir, "waste"), c.refusedFor(0x14)
-		must(t, "sh", "-c", fmt.Sprintf("fallocate -l $(($(stat -f -c '%%a * %%S' %s) - 100 * 1048576)) %s", l.dir, waste))
-		eventually(t, time.Minute, "messages are refused, or another host leads", func() bool { return c.refusedFor(0x14) > refused || !l.leads() })
-		if err := os.Remove(waste); err != nil {
-			t.Fatal(err)
+		m := s.serving()
+		if n%2 == 1 {
+			m = s.other(m)
 		}
+		refused := c.refusedFor(pdu.RMsgQFul)
+		m.waste(100)
+		eventually(t, time.Minute, "messages are refused", func() bool { return c.refusedFor(pdu.RMsgQFul) > refused+*rate })
+		s.noneDied()
+		_, acked, _ := c.counts()
+		wait(2 * time.Second)
+		if _, more, _ := c.counts(); more > acked {
+			t.Errorf("%d messages are accepted while the disk of %s is full", more-acked, m.name)
+		}
+		m.tidyUp()
 		over := time.Now().UnixNano()
 		eventually(t, time.Minute, "messages are accepted again", func() bool { return c.ackAfter(over) != 0 })
 		s.caughtUp()
 	}
 	c.halt()
 	s.account(c, 6)
+	s.noneDied()
+}
+
+// TestFullDiskOfThree fills the disk of one of three hosts that store messages: the others have its lanes and go on without
+// it, nothing is written there meanwhile but what lane 0 says, and it has its part again when there is room.
+func TestFullDiskOfThree(t *testing.T) {
+	s := &site{t: t, dir: t.TempDir(), three: true, together: "  settle: 1s\n", catalog: maps.Clone(catalogFiles)}
+	s.catalog["clients.yaml"] = postpaid(s.catalog["clients.yaml"])
+	s.up("journal: {reserve: 256MiB}\n", 2400)
+	t.Cleanup(s.heal)
+	clients := map[uint32]*client{}
+	for run, login := range map[uint32]string{1: "load", 2: "pre"} {
+		clients[run] = newClient(login, run, 2, 200, 200, 0, "127.77.0.1:2775", "127.77.0.2:2775", "127.77.0.3:2775")
+		defer clients[run].close()
+	}
+	more := func(what string) {
+		t.Helper()
+		for _, c := range clients {
+			_, before, _ := c.counts()
+			eventually(t, time.Minute, what, func() bool { _, acked, _ := c.counts(); return acked > before+500 })
+		}
+	}
+	more("messages are accepted")
+	eventually(t, time.Minute, "each host leads some lanes", func() bool { return s.a.works() && s.b.works() && s.c.works() })
+	for _, m := range s.data() {
+		m.waste(100)
+		eventually(t, time.Minute, "the full host leads nothing but lane 0", func() bool { return m.running() && !m.works() })
+		wait(time.Second) // for what is on its way, and until its lanes are led
+		refused := clients[1].refusedFor(pdu.RMsgQFul) + clients[2].refusedFor(pdu.RMsgQFul)
+		before, err := m.applied()
+		if err != nil {
+			t.Fatal(err)
+		}
+		more("messages are accepted beside a full host")
+		after, err := m.applied()
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused = clients[1].refusedFor(pdu.RMsgQFul) + clients[2].refusedFor(pdu.RMsgQFul) - refused
+		t.Logf("beside %s, which is full, 1000 messages and more were accepted and %d refused; it has applied %v, then %v", m.name, refused, before, after)
+		if refused > 500 {
+			t.Errorf("%d messages are refused beside a full host", refused)
+		}
+		if refused == 0 && !slices.Equal(before[1:], after[1:]) { // where some are, a host was silent on a busy machine, and the full one needed
+			t.Errorf("the full host %s follows", m.name)
+		}
+		m.tidyUp()
+		eventually(t, time.Minute, "it leads some again", m.works)
+		s.caughtUp()
+	}
+	for _, c := range clients {
+		c.halt()
+	}
+	for run, c := range clients {
+		s.account(c, run)
+	}
+	s.noneDied()
+}
+
+// waste fills a member's disk but for some megabytes; tidyUp makes room again.
+func (m *member) waste(left int64) {
+	m.t.Helper()
+	must(m.t, "fallocate", "-l", fmt.Sprint(m.free()-left<<20), filepath.Join(m.dir, "waste"))
+}
+
+func (m *member) tidyUp() {
+	m.t.Helper()
+	if err := os.Remove(filepath.Join(m.dir, "waste")); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// free is what is free on a member's disk, in octets.
+func (m *member) free() int64 {
+	m.t.Helper()
+	var st unix.Statfs_t
+	if err := unix.Statfs(m.dir, &st); err != nil {
+		m.t.Fatal(err)
+	}
+	return int64(st.Bavail) * st.Bsize
+}
+
+// works says that a member leads a lane besides lane 0.
+func (m *member) works() bool {
+	st, _ := m.status()
+	return slices.ContainsFunc(st.Lanes[min(1, len(st.Lanes)):], func(l laneStatus) bool { return l.Leader })
+}
+
+// noneDied demands that every process that was started still runs.
+func (s *site) noneDied() {
+	s.t.Helper()
+	for _, m := range s.all() {
+		if !m.running() {
+			s.t.Fatalf("%s has ended: %v", m.name, m.proc.ProcessState)
+		}
+	}
 }

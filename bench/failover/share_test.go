@@ -18,10 +18,10 @@ const shareFor = 3 * time.Second
 // one client. It never sees a second bind, never throttles, and serves both clients alike: at first, over the death of the host
 // that keeps the link, and when both lead again.
 func TestShares(t *testing.T) {
-	s := &site{t: t, dir: t.TempDir(), together: "  spread: true\n  settle: 1s\n", catalog: maps.Clone(catalogFiles)}
+	s := &site{t: t, dir: t.TempDir(), together: "  settle: 1s\n", catalog: maps.Clone(catalogFiles)}
 	s.manners[0] = peer.Behaviour{Receipts: "all", Latency: time.Millisecond, TPS: 100, Mischief: peer.Mischief{MaxBinds: 1}}
 	s.catalog["carriers.yaml"] = strings.Replace(s.catalog["carriers.yaml"], "sessions: 2, window: 500, tps: unlimited", "sessions: 1, window: 50, tps: 100", 1)
-	s.catalog["clients.yaml"] = strings.Replace(s.catalog["clients.yaml"], "mode: prepaid, currency: EUR, credit_limit: 20,", "mode: postpaid, currency: EUR, credit_limit: 1000000,", 1)
+	s.catalog["clients.yaml"] = postpaid(s.catalog["clients.yaml"])
 	s.catalog["routes.csv"] = "plan,prefix,mcc,mnc,class,tier,weight,carrier\nstandard,,,,,1,1,north\n"
 	s.up("", 0)
 	t.Cleanup(s.heal)
@@ -58,6 +58,11 @@ func TestShares(t *testing.T) {
 	if v.BindsRefused > 0 || v.Throttled > 0 {
 		t.Errorf("%d second binds, %d messages over the rate", v.BindsRefused, v.Throttled)
 	}
+}
+
+// postpaid has the second client pay later.
+func postpaid(clients string) string {
+	return strings.Replace(clients, "mode: prepaid, currency: EUR, credit_limit: 20,", "mode: postpaid, currency: EUR, credit_limit: 1000000,", 1)
 }
 
 // apart says that two hosts lead the lanes of the first two clients.

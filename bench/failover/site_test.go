@@ -37,11 +37,13 @@ type member struct {
 	said *os.File
 }
 
-// site is the pair, its witness and the carriers.
+// site is the pair, its witness and the carriers; or three hosts that all store messages.
 type site struct {
 	t        *testing.T
 	dir      string
 	a, b, w  *member
+	c        *member // in the place of the witness, if there is a third that stores messages
+	three    bool
 	carriers []*peer.Carrier
 	lonely   bool                     // a pair without a witness
 	secure   func(name string) string // of the cluster section; nil: plaintext
@@ -109,7 +111,10 @@ func (s *site) up(nodeKeys string, megabytes int64) *site {
 		s.write(filepath.Join("catalog", name), text)
 	}
 	s.a, s.b = s.member("a", 1, nodeKeys), s.member("b", 2, nodeKeys)
-	if !s.lonely {
+	switch {
+	case s.three:
+		s.c = s.member("c", 3, nodeKeys)
+	case !s.lonely:
 		s.w = s.member("w", 3, "")
 	}
 	for _, m := range s.all() {
@@ -123,10 +128,18 @@ func (s *site) up(nodeKeys string, megabytes int64) *site {
 }
 
 func (s *site) all() []*member {
-	if s.lonely {
+	if s.w == nil {
+		return s.data()
+	}
+	return append(s.data(), s.w)
+}
+
+// data are the members that store messages.
+func (s *site) data() []*member {
+	if s.c == nil {
 		return []*member{s.a, s.b}
 	}
-	return []*member{s.a, s.b, s.w}
+	return []*member{s.a, s.b, s.c}
 }
 
 func (s *site) write(name, text string) {
@@ -145,9 +158,14 @@ func (s *site) member(name string, n int, keys string) *member {
 	m := &member{t: s.t, name: name, net: newNetns(s.t, name, ip), witness: name == "w", admin: "http://127.0.0.1:8080"}
 	m.dir = filepath.Join(s.dir, "data-"+name)
 	text := fmt.Sprintf("node: %s\ndata: ./data-%s\nadmin:\n  listen: \"127.0.0.1:8080\"\ncluster:\n  listen: \"%s:7775\"\n"+
-		"  members: {a: \"127.77.0.1:7775\", b: \"127.77.0.2:7775\"%s}\n", name, name, ip, map[bool]string{false: ", w: \"127.77.0.3:7775\""}[s.lonely])
-	if !s.lonely {
-		text += "  witness: [w]\n"
+		"  members: {a: \"127.77.0.1:7775\", b: \"127.77.0.2:7775\"", name, name, ip)
+	switch {
+	case s.three:
+		text += ", c: \"127.77.0.3:7775\"}\n"
+	case s.lonely:
+		text += "}\n"
+	default:
+		text += ", w: \"127.77.0.3:7775\"}\n  witness: [w]\n"
 	}
 	text += s.together
 	if s.secure != nil {
@@ -255,10 +273,7 @@ func (m *member) running() bool {
 // status is what the tests need of /api/v1/status.
 type status struct {
 	State string
-	Lanes []struct {
-		Lane   uint16
-		Leader bool
-	}
+	Lanes []laneStatus
 	Books struct {
 		Accepted         uint64
 		InFlight         uint64 `json:"in_flight"`
@@ -270,6 +285,11 @@ type status struct {
 	}
 	Journal struct{ Appends, Entries, Bytes, Syncs uint64 }
 	raw     []byte
+}
+
+type laneStatus struct {
+	Lane   uint16
+	Leader bool
 }
 
 func (m *member) status() (st status, err error) {
@@ -319,7 +339,7 @@ func (m *member) ask(args ...string) (out []byte, err error) {
 
 // leader is the host that leads lane 0 now; nil for none.
 func (s *site) leader() *member {
-	for _, m := range []*member{s.a, s.b} {
+	for _, m := range s.data() {
 		if m.running() && m.leads() {
 			return m
 		}
@@ -327,7 +347,7 @@ func (s *site) leader() *member {
 	return nil
 }
 
-// other is the data host that m is not.
+// other is the data host that m is not; of three, one of those.
 func (s *site) other(m *member) *member {
 	if m == s.a {
 		return s.b

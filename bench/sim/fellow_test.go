@@ -35,7 +35,7 @@ func (h *host) witness() bool { return h.id != 0 && replica.IsWitness(h.id) }
 // fellows is the cluster as the process of one life sees it.
 func (h *host) fellows() *dataplane.Fellows {
 	life := h.life
-	return &dataplane.Fellows{Me: h.id, Voters: h.w.voters, Clock: h.now, Send: h.send, Link: h.sendLink, Spread: h.w.spread, Settle: int64(300 * time.Millisecond),
+	return &dataplane.Fellows{Me: h.id, Voters: h.w.voters, Clock: h.now, Send: h.send, Link: h.sendLink, Spread: h.w.spread, Settle: int64(300 * time.Millisecond), Rooms: func() *map[uint64]replica.Room { return h.w.rooms },
 		Own: func() {
 			h.owning = h.w.ownings + 1
 			h.w.ownings++

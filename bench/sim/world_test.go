@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"smsplane/ledger/replica"
 )
 
 // world is one simulated run: the clock, what is to come, and everybody in it.
@@ -20,9 +22,10 @@ type world struct {
 	carriers []*carrier
 	calm     bool // no faults any more: everything is to come to rest
 
-	net      *network // between hosts; nil: there is one
-	spread   bool     // lanes are led by several hosts
-	tps      int      // that each carrier takes; 0: any
+	net      *network                 // between hosts; nil: there is one
+	rooms    *map[uint64]replica.Room // whose disk is full; nil: nobody's
+	spread   bool                     // lanes are led by several hosts
+	tps      int                      // that each carrier takes; 0: any
 	voters   []uint64
 	sender   int // the newest owner that sent a message
 	ownings  int // how often a host came to own the links

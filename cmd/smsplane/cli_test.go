@@ -335,7 +335,7 @@ func TestSignalsDrainThenKill(t *testing.T) {
 		if got != 0 {
 			t.Errorf("exit %d", got)
 		}
-	case <-time.After(2 * time.Minute):
+	case <-time.After(20 * time.Second):
 		t.Fatal("serve did not end")
 	}
 }

@@ -55,6 +55,9 @@ func clusterTable(t *table, c admin.ClusterStatus) {
 		if h.Joining {
 			role += ", joining"
 		}
+		if h.Disk != "" {
+			role += ", disk " + h.Disk
+		}
 		to, from := yes(h.Sending), yes(h.Hearing)
 		if h.Self {
 			to, from = "self", "self"

@@ -32,6 +32,7 @@ type HostStatus struct {
 	Hearing     bool      `json:"hearing"` // its stream to us is
 	Since       time.Time `json:"since,omitzero"`
 	Reason      string    `json:"reason,omitempty"` // of the last trouble
+	Disk        string    `json:"disk,omitempty"`   // full, or nearly at its end; empty: it has room, as far as is known here
 	Leads       int       `json:"leads"`            // lanes
 	Lag         uint64    `json:"lag"`              // entries that it is behind in some lane led here, at most
 	Lost        uint64    `json:"lost_frames"`

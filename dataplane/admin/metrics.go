@@ -110,6 +110,7 @@ var (
 	relayedDesc    = desc("cluster_relayed_clients", "Clients bound here that are carried to the host that leads.")
 	hostUpDesc     = desc("cluster_host_up", "1 while streams to and from the host are up.", "host", "witness")
 	hostLeadsDesc  = desc("cluster_host_leads", "Lanes that the host leads.", "host")
+	hostFullDesc   = desc("cluster_host_disk_full", "1 while the host's disk stands at its reserve.", "host")
 	hostLagDesc    = desc("cluster_host_lag_entries", "Entries that the host is behind in some lane led here.", "host")
 	hostLostDesc   = desc("cluster_host_lost_frames_total", "Frames for the host that were lost.", "host")
 
@@ -191,6 +192,7 @@ func (e emitter) cluster(c *ClusterStatus) {
 	e.gauge(relayedDesc, float64(c.Relayed))
 	for _, h := range c.Hosts {
 		e.gauge(hostLeadsDesc, float64(h.Leads), h.Name)
+		e.gauge(hostFullDesc, boolValue(h.Disk != ""), h.Name)
 		if h.Self {
 			continue
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"smsplane/ledger/replica"
 )
 
 // Seat is a member as the node file names it; the order of the file gives the numbers.
@@ -204,6 +206,28 @@ func (f *Formation) Change(t *Table) { f.table = t }
 
 // Said is the newest hello of a member, nil for none.
 func (f *Formation) Said(name string) *Hello { return f.heard[name] }
+
+// Rooms are the members whose disks have no room, as they said last, by id in raft groups; nil for none.
+func (f *Formation) Rooms() (rooms map[uint64]replica.Room) {
+	if f.table == nil {
+		return nil
+	}
+	for i := range f.table.Members {
+		m := &f.table.Members[i]
+		said := f.heard[m.Name]
+		if m.Name == f.Self.Name {
+			said = &f.Self
+		}
+		if said == nil || said.Room == 0 || said.Store != m.Store {
+			continue
+		}
+		if rooms == nil {
+			rooms = map[uint64]replica.Room{}
+		}
+		rooms[m.Raft()] = min(replica.Room(said.Room), replica.Brimful)
+	}
+	return rooms
+}
 
 // Gone says why this store is no member any more; empty while it is one.
 func (f *Formation) Gone() string { return f.gone }

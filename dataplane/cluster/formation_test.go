@@ -221,3 +221,28 @@ func TestAFullStoreFounds(t *testing.T) {
 		t.Errorf("two full stores: %+v, a waits: %s", w["a"].Table(), w["a"].Waits())
 	}
 }
+
+// What a host says of its disk is known to the others under its id in raft groups, as it said it last.
+func TestRoomsAreTold(t *testing.T) {
+	w := newWorld()
+	if w["a"].Self.Room = uint8(replica.Full); w["a"].Rooms() != nil {
+		t.Error("a store of no cluster knows who has room")
+	}
+	w.all(t)
+	id := w["a"].Me().Raft()
+	for name, f := range w {
+		if rooms := f.Rooms(); len(rooms) != 1 || rooms[id] != replica.Full {
+			t.Errorf("%s knows %v", name, rooms)
+		}
+	}
+	w["a"].Self.Room = 77 // of a build to come
+	w.meet(t, "a", "b")
+	if rooms := w["b"].Rooms(); rooms[id] != replica.Brimful {
+		t.Errorf("%v", rooms)
+	}
+	w["a"].Self.Room = 0
+	w.meet(t, "a", "b")
+	if rooms := w["b"].Rooms(); rooms != nil {
+		t.Errorf("with room again: %v", rooms)
+	}
+}

@@ -26,6 +26,7 @@ type Hello struct {
 
 	Spreads int    `json:"spreads,omitempty"` // it leads lanes whose carriers another host is bound to, and speaks this version of what is said about that
 	Relayed bool   `json:"relayed,omitempty"` // it takes clients that others relay to it
+	Room    uint8  `json:"room,omitempty"`    // what its disk can still take, as replica.Room; a build that does not say is taken for one that has room
 	Client  string `json:"client,omitempty"`  // this is no stream of frames: behind the hellos come a client's octets, who dialled from this address
 }
 

@@ -13,7 +13,8 @@ type Lead struct {
 	Stays  bool   // it moves by an operator's word alone
 }
 
-// Shift is the next step to leaders that are spread evenly, and as operators said: one lane that another host should lead.
+// Shift is the next step to leaders that are spread evenly, and as operators said: one lane that another host should lead. A lane that
+// none of the hosts leads, as when the disk of who does is full, goes to the least laden.
 // fit says whether a host could take over a lane now. A step without an operator's word makes two hosts more alike than they were, so
 // steps come to an end; the same arguments give the same step at every host.
 func Shift(lanes []Lead, hosts []uint64, fit func(lane int, host uint64) bool) (lane int, to uint64, ok bool) {
@@ -27,6 +28,16 @@ func Shift(lanes []Lead, hosts []uint64, fit func(lane int, host uint64) bool) (
 	}
 	order := slices.Clone(hosts)
 	slices.SortFunc(order, func(a, b uint64) int { return cmp.Or(load[b]-load[a], cmp.Compare(a, b)) })
+	for i := range lanes {
+		if l := &lanes[i]; l.Stays || slices.Contains(hosts, l.By) {
+			continue
+		}
+		for j := len(order) - 1; j >= 0; j-- {
+			if fit(i, order[j]) {
+				return i, order[j], true
+			}
+		}
+	}
 	for _, from := range order { // the most laden first, to the least
 		for i := len(order) - 1; i >= 0; i-- {
 			if lane, ok := lightest(lanes, from, order[i], load[from]-load[order[i]], fit); ok {

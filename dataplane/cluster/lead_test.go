@@ -90,3 +90,31 @@ func TestShiftEndsForAnything(t *testing.T) {
 		steps(t, lanes, hosts, 0)
 	}
 }
+
+// A host whose disk is full is none of those that lanes are spread over: it gives up all but what stays, one by one, to the least
+// laden, is given nothing, an operator's word neither, and has its part when it is among them again.
+func TestShiftLeavesAFullHost(t *testing.T) {
+	lanes := make([]Lead, 9)
+	for i := range lanes {
+		lanes[i] = Lead{By: 1 + uint64(i%3), Weight: 1, Stays: i == 0}
+	}
+	lanes[4].Pin = 1
+	if n := steps(t, lanes, []uint64{2, 3}, 1); n != 2 {
+		t.Errorf("%d moves off a host that leads lane 0 and two more, want 2", n)
+	}
+	if a, _ := leads(lanes, 1); a != 1 || lanes[0].By != 1 {
+		t.Errorf("the full host leads %d lanes: %+v", a, lanes)
+	}
+	for _, host := range []uint64{2, 3} {
+		if n, _ := leads(lanes, host); n != 4 {
+			t.Errorf("host %d leads %d of the other 8", host, n)
+		}
+	}
+	if n := steps(t, lanes, nil, 0); n != 0 {
+		t.Errorf("%d moves when no host has room", n)
+	}
+	steps(t, lanes, []uint64{1, 2, 3}, 0)
+	if a, _ := leads(lanes, 1); a != 3 || lanes[4].By != 1 {
+		t.Errorf("with room again it leads %d lanes: %+v", a, lanes)
+	}
+}

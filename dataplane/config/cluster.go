@@ -26,6 +26,7 @@ func (n *Node) cluster(top *document.Map) {
 	n.clusterTLS(m, c)
 	c.Relay = true
 	m.Bool("relay", &c.Relay)
+	c.Spread = true
 	m.Bool("spread", &c.Spread)
 	c.Settle = 5 * time.Second
 	m.Duration("settle", &c.Settle, 100*time.Millisecond, time.Hour)

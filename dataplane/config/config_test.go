@@ -59,6 +59,9 @@ func TestContractPair(t *testing.T) {
 		if n.Name != name || n.Witness() != (name == "w") || n.Cluster == nil || !reflect.DeepEqual(n.Cluster.Members, members) {
 			t.Errorf("%s: %+v %+v", name, n, n.Cluster)
 		}
+		if !n.Cluster.Spread || !n.Cluster.Relay {
+			t.Errorf("%s: spread %v, relay %v", name, n.Cluster.Spread, n.Cluster.Relay)
+		}
 	}
 }
 

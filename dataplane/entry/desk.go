@@ -71,7 +71,6 @@ type Desk struct {
 	multis  map[ledger.MsgID][]byte  // answers to submit_multi, by the last message
 	ends    map[ledger.MsgID]pending // transactions whose message has not ended
 	pacing  []*Session               // that have messages above their client's rate
-	kept    []*Session               // scratch of Pace
 }
 
 // NewDesk makes a desk of rated workers (tps 0: unrated) that serves the lanes given.
@@ -101,8 +100,13 @@ func (d *Desk) Close(lane uint16) {
 }
 
 func (d *Desk) Lead(lane uint16, next uint64) { d.lanes[lane].lead(next) }
-func (d *Desk) Has(lane uint16) bool          { return int(lane) < len(d.lanes) && d.lanes[lane] != nil }
-func (d *Desk) Closed(lane uint16) bool       { return !d.Has(lane) || d.lanes[lane].closed }
+
+// Cramp refuses new messages of a lane with ESME_RMSGQFUL, or takes them again: they would have to be kept by another host, too,
+// whose disk has reached its reserve.
+func (d *Desk) Cramp(lane uint16, cramped bool) { d.lanes[lane].cramped = cramped }
+
+func (d *Desk) Has(lane uint16) bool    { return int(lane) < len(d.lanes) && d.lanes[lane] != nil }
+func (d *Desk) Closed(lane uint16) bool { return !d.Has(lane) || d.lanes[lane].closed }
 
 // Workers is the number of the layer's workers at this desk.
 func (d *Desk) Workers() int { return len(d.workers) }
@@ -175,7 +179,7 @@ func (d *Desk) ready(s *Session, c *catalog.Client, l *Lane, now int64) pdu.Stat
 		return d.refuse(RefusedWorker, pdu.RThrottled)
 	case l.slow(now):
 		return d.refuse(RefusedSlow, pdu.RThrottled)
-	case d.Full || s.Account.Waiting.Load() >= d.MaxWaiting:
+	case d.Full || l.cramped || s.Account.Waiting.Load() >= d.MaxWaiting:
 		return d.refuse(RefusedFull, pdu.RMsgQFul)
 	case c.InOrder && d.Ordered != nil && (s.Account.Waiting.Load() >= d.MaxOrdered/2 || d.Ordered.Load() >= d.MaxOrdered):
 		return d.refuse(RefusedFull, pdu.RMsgQFul)
@@ -307,7 +311,7 @@ func (d *Desk) load(s *Session, l *Lane) uint8 {
 		return 0
 	}
 	share := max(int64(l.InFlight())*100/stalled, s.Account.Waiting.Load()*100/d.MaxWaiting)
-	if d.Full {
+	if d.Full || l.cramped {
 		share = 100
 	}
 	if share < loaded {

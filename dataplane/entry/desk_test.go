@@ -167,3 +167,38 @@ func TestPriorityFlagRaisesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A lane that would need a disk that is full takes nothing new, says so as the state of its congestion to clients of 5.0, and
+// takes messages again; one that is led anew begins without it. Other lanes do not feel it.
+func TestCrampedLane(t *testing.T) {
+	up, tab := &above{}, tableOf(t, "")
+	d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1), NewLane(1, 1)}, 1, 0)
+	seq := uint32(0)
+	send := func(lane uint16) pdu.Status {
+		a := &Account{Number: 1, Lane: lane}
+		a.Credit.Store(1e9)
+		s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver, Version: pdu.Version50}, func() {}, aDay)
+		m := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+		seq++
+		s.Protocol().Feed(aDay, m.Append(nil, seq))
+		d.Cut(aDay)
+		if d.lanes[lane].InFlight() > 0 {
+			d.Committed(lane, aDay)
+		}
+		return pdu.ParseHeader(s.Protocol().Out()).Status
+	}
+	for i, step := range []struct {
+		change func()
+		want   pdu.Status
+	}{
+		{func() {}, pdu.ROK},
+		{func() { d.Cramp(1, true) }, pdu.RMsgQFul},
+		{func() { d.Cramp(1, false) }, pdu.ROK},
+		{func() { d.Cramp(1, true); d.Close(1); d.Lead(1, 100) }, pdu.ROK},
+	} {
+		step.change()
+		if mine, other := send(1), send(0); mine != step.want || other != pdu.ROK {
+			t.Errorf("step %d: %v, %v in another lane; want %v", i, mine, other, step.want)
+		}
+	}
+}

@@ -43,6 +43,7 @@ type Lane struct {
 	cutAt   []int64 // when they were cut
 	cutHead int
 	closed  bool // the lane is not led here
+	cramped bool // what enters it would need a disk of another host that is full
 }
 
 // NewLane starts behind every sequence the lane ever used.
@@ -59,7 +60,7 @@ func (l *Lane) close() {
 }
 
 // lead begins anew behind every sequence that the lane ever used.
-func (l *Lane) lead(next uint64) { l.next, l.closed = next, false }
+func (l *Lane) lead(next uint64) { l.next, l.closed, l.cramped = next, false, false }
 
 // InFlight is the number of blocks cut and not committed.
 func (l *Lane) InFlight() int { return len(l.cuts) - l.cutHead }

@@ -13,7 +13,7 @@ import (
 )
 
 // patience bounds how long a test waits for what must happen.
-const patience = time.Minute
+const patience = 10 * time.Second
 
 var quiet = slog.New(slog.DiscardHandler)
 

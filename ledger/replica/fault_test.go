@@ -159,6 +159,15 @@ func (s *sim) fault() {
 	s.dup = []int{0, 0, 5, 20}[s.rng.IntN(4)]
 	s.delay = []int64{2, 5, 20, 100}[s.rng.IntN(4)] * ms
 	s.load = []int{0, 20, 50, 80}[s.rng.IntN(4)]
+	if s.disks.IntN(8) == 0 { // some disks fill up, and others are cleared
+		full := map[*simHost]Room{}
+		for _, h := range members {
+			if room := Room(max(0, s.disks.IntN(5)-2)); room != Roomy && !h.witness {
+				full[h] = room
+			}
+		}
+		s.fill(full)
+	}
 	switch s.rng.IntN(14) {
 	case 0: // power loss of all, at once
 		for _, h := range members {

@@ -84,6 +84,7 @@ type Replica struct {
 	told       uint64        // the leader's Needed
 	hold       hold
 	stall      stall
+	room       room
 	todo       []func()
 
 	soft        raft.SoftState
@@ -273,9 +274,13 @@ func (r *Replica) hear(m *pb.Message) error {
 		if ctx := m.GetContext(); len(ctx) == stampBytes && m.GetTerm() >= r.vote.Term {
 			r.told = le.Uint64(ctx[8:])
 		}
+	case pb.MsgApp:
+		if len(m.GetEntries()) > 0 && r.room.of[r.c.ID] == Brimful {
+			return nil // lost: a disk that hardly has room must not be written full
+		}
 	case pb.MsgHeartbeatResp:
 		r.echoed(m, p)
-		if p != nil && p.witness && r.withheld() {
+		if p != nil && (p.witness && r.withheld() || r.spares(p.id) && r.matches(p.id)) {
 			r.store.deny = true
 			defer func() { r.store.deny = false }()
 		}
@@ -322,6 +327,7 @@ func (r *Replica) tick(now int64) {
 	if r.nextTick != 0 {
 		r.ticks++
 		r.rn.Tick()
+		r.tickRoom()
 		r.tickWitness()
 		r.tickStall()
 	}
@@ -379,6 +385,7 @@ func (r *Replica) ready(own []byte) {
 		r.uncommitted = 0 // what an earlier leadership left open is not counted, as in raft
 		r.newLease()
 		r.newFeeder()
+		r.tickRoom() // before the first entry goes out
 	}
 	for _, m := range rd.Messages {
 		switch m.GetTo() {

@@ -46,6 +46,7 @@ type packet struct {
 
 type sim struct {
 	rng   *rand.Rand
+	disks *rand.Rand // which of them fill up
 	now   int64
 	mut   mutation
 	hosts []*simHost
@@ -55,6 +56,7 @@ type sim struct {
 	dup   int
 	delay int64
 	load  int // percent of steps with proposals
+	rooms map[uint64]Room
 
 	check     checker
 	serial    uint64
@@ -82,7 +84,7 @@ func seedBytes(seed uint64) (b [32]byte) {
 // newSim makes a cluster: number of data hosts that vote, witnesses, and hosts that are not members yet.
 func newSim(seed uint64, mut mutation, data, witnesses, spares int) *sim {
 	crand.Reader = randReader{rand.NewChaCha8(seedBytes(seed))}
-	s := &sim{rng: rand.New(rand.NewPCG(seed, 7)), now: 1e9, mut: mut, delay: 4 * ms, load: 50, check: newChecker()}
+	s := &sim{rng: rand.New(rand.NewPCG(seed, 7)), disks: rand.New(rand.NewPCG(seed, 8)), now: 1e9, mut: mut, delay: 4 * ms, load: 50, check: newChecker()}
 	group := Group{}
 	for i := range data + witnesses + spares {
 		h := &simHost{s: s, n: uint16(i + 1), witness: i >= data && i < data+witnesses, fs: vfs.NewCrashableMem(), spare: i >= data+witnesses}
@@ -200,6 +202,21 @@ func (h *simHost) openLane() {
 	}
 	if h.witness {
 		h.applied = h.r.Applied()
+	}
+	h.r.SetRooms(s.rooms)
+}
+
+// fill says what disks can still take, by who has them; all others have room.
+func (s *sim) fill(of map[*simHost]Room) {
+	s.rooms = map[uint64]Room{}
+	for h, room := range of {
+		s.logf("the disk of host %s is %s", h.name(), room)
+		s.rooms[h.id] = room
+	}
+	for _, h := range s.hosts {
+		if h.r != nil && !h.installing {
+			h.r.SetRooms(s.rooms)
+		}
 	}
 }
 
@@ -442,6 +459,7 @@ func (s *sim) state() string {
 func (s *sim) heal() {
 	s.loss, s.dup, s.delay = 0, 0, 4*ms
 	s.cut = [8][8]bool{}
+	s.fill(nil)
 	for _, h := range s.hosts {
 		h.frozen, h.stalled = 0, 0
 		if h.diskErr != nil && h.db != nil {

@@ -37,7 +37,7 @@ func (r *Replica) InFlight() int { return int(r.c.Log.Last() - min(r.applied, r.
 // Member is how far another member is, as its leader knows.
 type Member struct {
 	ID       uint64
-	Match    uint64 // has all entries up to here durable; of a withheld witness: had, when it was last asked
+	Match    uint64 // has all entries up to here durable; of a member that is sent none: had, when it was last asked
 	Active   bool   // was heard of within an election timeout
 	Learner  bool
 	Snapshot bool // waits for one
@@ -53,7 +53,7 @@ func (r *Replica) Progress(f func(Member)) {
 			return
 		}
 		peer := r.peer(id)
-		f(Member{ID: id, Match: p.Match, Learner: t == raft.ProgressTypeLearner, Snapshot: p.State == tracker.StateSnapshot,
+		f(Member{ID: id, Match: p.Match, Learner: t == raft.ProgressTypeLearner, Snapshot: p.State == tracker.StateSnapshot && !r.spares(id),
 			Active: peer != nil && r.ticks-peer.heard < electionTicks})
 	})
 }
@@ -86,11 +86,14 @@ func (r *Replica) Transfer(to uint64) error {
 	return r.err
 }
 
+// successor is the active data voter that has most, of those with most room.
 func (r *Replica) successor() (best uint64) {
 	var match uint64
+	room := Full // no lane goes to one that is Brimful
 	r.Progress(func(m Member) {
-		if m.Active && !m.Learner && !IsWitness(m.ID) && (best == 0 || m.Match > match) {
-			best, match = m.ID, m.Match
+		of := r.room.of[m.ID]
+		if m.Active && !m.Learner && !IsWitness(m.ID) && (of < room || of == room && (best == 0 || m.Match > match)) {
+			best, match, room = m.ID, m.Match, of
 		}
 	})
 	return best
@@ -106,7 +109,7 @@ func (r *Replica) tickStall() {
 	if s := &r.stall; r.writes.open == 0 || r.writes.done >= s.mark {
 		s.mark, s.tick = r.writes.seq, r.ticks
 	}
-	if r.leads() && r.Stalled() {
+	if r.leads() && (r.Stalled() || r.room.of[r.c.ID] == Brimful) {
 		r.todo = append(r.todo, func() { _ = r.Transfer(0) }) // nobody to hand over to: the next tick tries again
 	}
 }

@@ -12,7 +12,7 @@ type storage struct {
 	r    *Replica
 	log  *journal.Log
 	hard *pb.HardState
-	deny bool // say that entries are gone: raft then stops reading them for a witness that must not get them
+	deny bool // say that entries are gone: raft then stops reading them for a member that must not get them
 }
 
 // readError carries a failed read through raft, which panics with it.

@@ -84,7 +84,7 @@ func (r *Replica) dataAnswers() bool {
 		n := 0
 		for _, id := range voters {
 			p := r.peer(id)
-			if id == r.c.ID || p != nil && !p.witness && r.ticks-p.heard < silentTicks {
+			if id == r.c.ID || p != nil && !p.witness && r.answers(p) {
 				n++
 			}
 		}
@@ -142,17 +142,28 @@ func (r *Replica) tickWitness() {
 
 func (r *Replica) beginFeeding() {
 	r.feed.on, r.feed.calm, r.single = true, 0, true
-	r.rn.WithProgress(func(id uint64, _ raft.ProgressType, p tracker.Progress) {
-		if !IsWitness(id) {
-			return
+	for i := range r.peers {
+		if p := &r.peers[i]; p.witness {
+			r.release(p.id)
 		}
-		if p.State == tracker.StateSnapshot {
+	}
+	r.doLater()
+}
+
+// release has raft send a member again what was withheld from it. It takes effect with doLater.
+func (r *Replica) release(to uint64) {
+	if !r.leads() {
+		return
+	}
+	r.rn.WithProgress(func(id uint64, _ raft.ProgressType, p tracker.Progress) {
+		switch {
+		case id != to:
+		case p.State == tracker.StateSnapshot:
 			r.todo = append(r.todo, func() { r.rn.ReportSnapshot(id, raft.SnapshotFailure) })
-		} else {
+		default:
 			r.todo = append(r.todo, func() { r.rn.ReportUnreachable(id) })
 		}
 	})
-	r.doLater()
 }
 
 // passes is the filter for what raft sends. It returns the message to send, or nil.
@@ -160,14 +171,17 @@ func (r *Replica) passes(m *pb.Message) *pb.Message {
 	to := IsWitness(m.GetTo())
 	switch m.GetType() {
 	case pb.MsgVote, pb.MsgPreVote:
-		if r.witness || r.Stalled() {
+		if r.witness || r.Stalled() || r.room.of[r.c.ID] == Brimful {
 			return nil
 		}
 	case pb.MsgTimeoutNow:
-		if to {
+		if to || r.room.of[m.GetTo()] == Brimful {
 			return nil
 		}
 	case pb.MsgApp:
+		if r.spares(m.GetTo()) {
+			return r.probe(m)
+		}
 		if !to {
 			return m
 		}
@@ -177,7 +191,9 @@ func (r *Replica) passes(m *pb.Message) *pb.Message {
 		return r.afterDisk(r.strip(m))
 	case pb.MsgSnap:
 		if !to {
-			r.askSnapshot(m.GetTo())
+			if !r.full(m.GetTo()) {
+				r.askSnapshot(m.GetTo())
+			}
 			return nil
 		}
 		if r.withheld() {

@@ -1,0 +1,97 @@
+package sim
+
+import (
+	crand "crypto/rand"
+	"maps"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"smsplane/ledger/replica"
+	"smsplane/pdu"
+)
+
+// TestFullDisks: a host whose disk is full leads nothing but lane 0. Of a pair each disk is needed, so clients are refused by the
+// other on its behalf; three hosts go on without it, and it takes nothing that clients send. With room again all is as it was.
+func TestFullDisks(t *testing.T) {
+	real := crand.Reader
+	defer func() { crand.Reader = real }()
+	for name, witness := range map[string]bool{"pair": true, "three": false} {
+		t.Run(name, func(t *testing.T) {
+			crand.Reader = rand.NewChaCha8([32]byte{8})
+			if _, problem := run(8, false, func(w *world) { w.fills(t, witness) }); problem != "" {
+				t.Fatal(problem)
+			}
+		})
+	}
+}
+
+func (w *world) fills(t *testing.T, witness bool) {
+	w.spread, w.perCarrier = true, 1
+	w.patience = 10 * time.Minute
+	w.newCluster(3, false, witness)
+	w.files = shareFiles(w.catalog(1))
+	north := w.newCarrier("north")
+	north.latency, north.receipts, north.manners = 5*time.Millisecond, 10*time.Millisecond, manners{}
+	for _, login := range []string{"post", "pre"} {
+		c := w.newClient(login, false)
+		c.window, c.rate = 40, 50*time.Millisecond
+	}
+	for _, h := range w.hosts {
+		h.clock = 1
+		h.start()
+	}
+	w.until("each host leads the lane of one client", time.Minute, func() bool { return w.apart() && w.answers(pdu.ROK) > 50 }, w.unrest)
+	for _, owner := range []bool{false, true} {
+		full := w.leader()
+		for _, h := range w.hosts {
+			if !owner && h.s != nil && !h.s.Leads(0) && (h.s.Leads(1) || h.s.Leads(2)) {
+				full = h
+			}
+		}
+		w.tell("the disk of %s is full", full.name)
+		w.fill(map[uint64]replica.Room{full.id: replica.Full})
+		w.until("it leads no client's lane", time.Minute, func() bool { return w.leader() != nil && !full.s.Leads(1) && !full.s.Leads(2) }, w.unrest)
+		w.pass(time.Second)
+		taken, refused, applied := w.answers(pdu.ROK), w.answers(pdu.RMsgQFul), full.s.Applied(1)+full.s.Applied(2)
+		w.pass(3 * time.Second)
+		more, none := w.answers(pdu.ROK)-taken, w.answers(pdu.RMsgQFul)-refused
+		t.Logf("%s is full, and keeps the links: %v; %d accepted, %d refused, %d entries taken there", full.name, owner, more, none, full.s.Applied(1)+full.s.Applied(2)-applied)
+		if witness && (more > 0 || none == 0) {
+			t.Errorf("%d accepted and %d refused for want of room, where each disk is needed", more, none)
+		}
+		if !witness && (more < 50 || none > 0 || full.s.Applied(1)+full.s.Applied(2) != applied) {
+			t.Errorf("%d accepted, %d refused, %d entries taken by the full host, where two others have room", more, none, full.s.Applied(1)+full.s.Applied(2)-applied)
+		}
+		w.tell("it has room again")
+		w.fill(nil)
+		taken = w.answers(pdu.ROK)
+		w.until("all is as it was", time.Minute, func() bool { return w.apart() && w.answers(pdu.ROK) > taken+50 }, w.unrest)
+	}
+	w.clear()
+	w.rest()
+	w.equal(w.judge(w.leader()))
+}
+
+// fill says what disks can still take, to all hosts at once.
+func (w *world) fill(rooms map[uint64]replica.Room) {
+	rooms = maps.Clone(rooms)
+	w.rooms = &rooms
+}
+
+// pass lets time pass.
+func (w *world) pass(d time.Duration) {
+	for end := w.now + int64(d); w.now < end; {
+		w.step()
+	}
+}
+
+// answers counts messages by the status that clients heard.
+func (w *world) answers(st pdu.Status) (n int) {
+	for _, m := range w.messages {
+		if m.answered && m.status == st {
+			n++
+		}
+	}
+	return n
+}

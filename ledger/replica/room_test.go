@@ -1,0 +1,135 @@
+package replica
+
+import "testing"
+
+// In a pair each disk is needed: a full follower is fed as ever, and the leader says that it wants nothing new, as long as the
+// disk is full and its host is there.
+func TestFullDiskOfAPairCramps(t *testing.T) {
+	for _, witnesses := range []int{0, 1} {
+		mustSimulate(t, 11, 2, witnesses, 0, func(s *sim) {
+			a, b := s.data()
+			s.run(300 * ms)
+			if a.r.Cramped() {
+				s.failf("cramped, and all disks have room")
+			}
+			s.fill(map[*simHost]Room{b: Full})
+			acked := s.check.acked
+			s.run(1000 * ms)
+			if !a.r.Cramped() || b.r.Cramped() || s.check.acked < acked+50 || a.r.SingleCopy() || s.stats.single > 0 {
+				s.failf("cramped %v, follower %v, %d acknowledged, single copy %v, %d", a.r.Cramped(), b.r.Cramped(), s.check.acked-acked, a.r.SingleCopy(), s.stats.single)
+			}
+			s.isolate(b)
+			s.run(1000 * ms)
+			if leads := a.r.Leader(); leads != (witnesses > 0) || a.r.Cramped() {
+				s.failf("the full host is away: leads %v, cramped %v", leads, a.r.Cramped())
+			}
+			s.cut = [8][8]bool{}
+			s.until("cramped again", 3000*ms, func() bool { l := s.leader(); return l == a && a.r.Cramped() || l == b && b.r.Cramped() })
+			s.fill(nil)
+			s.until("room again", 100*ms, func() bool { return !a.r.Cramped() && !b.r.Cramped() })
+			s.heal()
+		})
+	}
+}
+
+// Of three a full one is left alone: it gets nothing that it would have to write, and disturbs nobody; it is fed when it is needed,
+// and gets what it lacks when it has room again: from the log, or a snapshot.
+func TestFullDiskOfThreeIsSpared(t *testing.T) {
+	for _, long := range []int64{200, 4000} {
+		mustSimulate(t, 12, 3, 0, 0, func(s *sim) {
+			a, b := s.data()
+			if s.load = 80; long < 1000 { // the log that is kept suffices
+				s.load = 3
+			}
+			c := s.hosts[5-a.n-b.n] // the third
+			s.run(300 * ms)
+			s.fill(map[*simHost]Room{b: Full})
+			s.run(100 * ms) // what was on its way
+			last, appends, acked, leaders := b.log.Last(), b.db.Stats().Appends, s.check.acked, len(s.check.leaders)
+			s.run(long * ms)
+			if b.log.Last() != last || b.db.Stats().Appends != appends {
+				s.failf("the full host took entries %d..%d, %d appends", last, b.log.Last(), b.db.Stats().Appends-appends)
+			}
+			if a.r.Cramped() || s.check.acked < acked+uint64(long)/200 || len(s.check.leaders) != leaders || s.leader() != a {
+				s.failf("cramped %v, %d acknowledged, %d leaders", a.r.Cramped(), s.check.acked-acked, len(s.check.leaders)-leaders)
+			}
+			if err := a.r.Transfer(0); err != nil {
+				s.failf("%v", err)
+			}
+			s.until("the one with room to lead", 500*ms, func() bool { return s.leader() == c })
+			if long > 1000 { // it lacks more than the log has
+				snapshots := s.stats.snapshots
+				s.fill(nil)
+				s.load = 10
+				s.until("a snapshot to arrive", 10000*ms, func() bool { return s.stats.snapshots > snapshots })
+				s.heal()
+				return
+			}
+			s.run(100 * ms)
+			c.r.Progress(func(m Member) {
+				if m.ID == b.id && m.Match != last {
+					s.failf("the new leader takes the full one's log to end at %d, it ends at %d", m.Match, last)
+				}
+			})
+			s.isolate(a)
+			s.until("the full one to be needed", 1000*ms, func() bool { return c.r.Cramped() })
+			acked = s.check.acked
+			s.until("what was accepted to come to its end with its help", 3000*ms, func() bool { return s.check.acked > acked+2 && b.log.Last() > last })
+			s.cut = [8][8]bool{}
+			s.until("it to be spared again", 1000*ms, func() bool { return !c.r.Cramped() && c.r.spares(b.id) })
+			s.fill(nil)
+			s.until("it to have everything", 3000*ms, func() bool { return b.r.Applied()+20 > c.r.Applied() })
+			s.heal()
+		})
+	}
+}
+
+// A disk at its end is written to no more: its host takes no entries, whether or not the leader knows, leads nothing that another
+// could, and does not campaign.
+func TestBrimfulDiskTakesNothing(t *testing.T) {
+	mustSimulate(t, 13, 2, 1, 0, func(s *sim) {
+		a, b := s.data()
+		s.run(300 * ms)
+		b.r.SetRooms(map[uint64]Room{b.id: Brimful}) // and nobody else knows
+		last := b.log.Last()
+		acked := s.check.acked
+		s.until("a to go on alone", 2000*ms, func() bool { return a.r.SingleCopy() && s.check.acked > acked+20 })
+		s.fill(map[*simHost]Room{b: Brimful})
+		s.run(1000 * ms)
+		if b.log.Last() != last || !a.r.Cramped() || s.leader() != a {
+			s.failf("the host at its end took entries %d..%d, cramped %v", last, b.log.Last(), a.r.Cramped())
+		}
+		s.isolate(a)
+		s.run(1500 * ms)
+		if leader, _, _ := b.r.Role(); leader {
+			s.failf("it leads")
+		}
+		s.cut = [8][8]bool{}
+		s.fill(nil)
+		s.until("two copies", 5000*ms, func() bool { l := s.leader(); return l != nil && !l.r.SingleCopy() && b.r.Applied()+20 > a.r.Applied() })
+
+		a, b = s.data()
+		s.load = 0
+		s.until("both to have the same", 3000*ms, func() bool { return a.log.Last() == b.log.Last() && a.r.InFlight() == 0 })
+		s.fill(map[*simHost]Room{b: Brimful})
+		s.isolate(a)
+		s.run(1500 * ms)
+		if leader, _, _ := b.r.Role(); leader {
+			s.failf("it leads though nothing is missing but room")
+		}
+		s.cut = [8][8]bool{}
+		s.fill(nil)
+		s.load = 50
+
+		a, b = s.data()
+		s.fill(map[*simHost]Room{a: Brimful})
+		s.until("the other to lead", 2000*ms, func() bool { return s.leader() == b })
+		s.fill(map[*simHost]Room{a: Brimful, b: Brimful})
+		leaders := len(s.check.leaders)
+		s.run(1000 * ms)
+		if s.leader() != b || len(s.check.leaders) != leaders {
+			s.failf("two hosts at their end hand the lead to and fro")
+		}
+		s.heal()
+	})
+}
