@@ -107,7 +107,7 @@ func (n *Node) serve(drain, kill context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	server := admin.NewServer(n.source())
+	server := admin.NewServer(n.source(), n.cfg.Name)
 	defer server.Close()
 	go func() { _ = server.Serve(answers) }() // it ends with Close
 	if n.cfg.Cluster != nil {
@@ -157,7 +157,7 @@ func (n *Node) openStore() (err error) {
 		return nil
 	}
 	if err := os.MkdirAll(n.cfg.Data, 0o700); err != nil {
-		return err
+		return fmt.Errorf("data: %w", err)
 	}
 	n.guard = newGuard(n.cfg, n.log)
 	n.guard.relieve()
@@ -169,6 +169,9 @@ func (n *Node) openStore() (err error) {
 		n.db, err = journal.Open(o)
 		return !errors.Is(err, syscall.EAGAIN)
 	})
+	if errors.Is(err, syscall.EAGAIN) {
+		return fmt.Errorf("another process has the store in %s open, a node or a command that reads it: %w", n.cfg.Data, err)
+	}
 	if err != nil {
 		return fmt.Errorf("opening the store in %s: %w", n.cfg.Data, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"smsplane/dataplane/admin"
@@ -41,6 +42,9 @@ func OpenOffline(cfgPath string) (admin.Source, io.Closer, error) {
 	cfg, err := config.Load(cfgPath)
 	if err != nil {
 		return nil, nil, err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.Data, "store")); errors.Is(err, os.ErrNotExist) {
+		return nil, nil, fmt.Errorf("there is none in %s yet; serve makes it at its first start", cfg.Data)
 	}
 	n := &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: monotonic()}
 	n.state.Store("stopped")

@@ -43,7 +43,7 @@ func Witness(stop context.Context, cfgPath string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	server := admin.NewServer(n.source())
+	server := admin.NewServer(n.source(), n.cfg.Name)
 	defer server.Close()
 	go func() { _ = server.Serve(answers) }() // it ends with Close
 	if formed, err := n.join(stop, hosts); err != nil || !formed {

@@ -51,7 +51,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil:
 		return exitOK
@@ -61,7 +61,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 		fmt.Fprintf(c.err, "smsbench: %v\n", err)
 		return exitFinding
 	}
-	fmt.Fprintf(c.err, "smsbench: %v\nsmsbench --help tells the commands\n", err)
+	fmt.Fprintf(c.err, "smsbench: %v\nusage: %s; %s --help tells more\n", err, cmd.UseLine(), cmd.CommandPath())
 	return exitUsage
 }
 

@@ -91,7 +91,7 @@ func (p *passer) serve(file string) error {
 	if err != nil {
 		return err
 	}
-	go admin.NewServer(p).Serve(http)
+	go admin.NewServer(p, "a").Serve(http)
 	go func() {
 		for {
 			nc, err := smpp.Accept()

@@ -47,7 +47,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil:
 		return exitOK
@@ -57,7 +57,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 		fmt.Fprintf(c.err, "smsplane: %v\n", err)
 		return exitFinding
 	}
-	fmt.Fprintf(c.err, "smsplane: %v\nsmsplane --help tells the commands\n", err)
+	fmt.Fprintf(c.err, "smsplane: %v\nusage: %s; %s --help tells more\n", err, cmd.UseLine(), cmd.CommandPath())
 	return exitUsage
 }
 
@@ -90,7 +90,7 @@ func (c *cli) commands() *cobra.Command {
 // group is a word that only leads to other commands; alone it is a mistake.
 func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 	g := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return fmt.Errorf("%s needs one of its commands; smsplane %s --help tells them", use, use)
+		return fmt.Errorf("%s needs one of its commands", use)
 	}}
 	g.AddCommand(subs...)
 	return g
@@ -112,6 +112,9 @@ func (c *cli) asks(f func(ctx context.Context, s admin.Source, args []string) er
 			return err
 		}
 		client, err := admin.Dial(ctx, n.Admin.Listen)
+		if err == nil && client.Node != "" && client.Node != n.Name {
+			return fmt.Errorf("node %s answers at %s, and %s is of node %s: nothing was asked of it", client.Node, n.Admin.Listen, c.config, n.Name)
+		}
 		if err == nil {
 			return f(ctx, client, args)
 		}

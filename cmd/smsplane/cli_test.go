@@ -171,6 +171,8 @@ func TestExitCodesAndWords(t *testing.T) {
 		{good, "trace 00010000000000ff", 0, "2026-03-04T12:00:00.000000Z  entry"},
 		{good, "trace none", 1, "no message has the id"},
 		{good, "trace", 2, "accepts 1 arg"},
+		{good, "trace", 2, "usage: smsplane trace ID"},
+		{good, "link", 2, "smsplane link --help tells more"},
 		{good, "find", 1, "at least one"},
 		{good, "find --to 49151*", 0, "ACCEPTED"},
 		{good, "find --to 49151* --json", 0, "[]"},
@@ -228,7 +230,7 @@ func TestRunningNodeIsAskedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &answers{proof: true}
-	srv := admin.NewServer(a)
+	srv := admin.NewServer(a, "a")
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
 	defer func() {
@@ -246,6 +248,22 @@ func TestRunningNodeIsAskedFirst(t *testing.T) {
 	}
 	if code, _, errs := call("layer", "pause", "egress"); code != 0 || a.asked[0] != "pause egress" {
 		t.Errorf("layer: exit %d, asked %v\n%s", code, a.asked, errs)
+	}
+}
+
+// Another node than that of the file, at the same address, is not asked: an order would be done to the wrong one.
+func TestAnotherNodeIsNotAsked(t *testing.T) {
+	l, err := admin.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &answers{proof: true}
+	srv := admin.NewServer(a, "b")
+	defer srv.Close()
+	go srv.Serve(l)
+	code, out, errs := calls(nodeFile(t, l.Addr().String()), &answers{})("layer", "pause", "egress")
+	if code != 1 || !strings.Contains(errs, "node b answers at "+l.Addr().String()) || len(a.asked) > 0 {
+		t.Errorf("exit %d, asked %v\n%s%s", code, a.asked, out, errs)
 	}
 }
 

@@ -18,6 +18,7 @@ var ErrNotRunning = errors.New("no node is running")
 
 // Client asks a running node over its admin address. It is a Source.
 type Client struct {
+	Node string // that answers; empty: it is of a build that does not tell
 	base string
 	http *http.Client
 }
@@ -39,6 +40,7 @@ func Dial(ctx context.Context, addr string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Node = resp.Header.Get(nodeHeader)
 	return c, resp.Body.Close()
 }
 

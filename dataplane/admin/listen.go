@@ -46,16 +46,23 @@ const (
 	maxHeaderBytes = 16 << 10
 )
 
-// NewServer serves s. The owner calls Serve with what Listen gave, and Shutdown or Close at the end.
-func NewServer(s Source) *http.Server {
+// NewServer serves s, which is the node of that name. The owner calls Serve with what Listen gave, and Shutdown or Close at the end.
+func NewServer(s Source, node string) *http.Server {
+	h := Handler(s)
 	return &http.Server{
-		Handler:           Handler(s),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set(nodeHeader, node)
+			h.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
 }
+
+// nodeHeader tells in every answer whose it is: two nodes of one host may be told the same address, one after the other.
+const nodeHeader = "Smsplane-Node"
 
 // localHost says whether a Host header names a loopback address. A page from elsewhere whose name was
 // rebound to 127.0.0.1 still sends its own name.

@@ -15,7 +15,7 @@ func TestProfilesAreGzip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewServer(&fake{})
+	s := NewServer(&fake{}, "a")
 	defer s.Close()
 	go s.Serve(l)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

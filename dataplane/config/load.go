@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -31,6 +32,9 @@ const (
 // the file can be read at all.
 func Load(path string) (*Node, error) {
 	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read node file: %w; --config names another, init DIR writes one", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read node file: %w", err)
 	}
