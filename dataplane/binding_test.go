@@ -91,12 +91,16 @@ func TestPeersOf33(t *testing.T) {
 func TestBindBeyondMaximum(t *testing.T) {
 	s := newStage(t, play{client: "    max_binds: {trx: 2, tx: 0}\n    deliver_window: 10\n"})
 	a, b := s.bind(trx), s.bind(trx)
-	began := time.Now()
-	if _, p := s.tryBind(trx); pdu.ParseHeader(p).Status != pdu.RBindFail {
-		t.Errorf("a third bind: %v", pdu.ParseHeader(p).Status)
+	soonest := time.Hour
+	for try := 0; try < 3 && soonest > 4*time.Second; try++ { // a starved machine is not always so slow
+		began := time.Now()
+		if _, p := s.tryBind(trx); pdu.ParseHeader(p).Status != pdu.RBindFail {
+			t.Errorf("a third bind: %v", pdu.ParseHeader(p).Status)
+		}
+		soonest = min(soonest, time.Since(began))
 	}
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("with both alive the answer took %v", took)
+	if soonest > 4*time.Second {
+		t.Errorf("with both alive the answer took %v, as if they were dead", soonest)
 	}
 	if _, p := s.tryBind(login{"esme", "secret", pdu.BindTransmitter, 0x34}); pdu.ParseHeader(p).Status != pdu.RBindFail {
 		t.Errorf("a bind of a type that has none: %v", pdu.ParseHeader(p).Status)
@@ -152,11 +156,12 @@ func TestOverRate(t *testing.T) {
 	const burst = 30
 	s := newStage(t, play{client: "tps: 20\n", clients: clientEntry("paced", "tps: 20\n    over_rate: pace\n    window: 25\n")})
 	count := func(e *esme) map[pdu.Status]int {
-		var answers []chan []byte
+		var all []byte
 		for range burst {
 			m := text(s.number(), "burst")
-			answers = append(answers, e.start(m.Append(nil, 0)))
+			all = m.Append(all, 0)
 		}
+		answers := e.startAll(all) // in one write: on a slow machine, too, they come at once
 		n := map[pdu.Status]int{}
 		for _, ch := range answers {
 			select {

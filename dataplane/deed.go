@@ -27,7 +27,8 @@ type selector struct {
 }
 
 // Deed implements admin.Operations. Each message that waited when it began is met once, in the table, which is walked in
-// pieces, or in its run: nothing is spilled meanwhile, and what a run brought into memory is left to when its turn comes.
+// pieces, or in its run: nothing is spilled meanwhile, what a run brought into memory is left to when its turn comes, and a run
+// that is written anew is followed (deedrun.go).
 func (s *source) Deed(ctx context.Context, d admin.Deed) (r admin.DeedResult, err error) {
 	if s.n.links == nil {
 		return r, admin.Unavailable("a running node does this; start it first")
@@ -55,28 +56,33 @@ func (s *source) Deed(ctx context.Context, d admin.Deed) (r admin.DeedResult, er
 	return r, nil
 }
 
-func (s *source) deedInLane(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
-	var runs []book.Run
+func (s *source) deedInLane(ctx context.Context, at int, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
+	var runs []uint32
+	listed := map[uint32]bool{}
 	if err := s.ask(func(x *executor) error {
-		l := x.lanes[lane]
+		l := x.lanes[at]
 		l.deeds++
-		for _, run := range l.book.Runs() {
-			runs = append(runs, *run)
+		for _, id := range l.runsAhead() {
+			runs, listed[id] = append(runs, id), true
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	defer s.n.x.call(func() { s.n.x.lanes[lane].deeds-- })
-	listed := map[uint32]bool{}
-	for i := range runs {
-		listed[runs[i].ID] = true
-	}
-	if err := s.deedInMemory(ctx, lane, d, sel, r, func(m *book.Msg) bool { return !listed[m.Run()] }); err != nil {
+	defer s.n.x.call(func() {
+		if l := s.n.x.lanes[at]; l.deeds == 1 {
+			l.deeds, l.rewritten = 0, rewrites{}
+		} else {
+			l.deeds--
+		}
+	})
+	if err := s.deedInMemory(ctx, at, d, sel, r, nil, func(l *lane, m *book.Msg) bool {
+		return !l.rewritten.wasIn(m, func(run uint32) bool { return listed[run] })
+	}); err != nil {
 		return err
 	}
-	for i := range runs {
-		if err := s.deedInRun(ctx, lane, &runs[i], d, sel, r); err != nil {
+	for _, id := range runs {
+		if err := s.deedInRun(ctx, at, id, d, sel, r); err != nil {
 			return err
 		}
 	}
@@ -87,8 +93,10 @@ func (sel *selector) record(d *admin.Deed) ledger.Operator {
 	return ledger.Operator{Action: sel.action, Author: []byte(d.Author), Reason: []byte(d.Reason)}
 }
 
-// deedInMemory does a deed to the messages of the table that are among those meant.
-func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult, among func(m *book.Msg) bool) error {
+// deedInMemory does a deed to the messages of the table that are among those meant, but for those that were met before. One
+// that is just being replaced or planned anew is met when that is committed.
+func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult, met map[ledger.MsgID]bool, among func(l *lane, m *book.Msg) bool) error {
+	var later []ledger.MsgID
 	for at, first := uint32(0), true; first || at != 0; first = false {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -100,138 +108,69 @@ func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel 
 			}
 			var ids []ledger.MsgID
 			at = l.book.Each(at, deedSlots, func(m *book.Msg) {
-				if among(m) && l.selects(sel, m) {
+				switch {
+				case met[m.ID] || !among(l, m):
+				case changing(m):
+					later = append(later, m.ID)
+				case l.selects(sel, m):
 					ids = append(ids, m.ID)
 				}
 			})
-			r.Matched += len(ids)
-			for ids := range slices.Chunk(ids, ledger.MaxOperatorIDs) {
-				if d.Yes {
-					o := sel.record(d)
-					o.IDs = ids
-					l.deed(&o, x.now)
-					r.Done += len(ids)
-				}
-			}
+			l.deedOn(ids, d, sel, r, met)
 			return nil
 		}); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.deedLater(ctx, lane, d, sel, r, met, later)
 }
 
-// Where a run is that was on disk when a deed began.
-const (
-	runOnDisk = iota
-	runComing // it is being loaded
-	runLoaded // its messages are in memory, as far as they are left
-	runAside  // it is damaged
-)
+// changing says that a record which changes m is on its way; where m waits is known behind it.
+func changing(m *book.Msg) bool { return m.Phase == phaseReplacing || m.Phase == phaseRerouting }
 
-// runAt tells where a run is. Of one on disk it has the bytes, if they are at hand.
-func (s *source) runAt(lane int, id uint32) (at int, p book.Pieces, err error) {
-	err = s.ask(func(x *executor) error {
-		l := x.lanes[lane]
-		switch run := l.book.RunOf(id); {
-		case l.aside[id] != nil:
-			at = runAside
-		case run == nil || run.Loaded != 0:
-			at = runLoaded
-		case l.rework[id] != nil || l.queueOf(run.Queue, run.Carrier, run.Class).loading == id:
-			at = runComing
-		default:
-			p = l.book.Packed(id)
-		}
-		return nil
-	})
-	return at, p, err
-}
-
-// deedInRun does a deed to what waits in a run, or waited in it when the deed began. The run is read here, where one may
-// wait. Held messages stay in memory, so as many of them are held as memory has room for; the answer says when some were left.
-func (s *source) deedInRun(ctx context.Context, lane int, run *book.Run, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
-	if !sel.mayFit(run) {
+// deedLater does a deed to messages as soon as they have changed.
+func (s *source) deedLater(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult, met map[ledger.MsgID]bool, later []ledger.MsgID) (err error) {
+	if len(later) == 0 {
 		return nil
 	}
-	at, p, err := runComing, book.Pieces(nil), error(nil)
 	until(ctx, func() bool {
-		at, p, err = s.runAt(lane, run.ID)
-		return err != nil || at != runComing
+		err = s.ask(func(x *executor) error {
+			l := x.lanes[lane]
+			if err := x.mustLead(l); err != nil {
+				return err
+			}
+			var ids []ledger.MsgID
+			later = slices.DeleteFunc(later, func(id ledger.MsgID) bool {
+				m := l.book.Get(id)
+				if m != nil && !changing(m) && l.selects(sel, m) {
+					ids = append(ids, id)
+				}
+				return m == nil || !changing(m)
+			})
+			l.deedOn(ids, d, sel, r, met)
+			return nil
+		})
+		return err != nil || len(later) == 0
 	})
-	if err = errors.Join(err, ctx.Err()); err != nil {
-		return err
-	}
-	switch at {
-	case runAside:
-		r.Damaged += int(run.Count)
-		return nil
-	case runLoaded:
-		return s.deedInMemory(ctx, lane, d, sel, r, func(m *book.Msg) bool { return m.Run() == run.ID })
-	}
-	if p == nil {
-		p, err = readRun(s.n.db, uint16(lane), run.ID, run.Pieces)
-	}
-	n := 0
-	if err == nil {
-		err = p.Each(func(m *book.Msg, _ []byte) error {
-			if sel.fits(m) {
-				n++
-			}
-			return nil
-		})
-	}
-	switch at, _, again := s.runAt(lane, run.ID); {
-	case again != nil:
-		return again
-	case at != runOnDisk: // it was being loaded meanwhile, and may have gone from the disk
-		return s.deedInRun(ctx, lane, run, d, sel, r)
-	case damaged(err):
-		r.Damaged += int(run.Count)
-		return s.ask(func(x *executor) error {
-			if l := x.lanes[lane]; l.leading && l.aside[run.ID] == nil {
-				l.quarantine(run, err)
-			}
-			return nil
-		})
-	case err != nil:
-		return err
-	}
-	return s.deedOnRun(ctx, lane, run, p, n, d, sel, r)
+	return errors.Join(err, ctx.Err())
 }
 
-// deedOnRun does a deed to n messages of a run on disk.
-func (s *source) deedOnRun(ctx context.Context, lane int, run *book.Run, p book.Pieces, n int, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
-	started, moved := false, false
-	if err := s.ask(func(x *executor) error {
-		l := x.lanes[lane]
-		if !d.Yes || n == 0 || sel.action == ledger.ActionHold && x.hot() > x.maxHot {
-			return nil
+// deedOn counts messages in memory that are selected, and does the deed to them unless it is only counted.
+func (l *lane) deedOn(ids []ledger.MsgID, d *admin.Deed, sel *selector, r *admin.DeedResult, met map[ledger.MsgID]bool) {
+	r.Matched += len(ids)
+	for _, id := range ids {
+		if met != nil {
+			met[id] = true
 		}
-		if err := x.mustLead(l); err != nil {
-			return err
+	}
+	for ids := range slices.Chunk(ids, ledger.MaxOperatorIDs) {
+		if d.Yes {
+			o := sel.record(d)
+			o.IDs = ids
+			l.deed(&o, l.x.now)
+			r.Done += len(ids)
 		}
-		if !l.book.AtHand(run.ID) {
-			l.book.Bring(run.ID, p)
-		}
-		started = l.startRework(run, rework{sel: sel, d: sel.record(d)})
-		moved = !started
-		return nil
-	}); err != nil {
-		return err
 	}
-	if moved { // it has just begun to be loaded
-		return s.deedInRun(ctx, lane, run, d, sel, r)
-	}
-	r.Matched += n
-	if !started {
-		return nil
-	}
-	r.Done += n
-	until(ctx, func() (done bool) {
-		return s.ask(func(x *executor) error { done = x.lanes[lane].rework[run.ID] == nil; return nil }) != nil || done
-	})
-	return ctx.Err()
 }
 
 // mayFit says whether a deed can be about something in a run, by its head.

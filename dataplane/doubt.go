@@ -112,9 +112,10 @@ func open(m *book.Msg) bool {
 	return m.Note&noteDoubt != 0 && (m.Phase == phaseKept || m.Phase == phaseQueued || m.Phase == phaseOperator)
 }
 
-// late is an answer after its time: if the doubt about that very dispatch still stands, it is resolved.
+// late is an answer after its time: if the doubt about that very dispatch still stands, it is resolved. Of a text that is sent
+// in parts, and was sent again, it may be the answer to another part.
 func (l *lane) late(m *book.Msg, e *event, now int64) {
-	if m == nil || m.Link != e.session || !open(m) {
+	if m == nil || m.Link != e.session || !open(m) || m.Part > 0 && m.Resends > 0 {
 		l.x.counts.strayAnswers++
 		return
 	}

@@ -62,7 +62,7 @@ func (g *given) dispatch(heard *event) {
 			return
 		}
 		g.l.cut(g.n.x.now, true)
-		for limit := time.Now().Add(10 * time.Second); m.Phase == phaseDispatching && time.Now().Before(limit); {
+		for limit := time.Now().Add(time.Minute); m.Phase == phaseDispatching && time.Now().Before(limit); {
 			g.l.work(g.n.x.clock())
 		}
 		if sent = m.Phase == phaseSent; sent {
@@ -107,6 +107,29 @@ func TestDoubtOutlivesItsPrice(t *testing.T) {
 	n.x.call(func() { g.hear(&event{kind: evLate, data: []byte("late")}) })
 	g.is(book.StateTaken, phaseAwaiting)
 	check(t, n)
+}
+
+// A late answer names the message and not its part: once some part was sent again it may be about that one, and another part
+// stays in doubt.
+func TestLateAnswerOfAnotherPart(t *testing.T) {
+	n, stop := startTestNode(t, testNodeFile(t))
+	defer stop()
+	g := giveTo(t, n)
+	g.dispatch(&event{kind: evLost})
+	g.is(book.StateDoubt, phaseQueued)
+	n.x.call(func() {
+		m := g.l.book.Get(g.id)
+		for part, want := range []uint8{phaseKept, phaseAwaiting} { // so that nothing is sent meanwhile
+			g.l.unlist(m)
+			m.Phase = phaseKept
+			m.Of, m.Part, m.Resends = 2, 1, 1-uint8(part)
+			g.hear(&event{kind: evLate, data: []byte("late")})
+			if m.Phase != want || n.x.counts.lateAnswers != uint64(part) {
+				t.Errorf("after %d resends it is in phase %d, not %d", 1-part, m.Phase, want)
+			}
+		}
+		m.Of, m.Part = 0, 0
+	})
 }
 
 // A carrier is owed once for a message, whatever its contract says when the message is sent and when it is delivered.

@@ -116,15 +116,21 @@ func (e *esme) handle(p []byte) []byte {
 }
 
 // start sends a request and returns where its answer will come.
-func (e *esme) start(p []byte) chan []byte {
+func (e *esme) start(p []byte) chan []byte { return e.startAll(p)[0] }
+
+// startAll sends requests, one behind the other in p, with one write.
+func (e *esme) startAll(p []byte) (answers []chan []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.seq++
-	pdu.SetSequence(p, e.seq)
-	ch := make(chan []byte, 1)
-	e.answers[e.seq] = ch
+	for rest := p; len(rest) > 0; rest = rest[pdu.ParseHeader(rest).Length:] {
+		e.seq++
+		pdu.SetSequence(rest, e.seq)
+		ch := make(chan []byte, 1)
+		e.answers[e.seq] = ch
+		answers = append(answers, ch)
+	}
 	e.conn.Write(p)
-	return ch
+	return answers
 }
 
 // ask sends a request and waits for its answer.

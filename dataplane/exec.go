@@ -524,10 +524,17 @@ func (l *lane) lead(now int64) (doubts int) {
 	return doubts
 }
 
-// inOrder lists the messages in memory in the order in which they were accepted.
+// inOrder lists the messages in memory in the order in which they were accepted. Those that only wait for their receipt are
+// not among them: they may be nearly all, and wait for it from here on.
 func (l *lane) inOrder() []ledger.MsgID {
-	ids := make([]ledger.MsgID, 0, l.book.InMemory())
-	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) { ids = append(ids, m.ID) })
+	var ids []ledger.MsgID
+	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
+		if m.State == book.StateTaken && !m.Concat {
+			m.Note, m.Phase = 0, phaseAwaiting
+			return
+		}
+		ids = append(ids, m.ID)
+	})
 	slices.Sort(ids)
 	return ids
 }
@@ -535,7 +542,7 @@ func (l *lane) inOrder() []ledger.MsgID {
 // takeUp brings one message back to work; it says whether its fate is in doubt.
 func (l *lane) takeUp(m *book.Msg, now int64) (doubt bool) {
 	m.Note = 0
-	l.inLine(m)
+	l.inLine(m, now)
 	if m.State < book.StateTaken || m.State == book.StateDoubt {
 		m.Note |= noteWaiting
 		if a := l.x.accounts[m.Account]; a != nil {

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -54,6 +55,9 @@ const (
 	maxGroups = 1 << 17
 	groupKeep = int64(time.Hour)        // after its last part
 	groupOpen = int64(10 * time.Minute) // for the next part
+
+	groupLook  = 8       // looked at for one that may give way, for each that begins
+	groupSweep = 4 << 10 // looked at in one sweep
 )
 
 // groupOf finds or makes the group of a part; nil when m is none.
@@ -74,25 +78,26 @@ func (l *lane) groupOf(m *book.Msg, now int64) *group {
 func (l *lane) joinGroup(m *book.Msg, v *pdu.Message, now int64) {
 	name, seq := groupKey(m, v)
 	first := l.group(name, now)
-	m.Group = name + 2*first.texts
-	g := l.group(m.Group, now)
-	at := slices.IndexFunc(g.parts, func(p groupPart) bool { return p.seq == seq })
-	switch {
-	case at >= 0 && g.parts[at].id == m.ID: // it was on disk meanwhile
-		return
-	case at >= 0, len(g.parts) > 0 && now-g.came > groupOpen:
-		first.texts++
+	for ; ; first.texts++ {
 		m.Group = name + 2*first.texts
-		g = l.group(m.Group, now)
+		g := l.group(m.Group, now)
+		at := slices.IndexFunc(g.parts, func(p groupPart) bool { return p.seq == seq })
+		switch {
+		case at >= 0 && g.parts[at].id == m.ID: // it was on disk meanwhile
+			return
+		case at < 0 && (len(g.parts) == 0 || now-g.came <= groupOpen):
+			g.parts, g.came = append(g.parts, groupPart{seq, m.ID}), now
+			return
+		}
 	}
-	g.parts, g.came = append(g.parts, groupPart{seq, m.ID}), now
 }
 
-// group finds or makes a group. When there are too many, the one that began first gives way, unless it is needed.
+// group finds or makes a group. When there are too many, the one that began first gives way, unless it is needed: then there
+// are more, as many as such texts.
 func (l *lane) group(key uint64, now int64) *group {
 	g := l.groups[key]
 	if g == nil {
-		for n := len(l.groupAge); n > 0 && len(l.groups) >= maxGroups; n-- {
+		for n := min(groupLook, len(l.groupAge)); n > 0 && len(l.groups) >= maxGroups; n-- {
 			oldest := l.groupAge[0]
 			l.groupAge = l.groupAge[1:]
 			if o := l.groups[oldest]; o != nil && l.needed(o) {
@@ -111,9 +116,17 @@ func (l *lane) group(key uint64, now int64) *group {
 	return g
 }
 
-// needed says that parts wait for what their group knows: for a receipt, for each other, or for the one that bears them.
+// needed says that parts wait for what their group knows: for a receipt, for each other, or for the one that bears them. It
+// forgets those that ended otherwise.
 func (l *lane) needed(g *group) bool {
+	g.waiting = slices.DeleteFunc(g.waiting, func(id ledger.MsgID) bool { return !l.is(id, phaseAwaiting) })
+	maps.DeleteFunc(g.resting, func(_ uint8, id ledger.MsgID) bool { return !l.is(id, phaseResting) })
 	return len(g.waiting) > 0 || len(g.resting) > 0 || len(g.borne) > 0 && l.book.Get(g.bearer) != nil
+}
+
+func (l *lane) is(id ledger.MsgID, phase uint8) bool {
+	m := l.book.Get(id)
+	return m != nil && m.Phase == phase
 }
 
 // groupKey is the same for all parts of a text: client, addresses, reference and number of parts. Never 0. seq is which of
@@ -126,10 +139,15 @@ func groupKey(m *book.Msg, v *pdu.Message) (key uint64, seq uint8) {
 	return xxhash.Sum64(append(append(k, ' '), v.SrcAddr()...)) | 1, seq
 }
 
-// sweepGroups forgets what is long over.
+// sweepGroups forgets what is long over, a part of it each time.
 func (l *lane) sweepGroups(now int64) {
-	for k, g := range l.groups {
-		if now-g.at > groupKeep && !l.needed(g) {
+	for range min(groupSweep, len(l.groupAge)) {
+		if l.groupAt >= len(l.groupAge) {
+			l.groupAt = 0
+		}
+		k := l.groupAge[l.groupAt]
+		l.groupAt++
+		if g := l.groups[k]; g != nil && now-g.at > groupKeep && !l.needed(g) {
 			delete(l.groups, k)
 		}
 	}

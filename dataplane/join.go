@@ -20,7 +20,9 @@ import (
 //
 // What becomes of the bearer becomes of all: its answer is journaled for each, in one block, and when its answer is lost
 // each is in doubt. Only the bearer has the carrier's id. Its receipt speaks for the others, whose ends are marked as
-// derived; so every id that the client knows gets one final receipt.
+// derived; so every id that the client knows gets one final receipt. So it is a part that asked for one, if any did.
+//
+// Where the client's order is kept the parts hold their line together: what stands behind them goes when the text was taken.
 //
 // None of this is journaled besides: after a crash the parts are messages that wait, are in doubt, or are taken, and come
 // together again as they did before.
@@ -31,28 +33,28 @@ const joinWait = int64(3 * time.Second)
 // partRoom is the room in a block for the records of one part.
 const partRoom = 256
 
-// assemble gathers the parts of the text that m is one of, for a link that wants them as one message. wait says that m was put
-// aside until they are there. With neither m goes as it is.
-func (l *lane) assemble(m *book.Msg, s *linkSession, now int64) (others []*book.Msg, wait bool) {
+// assemble gathers the parts of the text that m is one of, for a link that wants them as one message: bearer goes with the bytes
+// of the others. wait says that m was put aside until they are there. With neither m goes as it is.
+func (l *lane) assemble(m *book.Msg, s *linkSession, now int64) (bearer *book.Msg, others []*book.Msg, wait bool) {
 	to := s.link.decl.Profile
 	if !m.Concat || to == nil || to.Parts != profile.PartsPayload || s.link.decl.Version < pdu.Version34 {
-		return nil, false
+		return m, nil, false
 	}
 	c, g := l.x.table.ClientOf(m.Account), l.groupOf(m, now)
 	if c == nil || g == nil || g.apart || g.taken || !l.read(m) {
-		return nil, false
+		return m, nil, false
 	}
 	total, seq, ok := c.Profile.Joinable(&l.view)
-	if !ok || c.InOrder || m.Once { // in order each part waits until a carrier took the one before it: they never meet
+	if !ok || m.Once {
 		l.scatter(g, now)
-		return nil, false
+		return m, nil, false
 	}
 	if len(g.resting) == 0 {
 		g.resting, g.joinBy = map[uint8]ledger.MsgID{}, now+joinWait
 	}
 	if was := l.part(g, seq, s); was != nil && was != m {
 		l.scatter(g, now) // two texts under one reference
-		return nil, false
+		return m, nil, false
 	}
 	g.resting[seq] = m.ID
 	size := uint32(0)
@@ -66,32 +68,44 @@ func (l *lane) assemble(m *book.Msg, s *linkSession, now int64) (others []*book.
 		}
 		if size += o.Len; o.Coding != m.Coding || size > profile.MaxJoined {
 			l.scatter(g, now)
-			return nil, false
+			return m, nil, false
 		}
 	}
 	switch {
 	case len(others) == int(total)-1:
+		for i, o := range others {
+			if m.Registered&3 == 0 && o.Registered&3 != 0 {
+				m, others[i] = o, m
+			}
+		}
 		l.detach(m, others, g, now)
-		return others, false
+		return m, others, false
 	case now >= g.joinBy:
 		l.scatter(g, now)
-		return nil, false
+		return m, nil, false
 	}
 	m.Due = g.joinBy
 	l.enqueue(m, now)
-	return nil, true
+	l.callOut(m, now)
+	return m, nil, true
 }
 
-// detach gives a text that is whole a group of its own: the next one under the same reference is another.
+// detach gives a text that is whole a group of its own, unless it has one: the next one under the same reference is another.
 func (l *lane) detach(m *book.Msg, others []*book.Msg, g *group, now int64) {
-	delete(l.groups, m.Group)
-	key := xxhash.Sum64(m.ID.Append(nil)) | 1
-	own := l.group(key, now)
-	own.carrier, own.bearer = g.carrier, m.ID
-	m.Group = key
+	if v := l.lines[lineKey{m.Account, m.Number}]; v != nil {
+		v.text = 0
+	}
+	if g.bearer == 0 {
+		carrier := g.carrier
+		*g = group{at: now, texts: g.texts}
+		m.Group = xxhash.Sum64(m.ID.Append(nil)) | 1
+		g = l.group(m.Group, now)
+		g.carrier = carrier
+	}
+	g.bearer, g.borne, g.resting = m.ID, nil, nil
 	for _, o := range others {
-		o.Group = key
-		own.borne = append(own.borne, o.ID)
+		o.Group = m.Group
+		g.borne = append(g.borne, o.ID)
 	}
 }
 

@@ -139,31 +139,100 @@ func TestJoinedTextThatIsRefused(t *testing.T) {
 	}
 }
 
-// A text whose parts do not all come goes as they came, and so does that of a client who wants its order kept.
+// A text whose parts do not all come goes as they came.
 func TestPartsThatAreNotJoined(t *testing.T) {
-	s := newStage(t, play{link: joining, clients: clientEntry("ordered", "    in_order: true\n")})
+	s := newStage(t, play{link: joining})
 	e := s.bind(trx)
 	words := strings.Repeat("alone ", 60)
-	ids := e.submitAll(pieces("491500000001", words, 1), 0, 2)
-	o := s.bind(login{"ordered", "secret", pdu.BindTransceiver, 0x34})
-	ordered := o.submitAll(pieces("491500000002", words, 1), 0, 1, 2)
-	o.each(ordered, pdu.StateDelivered)
-	e.each(ids, pdu.StateDelivered)
-	var got []byte
-	for i, m := range s.carrier.taken() {
-		_, total, seq, body := partOf(t, m)
-		if string(m.DstAddr()) == "491500000002" {
-			if got = append(got, body...); int(seq) != i+1 || total != 3 {
-				t.Errorf("in order: part %d is the %d.", seq, i+1)
-			}
-		}
-	}
-	if string(got) != words || len(s.carrier.taken()) != 5 {
-		t.Errorf("%d parts, in order they read %q", len(s.carrier.taken()), got)
+	e.each(e.submitAll(pieces("491500000001", words, 1), 0, 2), pdu.StateDelivered)
+	for _, m := range s.carrier.taken() {
+		partOf(t, m)
 	}
 	late := e.submit(pieces("491500000001", words, 1)[1])
 	if _, r := e.receipt(late, 1); r.State != pdu.StateDelivered {
 		t.Errorf("the part that came late: %+v", r)
+	}
+}
+
+// A client whose order is kept has its parts joined, too, all under one reference and while the carrier puts texts off; nothing
+// to a number passes what was sent to it before, not even a text of which a part is missing.
+func TestPartsAreJoinedInOrder(t *testing.T) {
+	s := newStage(t, play{client: "    in_order: true\n    window: 100\n", link: joining + "        window: 20\n"})
+	refused := map[string]bool{}
+	s.carrier.status = func(m *pdu.Message) pdu.Status {
+		if k := string(m.UserData()[len(m.UserData())-1:]); !refused[k] && k != "d" {
+			refused[k] = true
+			return pdu.RThrottled
+		}
+		return pdu.ROK
+	}
+	e := s.bind(trx)
+	const to = "491500000001"
+	var all []byte
+	var want []string
+	for i, c := range "abcdefg" {
+		words := strings.Repeat(string(c), 400)
+		parts := pieces(to, words, 9)
+		switch {
+		case i == 3: // the second of three never comes
+			parts = []pdu.Submit{parts[0], parts[2]}
+			want = append(want, words[:153], words[306:])
+		case i%2 == 1: // a short one in between
+			parts = []pdu.Submit{text(to, string(c))}
+			want = append(want, string(c))
+		default:
+			parts[0], parts[2] = parts[2], parts[0]
+			want = append(want, words)
+		}
+		for _, p := range parts {
+			all = p.Append(all, 0)
+		}
+	}
+	answers := e.startAll(all)
+	for _, a := range answers {
+		if p := <-a; pdu.ParseHeader(p).Status != pdu.ROK {
+			t.Fatalf("%v", pdu.ParseHeader(p).Status)
+		}
+	}
+	eventually(t, "each id has its receipt", func() bool { return len(e.received()) == len(answers) })
+	var got []string
+	for _, m := range s.carrier.taken() {
+		data := m.UserData()
+		if m.UDHI() {
+			data = data[pdu.UDHLen(data):]
+		}
+		got = append(got, string(data))
+	}
+	if len(got) > 4 && len(got[3]) < len(got[4]) { // of one text, and neither waits for the other
+		got[3], got[4] = got[4], got[3]
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("the carrier reads\n%q, want\n%q", got, want)
+	}
+	if b := s.books(); int(b.Delivered) != len(answers) || b.InFlight != 0 || len(refused) != 6 {
+		t.Errorf("%+v, %d put off", b, len(refused))
+	}
+}
+
+// A part that asks for a receipt gets it, whichever of them that is: the carrier is asked for it, and what it says is not lost
+// with a part that wants none.
+func TestOnePartAsksForReceipt(t *testing.T) {
+	for asks := range 3 {
+		s := newStage(t, play{carrier: "    receipts: asked\n", link: joining})
+		e := s.bind(trx)
+		parts := pieces("491500000001", strings.Repeat("one of us ", 40), 1)
+		for i := range parts {
+			if i != asks {
+				parts[i].Registered = 0
+			}
+		}
+		ids := e.submitAll(parts, 0, 1, 2)
+		if _, r := e.receipt(ids[asks], 1); r.State != pdu.StateDelivered || len(e.received()) != 1 {
+			t.Errorf("part %d asks: %+v, %d receipts", asks+1, r, len(e.received()))
+		}
+		if b := s.books(); b.Delivered != 1 || b.Sent != 2 || b.InFlight != 0 {
+			t.Errorf("part %d asks: %+v", asks+1, b)
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ type lane struct {
 	reading   map[uint32]bool                   // runs that are being read
 	aside     map[uint32]error                  // runs that are damaged, and how
 	deeds     int                               // of operators that are being done: nothing is spilled meanwhile
+	rewritten rewrites                          // runs, since then
 	queues    map[uint16]*[ledger.Classes]queue // by carrier
 	returns   map[uint32]*returns               // by account
 	tired     []*returns                        // with binds that rest
@@ -39,6 +40,7 @@ type lane struct {
 	lines     lineTable
 	groups    map[uint64]*group // of clients' parts
 	groupAge  []uint64          // their keys, as they began; some are gone
+	groupAt   int               // of them, where the next sweep looks
 	resting   restHeap
 
 	chunk    []byte
@@ -453,9 +455,7 @@ func (l *lane) sweep(now int64) {
 	budget := min(max(1024, l.book.Slots()/40), sweepSlots)
 	l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) })
 	l.spill(now)
-	if l.sweepAt == 0 {
-		l.sweepGroups(now)
-	}
+	l.sweepGroups(now)
 }
 
 // sweepSlots bounds what one sweep looks at: a slot that is in no cache costs a third of a microsecond, and everybody waits

@@ -1,13 +1,15 @@
 package dataplane
 
 import (
-	"smsplane/ledger"
 	"smsplane/ledger/book"
 )
 
 // lineTable keeps the order of what in_order clients send to one number: a message stands in line, not planned yet, until
 // the one before it was taken by a carrier, or has ended. So it may go to another carrier, or another class, and still
 // not overtake. What is scheduled for later goes at its time and stands in no line.
+//
+// Where a link wants a text whole, its parts must come together: the first that such a link would take calls out those
+// that stand right behind it, and they hold the line with it (join.go).
 //
 // A line is the leader's; a restart finds the holders by their state and the others in the order of their ids. Whoever
 // stands in line, or holds one, stays in memory: a run on disk does not tell, at the next start, whom others wait for. So
@@ -20,8 +22,9 @@ type lineKey struct {
 }
 
 type line struct {
-	holder ledger.MsgID
-	behind book.List
+	holders int    // messages that the others wait for: one, or the parts of a text
+	text    uint64 // the group of those parts, while more of them may come; 0: none may
+	behind  book.List
 }
 
 // countOrdered tells the desks how many messages of in_order clients wait.
@@ -43,10 +46,10 @@ func (l *lane) stands(m *book.Msg, now int64) bool {
 	k := lineKey{m.Account, m.Number}
 	v := l.lines[k]
 	switch {
-	case v == nil:
-		l.hold(m)
+	case m.Note&noteHolds != 0:
 		return false
-	case v.holder == m.ID:
+	case v == nil, v.text != 0 && v.behind.Len() == 0 && l.ofText(m, v.text, now):
+		l.hold(m)
 		return false
 	}
 	m.Phase = phaseBehind
@@ -54,7 +57,33 @@ func (l *lane) stands(m *book.Msg, now int64) bool {
 	return true
 }
 
-// hold makes a message the one that others to its number wait for.
+// ofText says that a message is a part of the text of a group, and that this is still to be joined.
+func (l *lane) ofText(m *book.Msg, text uint64, now int64) bool {
+	g := l.groupOf(m, now)
+	return g != nil && m.Group == text && !g.apart
+}
+
+// callOut lets parts come that stand in line right behind one that waits for them.
+func (l *lane) callOut(m *book.Msg, now int64) {
+	v := l.lines[lineKey{m.Account, m.Number}]
+	if v == nil || m.Note&noteHolds == 0 {
+		return
+	}
+	v.text = m.Group
+	for o := l.book.Front(&v.behind); o != nil && l.ofText(o, v.text, now); o = l.book.Front(&v.behind) {
+		l.book.Remove(&v.behind, o)
+		l.step(o)
+	}
+}
+
+// step lets a message go that stood in line.
+func (l *lane) step(m *book.Msg) {
+	l.hold(m)
+	m.Phase = phaseRouting
+	l.book.PushFront(&l.routing.front, m) // it has waited long enough
+}
+
+// hold makes a message one that others to its number wait for.
 func (l *lane) hold(m *book.Msg) {
 	k := lineKey{m.Account, m.Number}
 	if l.lines == nil {
@@ -63,7 +92,7 @@ func (l *lane) hold(m *book.Msg) {
 	if l.lines[k] == nil {
 		l.lines[k] = &line{}
 	}
-	l.lines[k].holder = m.ID
+	l.lines[k].holders++
 	m.Note |= noteHolds
 }
 
@@ -75,32 +104,27 @@ func (l *lane) giveWay(m *book.Msg) {
 	m.Note &^= noteHolds
 	k := lineKey{m.Account, m.Number}
 	v := l.lines[k]
+	if v.holders--; v.holders > 0 {
+		return
+	}
+	v.text = 0
 	next := l.book.Pop(&v.behind)
 	if next == nil {
 		delete(l.lines, k)
 		return
 	}
-	l.hold(next)
-	next.Phase = phaseRouting
-	l.book.PushFront(&l.routing.front, next) // it has waited long enough
+	l.step(next)
 }
 
 // inLine brings lines back when the lane begins to lead: what is on its way holds its line, the others come to it in
 // the order of their ids.
-func (l *lane) inLine(m *book.Msg) {
+func (l *lane) inLine(m *book.Msg, now int64) {
 	c := l.x.table.ClientOf(m.Account)
-	if c == nil || !c.InOrder {
+	if c == nil || !c.InOrder || m.Attempts == 0 && m.Due > now {
 		return
 	}
 	switch m.State {
 	case book.StateRouted, book.StateDispatched, book.StateDoubt:
-		if v := l.lines[lineKey{m.Account, m.Number}]; v == nil || m.ID < v.holder {
-			if v != nil {
-				if o := l.book.Get(v.holder); o != nil {
-					o.Note &^= noteHolds
-				}
-			}
-			l.hold(m)
-		}
+		l.hold(m)
 	}
 }

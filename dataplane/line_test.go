@@ -60,3 +60,19 @@ func TestOrderPerDestination(t *testing.T) {
 		})
 	}
 }
+
+// What is scheduled for later stands in no line, after a restart either: nobody waits for its time.
+func TestScheduledHoldsNoLine(t *testing.T) {
+	s := newStage(t, play{client: "    in_order: true\n"})
+	later := text("491500000001", "tomorrow")
+	later.Schedule = []byte("000001000000000R")
+	s.bind(trx).submit(later)
+	s.stop()
+	s.start()
+	e := s.bind(trx)
+	id := e.submit(text("491500000001", "now"))
+	e.receipt(id, 1)
+	if got := s.carrier.texts("491500000001"); len(got) != 1 || got[0] != "now" {
+		t.Errorf("the carrier has %q", got)
+	}
+}

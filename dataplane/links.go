@@ -221,7 +221,9 @@ func (kp *keeper) tell(state, reason, address string) {
 	kp.state, kp.reason, kp.address = state, reason, address
 }
 
-// run dials until its context ends. Addresses are tried in turn, each session beginning at another one.
+// run dials until its context ends. Addresses are tried in turn, each session beginning at another one. When one has ended that
+// lived, the turn goes on where the fewest of its sisters are: a carrier that has an address to itself at each of its hosts
+// would miss the receiver there.
 func (kp *keeper) run(ctx context.Context) {
 	if kp.after != nil {
 		kp.after.Wait()
@@ -229,7 +231,10 @@ func (kp *keeper) run(ctx context.Context) {
 	var back egress.Backoff
 	var out *transport.Outbind // a connection that the carrier made
 	log := kp.links.log.With("carrier", kp.link.carrier, "link", kp.link.index, "session", kp.slot)
-	for n := kp.slot; ctx.Err() == nil; n++ {
+	for n, lived := kp.slot, false; ctx.Err() == nil; n++ {
+		if lived {
+			n = kp.emptiest(n)
+		}
 		address := kp.dials(n)
 		if out != nil {
 			address = out.Remote.String()
@@ -247,6 +252,9 @@ func (kp *keeper) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		kp.mu.Lock()
+		lived = kp.state != linkConnecting // once has told that it was bound
+		kp.mu.Unlock()
 		log.Warn("link is down", "address", address, "state", state, "reason", reason, "retry_in", wait)
 		reason = fmt.Sprintf("%s; next try in %v", reason, wait.Round(time.Millisecond))
 		kp.tell(state, reason, address)
@@ -264,6 +272,28 @@ func (kp *keeper) dials(n int) string {
 		return ""
 	}
 	return all[n%len(all)]
+}
+
+// emptiest is the next try from n on whose address has the fewest of the link's sessions. It tells that the session goes there.
+func (kp *keeper) emptiest(n int) int {
+	kp.links.mu.Lock()
+	defer kp.links.mu.Unlock()
+	at := map[string]int{}
+	for _, o := range kp.kept.keepers {
+		o.mu.Lock()
+		if o != kp && o.state != linkDown && o.state != linkRefused {
+			at[o.address]++
+		}
+		o.mu.Unlock()
+	}
+	best := n
+	for i := range kp.link.decl.Addresses {
+		if at[kp.dials(n+i)] < at[kp.dials(best)] {
+			best = n + i
+		}
+	}
+	kp.tell(linkConnecting, "", kp.dials(best))
+	return best
 }
 
 // once makes one session, over the carrier's connection if there is one, and lives through it. It returns how long to wait

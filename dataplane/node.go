@@ -22,7 +22,6 @@ import (
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
 	"smsplane/ledger/journal"
-	"smsplane/ledger/replica"
 	"smsplane/ring"
 	"smsplane/router"
 )
@@ -244,79 +243,6 @@ const scatteredWindow = 256
 // maxWindow is how many entries a lane's log holds before stragglers are moved out of it.
 const maxWindow = 20_000
 
-// recover opens every lane: state, stragglers, log; then applies what was committed and not yet folded.
-// wait is called while the journal has the word.
-func (n *Node) recover(wait func()) error {
-	x := n.x
-	began := time.Now()
-	for i := range n.cfg.Lanes {
-		l, err := n.lane(uint16(i))
-		if err != nil {
-			return n.rotten(uint16(i), fmt.Errorf("lane %d: %w", i, err))
-		}
-		x.lanes = append(x.lanes, l)
-	}
-	for _, l := range x.lanes {
-		for x.fellows == nil && !l.rep.Leader() {
-			x.now = n.clock()
-			k, err := l.rep.DoWork(x.now, l.apply)
-			if err != nil {
-				return n.rotten(l.n, fmt.Errorf("lane %d: %w", l.n, err))
-			}
-			if k == 0 {
-				wait()
-			}
-		}
-	}
-	if x.fellows == nil {
-		x.recallOrphans()
-	} else if x.lanes[0].book.System.Version > 0 {
-		x.onCatalog = noLinks
-		if err := x.install(); err != nil {
-			return err
-		}
-	}
-	live := 0
-	for _, l := range x.lanes {
-		for s, k := range l.book.Live {
-			if book.State(s) != book.StateEnded {
-				live += k
-			}
-		}
-	}
-	n.log.Info("recovered", "lanes", len(x.lanes), "messages", live, "took", time.Since(began).Round(time.Millisecond))
-	return nil
-}
-
-func (n *Node) lane(i uint16) (*lane, error) {
-	x := n.x
-	x.progress.at(readingLog, i, 0, 0)
-	log, err := n.db.Log(i)
-	if err != nil {
-		return nil, err
-	}
-	l := &lane{n: i, x: x, log: log}
-	l.clear()
-	if err := l.load(); err != nil {
-		return nil, err
-	}
-	c := replica.Config{DB: n.db, Log: log, Lane: i, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(), Turn: applyTurn, Wake: x.wake, Logger: n.log}
-	if f := x.fellows; f != nil {
-		c.ID, c.Group, c.Clock, c.Hold = f.me, f.group, f.clock, f.hold
-		c.Send = func(to uint64, msg []byte) {
-			if !f.send(to, i, msg) {
-				f.unreached[to] = true
-			}
-		}
-		if f.ship != nil {
-			c.Snapshot = func(to uint64) { f.ship(i, to) }
-		}
-	}
-	l.config = c
-	l.rep, err = replica.Open(c)
-	return l, err
-}
-
 // applyTurn is how many octets of a lane's entries are applied in one turn of the executor: what came meanwhile is proposed,
 // and on its way to the disk, before the next are.
 const applyTurn = 32 << 10
@@ -355,15 +281,6 @@ func (b *blocks) Block(i uint64) ([]byte, error) {
 		*c = e
 	}
 	return c.Data, nil
-}
-
-func (b *blocks) scan(from, to uint64, f func(index uint64, block []byte) error) error {
-	return b.log.Scan(from, to, func(e journal.Entry) error {
-		if e.Kind != 0 || len(e.Data) == 0 {
-			return nil
-		}
-		return f(e.Index, e.Data)
-	})
 }
 
 type stragglers struct{ db *journal.DB }

@@ -10,7 +10,6 @@ import (
 
 	"smsplane/dataplane/admin"
 	"smsplane/dataplane/config"
-	"smsplane/ledger"
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
 	"smsplane/ledger/journal"
@@ -71,19 +70,13 @@ func OpenOffline(cfgPath string) (admin.Source, io.Closer, error) {
 func (n *Node) replay() error {
 	x := n.x
 	for i := range n.cfg.Lanes {
-		log, err := n.db.Log(uint16(i))
-		if err != nil {
-			return fmt.Errorf("lane %d: %w", i, err)
-		}
-		l := &lane{n: uint16(i), x: x, log: log, routing: queue{kind: ledger.RunExternal}, queues: map[uint16]*[ledger.Classes]queue{}, returns: map[uint32]*returns{}, rework: map[uint32]*rework{}, aside: map[uint32]error{}}
+		l := &lane{n: uint16(i), x: x}
+		l.clear()
 		x.lanes = append(x.lanes, l)
-		read := &blocks{log: log}
-		l.book = book.New(l.n, read, stragglers{n.db})
-		if err := l.book.Load(n.db, log.First(), read.scan); err != nil {
+		if err := l.load(); err != nil {
 			return fmt.Errorf("lane %d: %w", i, err)
 		}
-		l.book.On = l.on
-		err = log.Scan(l.book.Applied()+1, log.Last(), func(e journal.Entry) error {
+		err := l.log.Scan(l.book.Applied()+1, l.log.Last(), func(e journal.Entry) error {
 			if e.Kind != 0 || len(e.Data) == 0 {
 				return l.book.Apply(e.Index, nil)
 			}

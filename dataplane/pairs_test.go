@@ -62,4 +62,11 @@ func TestPairsAtSeveralAddresses(t *testing.T) {
 	if b := s.books(); b.Delivered != messages || b.InFlight != 0 {
 		t.Errorf("%+v", b)
 	}
+
+	for range 3 { // whatever ends the sessions there, a pair is back at each
+		before := s.carrier.binds() + other.binds()
+		other.hangUp()
+		eventually(t, "two sessions are bound anew", func() bool { return s.carrier.binds()+other.binds() >= before+2 })
+		eventually(t, "two binds at each address again", func() bool { return s.carrier.bound() == 2 && other.bound() == 2 })
+	}
 }

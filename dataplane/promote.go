@@ -81,7 +81,7 @@ func (x *executor) leaderless() error {
 func (l *lane) goAlone(told chan<- error) {
 	x := l.x
 	l.away, l.loading, l.readable = true, true, false
-	l.book = l.newBook()
+	l.book = l.newBook(&blocks{log: l.log})
 	replica.Alone(x.db, l.log, x.fellows.me, func() {
 		x.post(func() {
 			last, _ := l.log.Term(l.log.Last())

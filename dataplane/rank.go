@@ -60,9 +60,9 @@ type fellows struct {
 	rose   func(l *lane) // a lane begins to lead: what the node does then
 }
 
-// newBook is the empty book of the lane.
-func (l *lane) newBook() *book.Book {
-	b := book.New(l.n, &blocks{log: l.log}, stragglers{l.x.db})
+// newBook is an empty book of the lane, which reads its blocks from read.
+func (l *lane) newBook(read *blocks) *book.Book {
+	b := book.New(l.n, read, stragglers{l.x.db})
 	b.On = l.on
 	return b
 }
@@ -70,20 +70,35 @@ func (l *lane) newBook() *book.Book {
 // progressStep is how many entries of a log pass between two words about progress.
 const progressStep = 256
 
-// load reads the lane's book from the store.
+// load reads the lane's book from the store, and its log, too, if nobody did since it was opened or installed. It touches
+// nothing but the lane.
 func (l *lane) load() error {
-	l.book, l.untidy = l.newBook(), true
-	l.x.doing, l.x.folding = step{layer: inFold}, l.book
 	read := &blocks{log: l.log}
-	err := l.book.Load(l.x.db, l.log.First(), func(from, to uint64, f func(uint64, []byte) error) error {
-		return read.scan(from, to, func(index uint64, block []byte) error {
-			if index%progressStep == 0 {
-				l.x.progress.at(folding, l.n, index, to)
+	l.book, l.untidy = l.newBook(read), true
+	return l.book.Load(l.x.db, func(upTo uint64, f func(uint64, []byte) error) error {
+		log, err := l.x.db.ReadLog(l.n, upTo, func(e *journal.Entry) error {
+			if e.Index%progressStep == 0 {
+				l.x.progress.at(folding, l.n, e.Index, upTo)
 			}
-			return f(index, block)
+			if e.Kind != journal.KindBlock || len(e.Data) == 0 {
+				return nil
+			}
+			return f(e.Index, e.Data)
 		})
+		if err == nil {
+			l.log, read.log = log, log
+		}
+		return err
 	})
-	l.x.doing = step{}
+}
+
+// loadHere is load on the executor's thread: a panic is told to be the fold's.
+func (l *lane) loadHere() error {
+	x := l.x
+	x.doing = step{layer: inFold}
+	defer func() { x.folding = l.book }()
+	err := l.load()
+	x.doing = step{}
 	return err
 }
 
@@ -177,7 +192,7 @@ func (l *lane) demote() {
 	x.forget(l)
 	l.apologise()
 	l.clear()
-	l.book = l.newBook()
+	l.book = l.newBook(&blocks{log: l.log})
 	for _, p := range x.ports {
 		p.push(event{kind: evDemoted, lane: l.n})
 		l.owed++
@@ -251,9 +266,11 @@ func (x *executor) forget(l *lane) {
 // clear empties every list: a lane that decides nothing.
 func (l *lane) clear() {
 	l.routing, l.verifying, l.kept = queue{kind: ledger.RunExternal}, book.List{}, book.List{}
+	l.rewritten = rewrites{}
 	l.rework, l.reading, l.aside = map[uint32]*rework{}, map[uint32]bool{}, map[uint32]error{}
 	l.queues, l.returns = map[uint16]*[ledger.Classes]queue{}, map[uint32]*returns{}
 	l.tired, l.hunts, l.resting, l.split, l.run, l.mo = nil, hunts{}, nil, false, 0, 0
+	l.groups, l.groupAge = nil, nil // parts that others had meanwhile meet as after a start
 	l.open, l.records, l.acks = nil, 0, nil
 	l.proposed, l.head, l.backlog, l.stateOut = nil, 0, nil, 0
 }
@@ -261,7 +278,7 @@ func (l *lane) clear() {
 // reload brings the book to where the replica is.
 func (l *lane) reload() {
 	x := l.x
-	err := l.load()
+	err := l.loadHere()
 	if err == nil {
 		err = l.log.Scan(l.book.Applied()+1, l.rep.Applied(), func(e journal.Entry) error {
 			if e.Kind != journal.KindBlock || len(e.Data) == 0 {

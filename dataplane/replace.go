@@ -33,6 +33,9 @@ func (l *lane) replace(o *order, now int64) {
 		l.tell(o, st, nil)
 		return
 	}
+	if l.deeds > 0 {
+		l.rewritten.leave(m)
+	}
 	l.unlist(m)
 	m.Phase = phaseReplacing
 	l.begin()

@@ -34,13 +34,15 @@ func (n *Node) admit(t *testing.T, lane uint16, count int) (ids []ledger.MsgID) 
 			ids = append(ids, id)
 		}
 	})
-	n.await(func() bool { return n.x.lanes[lane].book.Get(ids[count-1]) != nil })
+	if !n.await(func() bool { return n.x.lanes[lane].book.Get(ids[count-1]) != nil }) {
+		t.Fatalf("%d messages are not in the books", count)
+	}
 	return ids
 }
 
 // await waits until the executor says so.
 func (n *Node) await(done func() bool) bool {
-	limit, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	limit, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	ok := false
 	until(limit, func() bool { n.x.call(func() { ok = done() }); return ok })

@@ -101,6 +101,9 @@ func (l *lane) reworked(w *rework, head *book.Run, m *book.Msg) {
 		l.recorded(now)
 		q.runs[at] = l.run
 		q.spilled += n
+		if l.deeds > 0 {
+			l.rewritten.note(head.ID, l.run)
+		}
 	} else {
 		q.runs = slices.Delete(q.runs, at, at+1)
 	}

@@ -332,7 +332,7 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 		l.unsuited(m, now)
 		return
 	}
-	with, wait := l.assemble(m, s, now)
+	m, with, wait := l.assemble(m, s, now)
 	if wait {
 		return
 	}

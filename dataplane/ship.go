@@ -201,7 +201,7 @@ func (l *lane) replaceBy(i *journal.Import, answer func(op byte, body []byte)) {
 	}
 	x := l.x
 	l.away, l.loading, l.readable = true, true, false
-	l.book = l.newBook()
+	l.book = l.newBook(&blocks{log: l.log})
 	go func() {
 		done := func() {
 			x.post(func() {
@@ -224,12 +224,9 @@ func (l *lane) replaceBy(i *journal.Import, answer func(op byte, body []byte)) {
 // reopen begins the lane anew on what the store has of it; what says why.
 func (l *lane) reopen(what string) (err error) {
 	x := l.x
-	if l.log, err = x.db.Log(l.n); err != nil {
-		return err
-	}
 	l.clear()
 	l.evictAt, l.sweepAt = 0, 0
-	if err := l.load(); err != nil {
+	if err := l.loadHere(); err != nil {
 		return err
 	}
 	l.config.Log, l.config.Applied = l.log, l.book.Applied()

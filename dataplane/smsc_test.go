@@ -25,6 +25,7 @@ type smsc struct {
 	got   [][]byte          // submit_sm
 	from  []net.Conn
 	acks  []uint32 // deliver_sm that were answered
+	ever  int      // binds so far
 	next  int
 	seq   uint32
 	// state is what the receipt of a message says, in order; nil sends none. status refuses.
@@ -79,6 +80,13 @@ func (c *smsc) bound() int {
 	return len(c.conns)
 }
 
+// binds is how many there were so far.
+func (c *smsc) binds() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ever
+}
+
 // taken is every submit_sm so far, parsed.
 func (c *smsc) taken() (all []*pdu.Message) {
 	c.mu.Lock()
@@ -127,6 +135,7 @@ func (c *smsc) answer(conn net.Conn, p []byte) (out []byte) {
 	case pdu.BindTransceiver, pdu.BindReceiver, pdu.BindTransmitter:
 		c.mu.Lock()
 		c.conns[conn] = h.Command != pdu.BindTransmitter
+		c.ever++
 		c.mu.Unlock()
 		return pdu.AppendBindResp(nil, h.Command, pdu.ROK, h.Sequence, "north", c.version)
 	case pdu.SubmitSM:

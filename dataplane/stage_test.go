@@ -18,8 +18,8 @@ import (
 	"smsplane/pdu"
 )
 
-// patience bounds a wait for something that should take milliseconds.
-const patience = 15 * time.Second
+// patience bounds a wait for something that should take milliseconds: it ends a test that hangs, on whatever machine.
+const patience = time.Minute
 
 // stage is an appliance in this process, one carrier that it binds to, and a folder of its own.
 type stage struct {

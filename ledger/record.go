@@ -180,14 +180,18 @@ func AppendAccept(b []byte, worker uint8, id MsgID, at int64, a *Accept) []byte 
 
 // Accept decodes an ACCEPT body.
 func (r *Record) Accept(a *Accept) bool {
-	d := reader{b: r.Body}
-	a.Account, a.Session, a.Row, a.Catalog = d.u32(), d.u32(), d.u32(), d.u32()
-	a.Class, a.Parts, a.Registered, a.Behind = Class(d.u8()), d.u8(), d.u8(), d.u8()
+	b := r.Body
+	if len(b) < AcceptPDUOffset {
+		return false
+	}
+	a.Account, a.Session, a.Row, a.Catalog = le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:]), le.Uint32(b[12:])
+	a.Class, a.Parts, a.Registered, a.Behind = Class(b[16]), b[17], b[18], b[19]
 	a.ShortID, a.Replace, a.Part = r.Flags&flagShortID != 0, r.Flags&flagReplace != 0, r.Flags&flagConcat != 0
 	a.Once, a.Transact, a.Broadcast = r.Flags&flagOnce != 0, r.Flags&flagTransact != 0, r.Flags&flagBroadcast != 0
-	a.Price, a.Number, a.ValidUntil, a.Due = Micro(d.i64()), d.u64(), d.i64(), d.i64()
-	a.PDU = d.b
-	return !d.bad
+	a.Price, a.Number = Micro(le.Uint64(b[20:])), le.Uint64(b[28:])
+	a.ValidUntil, a.Due = int64(le.Uint64(b[36:])), int64(le.Uint64(b[44:]))
+	a.PDU = b[AcceptPDUOffset:]
+	return true
 }
 
 // PlanTarget is one carrier of a plan, in the order it is tried.
@@ -212,6 +216,12 @@ type Route struct {
 	Targets     [MaxTargets]PlanTarget
 }
 
+// What a ROUTE body has before its targets, and for each, in octets.
+const (
+	routeFixed  = 8 + 8 + 4 + 1 + 1
+	routeTarget = 2 + 1 + 2 + 8 + 4
+)
+
 // AppendRoute writes a ROUTE record; worker and at are the verifier's.
 func AppendRoute(b []byte, worker uint8, id MsgID, at int64, p *Route) []byte {
 	start := len(b)
@@ -232,17 +242,18 @@ func AppendRoute(b []byte, worker uint8, id MsgID, at int64, p *Route) []byte {
 
 // Route decodes a ROUTE body.
 func (r *Record) Route(p *Route) bool {
-	d := reader{b: r.Body}
-	p.CommittedAt, p.RoutedAt, p.Catalog = d.i64(), d.i64(), d.u32()
-	p.Router, p.N = d.u8(), d.u8()
-	if p.N > MaxTargets {
+	b := r.Body
+	if len(b) < routeFixed || b[21] > MaxTargets || len(b) < routeFixed+int(b[21])*routeTarget {
 		return false
 	}
+	p.CommittedAt, p.RoutedAt, p.Catalog = int64(le.Uint64(b)), int64(le.Uint64(b[8:])), le.Uint32(b[16:])
+	p.Router, p.N = b[20], b[21]
+	b = b[routeFixed:]
 	for i := range p.Targets[:p.N] {
-		t := &p.Targets[i]
-		t.Carrier, t.Tier, t.Weight, t.Buy, t.Row = d.u16(), d.u8(), d.u16(), Micro(d.i64()), d.u32()
+		v := b[i*routeTarget:][:routeTarget]
+		p.Targets[i] = PlanTarget{Carrier: le.Uint16(v), Tier: v[2], Weight: le.Uint16(v[3:]), Buy: Micro(le.Uint64(v[5:])), Row: le.Uint32(v[13:])}
 	}
-	return !d.bad
+	return true
 }
 
 // FlagResend marks a DISPATCH that may repeat one whose fate is unknown. Every duplicate that a carrier
@@ -258,6 +269,9 @@ type Dispatch struct {
 	Buy     Micro // per part, at this attempt
 	Shape   Shape
 }
+
+// dispatchFixed is the length of a DISPATCH body without a shape.
+const dispatchFixed = 2 + 1 + 1 + 4 + 8
 
 // AppendDispatch writes a DISPATCH record.
 func AppendDispatch(b []byte, worker, flags uint8, id MsgID, at int64, p *Dispatch) []byte {
@@ -276,12 +290,17 @@ func AppendDispatch(b []byte, worker, flags uint8, id MsgID, at int64, p *Dispat
 
 // Dispatch decodes a DISPATCH body.
 func (r *Record) Dispatch(p *Dispatch) bool {
-	d := reader{b: r.Body}
-	p.Carrier, p.Target, p.Attempt, p.Session, p.Buy = d.u16(), d.u8(), d.u8(), d.u32(), Micro(d.i64())
-	if p.Shape = (Shape{}); r.Flags&flagParted != 0 {
-		p.Shape.read(&d)
+	b := r.Body
+	if len(b) < dispatchFixed {
+		return false
 	}
-	return !d.bad
+	p.Carrier, p.Target, p.Attempt, p.Session, p.Buy = le.Uint16(b), b[2], b[3], le.Uint32(b[4:]), Micro(le.Uint64(b[8:]))
+	if p.Shape = (Shape{}); r.Flags&flagParted != 0 {
+		d := reader{b: b[dispatchFixed:]}
+		p.Shape.read(&d)
+		return !d.bad
+	}
+	return true
 }
 
 // Outcome is what an ANSWER decided.
@@ -318,6 +337,9 @@ type Answer struct {
 	More      bool // with Taken: of a part that is not the last; the next one follows
 }
 
+// answerFixed is what an ANSWER body has before the carrier's id.
+const answerFixed = 4 + 1 + 1 + 8 + 8
+
 // AppendAnswer writes an ANSWER record.
 func AppendAnswer(b []byte, worker uint8, id MsgID, at int64, p *Answer) []byte {
 	start := len(b)
@@ -342,8 +364,13 @@ func AppendAnswer(b []byte, worker uint8, id MsgID, at int64, p *Answer) []byte 
 
 // Answer decodes an ANSWER body; CarrierID aliases the block.
 func (r *Record) Answer(p *Answer) bool {
-	d := reader{b: r.Body}
-	p.Status, p.Outcome, p.Target, p.Due, p.Cost = d.u32(), Outcome(d.u8()), d.u8(), d.i64(), Micro(d.i64())
+	b := r.Body
+	if len(b) < answerFixed {
+		return false
+	}
+	p.Status, p.Outcome, p.Target = le.Uint32(b), Outcome(b[4]), b[5]
+	p.Due, p.Cost = int64(le.Uint64(b[6:])), Micro(le.Uint64(b[14:]))
+	d := reader{b: b[answerFixed:]}
 	p.CarrierID, p.More, p.Parted, p.Part = d.bytes(), r.Flags&1 != 0, r.Flags&flagParted != 0, 0
 	if p.Parted {
 		p.Part = d.u8()

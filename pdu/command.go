@@ -29,6 +29,16 @@ const (
 	CancelBroadcastSM Command = 0x00000113
 )
 
+// Requests that only SMPP 3.3 has. They can be read and written, and are answered as what 3.4 does not know: see Known.
+const (
+	ParamRetrieve       Command = 0x00000022
+	QueryLastMsgs       Command = 0x00000023
+	QueryMsgDetails     Command = 0x00000024
+	ParamRetrieveResp           = ParamRetrieve | respBit
+	QueryLastMsgsResp           = QueryLastMsgs | respBit
+	QueryMsgDetailsResp         = QueryMsgDetails | respBit
+)
+
 // Responses.
 const (
 	GenericNack           Command = 0x80000000
@@ -61,6 +71,8 @@ var commandNames = map[Command]string{
 	BindTransceiverResp: "bind_transceiver_resp", EnquireLinkResp: "enquire_link_resp",
 	SubmitMultiResp: "submit_multi_resp", DataSMResp: "data_sm_resp", BroadcastSMResp: "broadcast_sm_resp",
 	QueryBroadcastSMResp: "query_broadcast_sm_resp", CancelBroadcastSMResp: "cancel_broadcast_sm_resp",
+	ParamRetrieve: "param_retrieve", QueryLastMsgs: "query_last_msgs", QueryMsgDetails: "query_msg_details",
+	ParamRetrieveResp: "param_retrieve_resp", QueryLastMsgsResp: "query_last_msgs_resp", QueryMsgDetailsResp: "query_msg_details_resp",
 }
 
 // String is the specification's name, "submit_sm", or the number in hex for a command it does not define.
@@ -77,7 +89,8 @@ func (c Command) Resp() Command { return c | respBit }
 // IsResp reports whether c is a response; generic_nack is one.
 func (c Command) IsResp() bool { return c&respBit != 0 }
 
-// Known reports whether SMPP 3.4 or 5.0 defines c. The answer to an unknown request is generic_nack ESME_RINVCMDID.
+// Known reports whether SMPP 3.4 or 5.0 defines c. The answer to an unknown request is generic_nack ESME_RINVCMDID: so to
+// one that only 3.3 has, which no ESME met today sends.
 func (c Command) Known() bool {
 	switch r := c &^ respBit; {
 	case r == 0:

@@ -8,8 +8,9 @@ type PDU struct {
 	Fields []Field // in the order of the table; none when a response came without a body
 	Dests  []Dest  // submit_multi
 	Failed []Unsuccess
-	TLVs   []byte // raw; FindTLV and Walk read them
-	Tail   []byte // what is neither field nor TLV: zero padding, or the unreadable body of an error response
+	IDs    [][]byte // query_last_msgs_resp
+	TLVs   []byte   // raw; FindTLV and Walk read them
+	Tail   []byte   // what is neither field nor TLV: zero padding, or the unreadable body of an error response
 }
 
 // Field is one mandatory parameter: Number for an integer, Octets for a string, without its NUL.
@@ -102,6 +103,11 @@ func (d *PDU) read(r *reader, f *field) {
 		v.Number = r.u8()
 		for n := v.Number; n > 0 && r.st == ROK; n-- {
 			d.Failed = append(d.Failed, Unsuccess{TON: r.u8(), NPI: r.u8(), Addr: r.str(f.limit, f.long), Status: Status(r.u32())})
+		}
+	case names:
+		v.Number = r.u8()
+		for n := v.Number; n > 0 && r.st == ROK; n-- {
+			d.IDs = append(d.IDs, r.str(f.limit, f.long))
 		}
 	}
 	if r.st == ROK {
@@ -196,6 +202,12 @@ func (d *PDU) appendField(dst []byte, f *field, v Field) []byte {
 				dst = append(dst, destAddress, to.TON, to.NPI)
 			}
 			dst = appendCString(dst, to.Name)
+		}
+		return dst
+	case names:
+		dst = append(dst, byte(len(d.IDs)))
+		for _, id := range d.IDs {
+			dst = appendCString(dst, id)
 		}
 		return dst
 	}

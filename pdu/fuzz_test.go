@@ -29,6 +29,9 @@ func seed(f *testing.F, kind string) {
 		for name := range golden {
 			f.Add(goldenPDU(f, name))
 		}
+		for name := range old33 {
+			f.Add(old33PDU(f, name))
+		}
 	}
 }
 

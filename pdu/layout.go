@@ -9,6 +9,7 @@ const (
 	counted              // one-octet length, then that many octets: sm_length and short_message
 	dests                // number_of_dests and its dest_address list (3.4 §4.5.1)
 	failures             // no_unsuccess and its list (3.4 §4.5.2)
+	names                // number_of_messages and as many message_ids (query_last_msgs_resp of 3.3)
 )
 
 // field is one mandatory parameter: its name, how it is written, how long it may be with its NUL, and the status that
@@ -71,7 +72,7 @@ func join(runs ...[]field) []field {
 	return f
 }
 
-// layouts is the whole of SMPP. A response missing its fields is legal: see Decode.
+// layouts is the whole of SMPP. The section is that of the oldest of the two specifications that has it. A response missing its fields is legal: see Decode.
 var layouts = map[Command]layout{
 	BindReceiver:        {since: Version33, section: "3.4 §4.1.3", fields: fBind},
 	BindTransmitter:     {since: Version33, section: "3.4 §4.1.1", fields: fBind},
@@ -114,7 +115,21 @@ var layouts = map[Command]layout{
 	QueryBroadcastSMResp:  {since: Version50, section: "5.0 §4.6.1.3", fields: fMessageID},
 	CancelBroadcastSM:     {since: Version50, section: "5.0 §4.6.2.1", fields: join(fServiceType, fMessageID, fSource)},
 	CancelBroadcastSMResp: {since: Version50, section: "5.0 §4.6.2"},
+
+	// What only 3.3 has, as two implementations of it read it that know nothing of each other (smppapi in Java, and a decoder in
+	// C++); they agree in every field. How long a parameter may be neither says.
+	ParamRetrieve:     {since: Version33, section: "3.3", fields: []field{{"param_name", cstring, paramLimit, RInvMsgLen}}, bare: true},
+	ParamRetrieveResp: {since: Version33, section: "3.3", fields: []field{{"param_value", cstring, paramLimit, RInvMsgLen}}},
+	QueryLastMsgs:     {since: Version33, section: "3.3", fields: join(fSource, octets("number_of_messages")), bare: true},
+	QueryLastMsgsResp: {since: Version33, section: "3.3", fields: []field{{"message_ids", names, messageIDLimit, RInvMsgID}}},
+	QueryMsgDetails:   {since: Version33, section: "3.3", fields: join(fMessageID, fSource, octets("sm_length")), bare: true},
+	QueryMsgDetailsResp: {since: Version33, section: "3.3", fields: join(fServiceType, fSource, []field{{"dest_address", dests, addrLimit, RInvDstAdr}},
+		octets("protocol_id", "priority_flag"), fTimes, octets("registered_delivery", "data_coding"), fText, fMessageID,
+		[]field{{"final_date", cstring, timeLimit, RInvMsgLen}}, octets("message_state", "error_code"))},
 }
+
+// paramLimit is the longest name or value of a parameter, with its NUL, that is read.
+const paramLimit = 256
 
 // Since is the oldest interface version that has c, 0 for a command nobody defines.
 func (c Command) Since() uint8 { return layouts[c].since }

@@ -299,8 +299,8 @@ func TestLate(t *testing.T) {
 	if b.Late() < pause {
 		t.Errorf("late by %v, rung %v before", b.Late(), pause)
 	}
-	time.AfterFunc(pause, b.Ring)
 	began := time.Now()
+	time.AfterFunc(pause, b.Ring)
 	b.Wait(Forever, func() bool { return false })
 	if waited := time.Since(began); b.Late() > waited-pause {
 		t.Errorf("late by %v of %v, and rung after %v", b.Late(), waited, pause)

@@ -21,12 +21,16 @@ type conn struct {
 	timeout   time.Duration // for one answer
 	buf       []byte
 	seq       uint32
-	delivered [][]byte // deliver_sm and data_sm of the server, in order; each was answered
+	delivered [][]byte // deliver_sm and data_sm of the server, the last of them, in order; each was answered
+	broken    bool     // it takes nothing any more
 	enquired  int      // enquire_link of the server, answered
 	stray     int      // responses and others that answer nothing of ours
 }
 
-const maxPDU = 1 << 20
+const (
+	maxPDU       = 1 << 20
+	maxDelivered = 1000 // kept: a server may have a backlog for us
+)
 
 var (
 	errSilent = errors.New("no answer")
@@ -76,6 +80,7 @@ func (c *conn) next() uint32 {
 func (c *conn) write(b []byte) error {
 	_ = c.nc.SetWriteDeadline(time.Now().Add(c.timeout))
 	if _, err := c.nc.Write(b); err != nil {
+		c.broken = true // what was written of it has no end
 		return errClosed
 	}
 	return nil
@@ -117,6 +122,9 @@ func (c *conn) await(seq uint32) (answer, error) {
 func (c *conn) serve(h pdu.Header, p []byte) {
 	switch h.Command {
 	case pdu.DeliverSM, pdu.DataSM:
+		if len(c.delivered) == maxDelivered {
+			c.delivered = c.delivered[:copy(c.delivered, c.delivered[1:])]
+		}
 		c.delivered = append(c.delivered, p)
 		_ = c.write(pdu.AppendMessageResp(nil, h.Command, pdu.ROK, h.Sequence, nil))
 	case pdu.EnquireLink:
@@ -132,6 +140,9 @@ func (c *conn) serve(h pdu.Header, p []byte) {
 // read is the next PDU, a copy of its own.
 func (c *conn) read(until time.Time) ([]byte, error) {
 	for {
+		if c.broken {
+			return nil, errClosed
+		}
 		n, st := pdu.Frame(c.buf, maxPDU)
 		if st != pdu.ROK {
 			return nil, fmt.Errorf("what comes is no SMPP: %v", st)

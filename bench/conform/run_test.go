@@ -79,7 +79,7 @@ func yes(h pdu.Header, _ []byte) []byte {
 func examine(t *testing.T, f server) *Sheet {
 	t.Helper()
 	s, err := Run(context.Background(), Options{Address: serve(t, f), SystemID: "esme", Password: "secret", From: "us", To: "491511",
-		Timeout: 300 * time.Millisecond, Receipt: 10 * time.Millisecond})
+		Timeout: 3 * time.Second, Receipt: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := serveOn(t, tls.NewListener(l, &tls.Config{Certificates: lender.TLS.Certificates}), yes)
-	s, err := Run(context.Background(), Options{Address: address, SystemID: "esme", Secure: true, Timeout: 300 * time.Millisecond})
+	s, err := Run(context.Background(), Options{Address: address, SystemID: "esme", Secure: true, Timeout: 3 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,5 +195,47 @@ func TestIDForms(t *testing.T) {
 		if sameID([]byte(c.text), []byte(c.answer)) {
 			t.Errorf("%s is taken for %s", c.text, c.answer)
 		}
+	}
+}
+
+// A server that sends and does not read is not waited for at each of its requests.
+func TestServerThatDoesNotRead(t *testing.T) {
+	nc, far := net.Pipe()
+	defer far.Close()
+	c := &conn{nc: nc, timeout: 10 * time.Millisecond}
+	for seq := range uint32(1000) {
+		c.buf = pdu.AppendPlain(c.buf, pdu.EnquireLink, pdu.ROK, seq)
+	}
+	if _, err := c.ask(pdu.AppendPlain(nil, pdu.EnquireLink, pdu.ROK, 0)); err != errClosed {
+		t.Errorf("asked: %v", err)
+	}
+	if _, err := c.await(1); err != errClosed || c.enquired > 1 {
+		t.Errorf("%v after %d requests of the server", err, c.enquired)
+	}
+}
+
+// A server with a backlog for us does not fill the memory.
+func TestBacklogIsNotKept(t *testing.T) {
+	nc, far := net.Pipe()
+	defer far.Close()
+	go io.Copy(io.Discard, far)
+	c := &conn{nc: nc, timeout: time.Minute}
+	for seq := range uint32(2 * maxDelivered) {
+		p := pdu.Submit{Command: pdu.DeliverSM, Text: []byte("old")}
+		b := p.Append(nil, seq)
+		c.serve(pdu.ParseHeader(b), b)
+	}
+	if last := pdu.ParseHeader(c.delivered[len(c.delivered)-1]).Sequence; len(c.delivered) != maxDelivered || last != 2*maxDelivered-1 {
+		t.Errorf("%d are kept, the last is %d", len(c.delivered), last)
+	}
+}
+
+// What a server says is shown, not done: a terminal obeys octets.
+func TestSheetIsText(t *testing.T) {
+	s := &Sheet{Counts: map[Verdict]int{}}
+	s.section("Binds")
+	s.add(Line{"id", OK, "\x1b]0;gotcha\x07\xff 1a", ""})
+	if text := s.Text(); strings.ContainsAny(text, "\x1b\x07\xff") || !strings.Contains(text, "?]0;gotcha?? 1a") {
+		t.Errorf("%q", text)
 	}
 }

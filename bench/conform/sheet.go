@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -73,7 +74,14 @@ func (s *Section) text(b *strings.Builder) {
 
 func (s *Sheet) section(name string) { s.Sections = append(s.Sections, Section{Name: name}) }
 
+// add writes a line. What the server says in it is shown as text, whatever it is: people read it on terminals.
 func (s *Sheet) add(l Line) {
+	l.Seen = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, l.Seen)
 	last := &s.Sections[len(s.Sections)-1]
 	last.Lines = append(last.Lines, l)
 	s.Counts[l.Verdict]++

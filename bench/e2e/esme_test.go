@@ -12,7 +12,7 @@ import (
 )
 
 // patience bounds a wait for something that should take milliseconds.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // outbox is what one or more ESMEs of a test sent and what came of it.
 type outbox struct {

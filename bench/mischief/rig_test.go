@@ -177,8 +177,12 @@ func logger() *slog.Logger {
 	return slog.Default()
 }
 
+// starved is how much longer than on a machine of one's own a wait may take before a test gives up.
+const starved = 4
+
 func await(t testing.TB, limit time.Duration, what string, done func() bool) {
 	t.Helper()
+	limit *= starved
 	end := time.NewTimer(limit)
 	defer end.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -224,7 +228,7 @@ func (o *observers) observe(run, index uint32, now int64) {
 // dial binds as a client whose arrivals are timed.
 func (r *rig) dial(system string) *peer.Client {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), starved*time.Minute)
 	defer cancel()
 	c, err := peer.NewClient(peer.ClientOptions{Address: r.smpp, SystemID: system, Password: "x", Window: 1000})
 	if err != nil {
@@ -243,7 +247,7 @@ func (r *rig) dial(system string) *peer.Client {
 // send sends count messages as a client and waits until each has its answer; the receipts come as they come.
 func (r *rig) send(system string, load peer.Load) *peer.Client {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), starved*time.Minute)
 	defer cancel()
 	c := r.dial(system)
 	load.Receipts = true
@@ -257,6 +261,7 @@ func (r *rig) send(system string, load peer.Load) *peer.Client {
 func (r *rig) settled(limit time.Duration) admin.Books {
 	r.t.Helper()
 	var b admin.Books
+	limit *= starved
 	end := time.Now().Add(limit)
 	for b = r.books(); b.InFlight > 0 || b.ReceiptsParked > 0; b = r.books() {
 		if time.Now().After(end) {

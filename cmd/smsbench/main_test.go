@@ -15,7 +15,7 @@ import (
 // do runs one command and returns its exit code and what it wrote.
 func do(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var o, e strings.Builder
 	c := cli{out: &o, err: &e}

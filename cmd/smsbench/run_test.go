@@ -286,7 +286,7 @@ func TestRunTellsWhoDied(t *testing.T) {
 
 func TestRunStaysUntilStopped(t *testing.T) {
 	bin, site, addresses := folders(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var errs strings.Builder
 	r, w := io.Pipe()

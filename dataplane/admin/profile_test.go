@@ -18,7 +18,7 @@ func TestProfilesAreGzip(t *testing.T) {
 	s := NewServer(&fake{}, "a")
 	defer s.Close()
 	go s.Serve(l)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	c, err := Dial(ctx, l.Addr().String())
 	if err != nil {

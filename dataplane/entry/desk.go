@@ -71,6 +71,7 @@ type Desk struct {
 	multis  map[ledger.MsgID][]byte  // answers to submit_multi, by the last message
 	ends    map[ledger.MsgID]pending // transactions whose message has not ended
 	pacing  []*Session               // that have messages above their client's rate
+	kept    []*Session               // scratch of Pace
 }
 
 // NewDesk makes a desk of rated workers (tps 0: unrated) that serves the lanes given.

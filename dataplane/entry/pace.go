@@ -44,37 +44,36 @@ func (d *Desk) hold(s *Session, p []byte) bool {
 // Pacing says that messages wait for their client's rate: Pace must be called a hundred times a second.
 func (d *Desk) Pacing() bool { return len(d.pacing) > 0 }
 
-// Pace takes in what waited and may come now.
+// Pace takes in what waited and may come now, a message of each session in turn: a client's rate is for all its binds, and one
+// that never rests must not have all of it.
 func (d *Desk) Pace(now int64) {
-	keep := d.pacing[:0]
-	for _, s := range d.pacing {
-		if s.late.listed = !s.gone && !d.release(s, now); s.late.listed {
+	keep := d.kept[:0]
+	for i := 0; i < len(d.pacing); i++ { // those that had their turn stand again at the end
+		switch s := d.pacing[i]; {
+		case s.gone || s.late.empty():
+			s.late = paced{}
+		case d.release(s, now):
+			d.pacing = append(d.pacing, s)
+		default:
 			keep = append(keep, s)
-			continue
 		}
-		s.late = paced{}
 	}
-	clear(d.pacing[len(keep):])
-	d.pacing = keep
+	clear(d.pacing)
+	d.kept, d.pacing = d.pacing[:0], keep
 }
 
-// release takes in what the rate allows; true when nothing waits any more.
+// release takes in one message, if the rate allows it.
 func (d *Desk) release(s *Session, now int64) bool {
-	for !s.late.empty() {
-		c := d.table().ClientOf(s.Account.Number)
-		if c != nil && !s.Account.take(now, c.TPS) {
-			return false
-		}
-		p := s.late.octets[s.late.at:]
-		h := pdu.ParseHeader(p)
-		p = p[:h.Length:h.Length]
-		s.late.at += len(p)
-		if st := d.submitNow(s, c, h, p, now); st != pdu.ROK {
-			s.reply(h.Command, st, h.Sequence, nil)
-		}
-		if s.gone {
-			return true
-		}
+	c := d.table().ClientOf(s.Account.Number)
+	if c != nil && !s.Account.take(now, c.TPS) {
+		return false
+	}
+	p := s.late.octets[s.late.at:]
+	h := pdu.ParseHeader(p)
+	p = p[:h.Length:h.Length]
+	s.late.at += len(p)
+	if st := d.submitNow(s, c, h, p, now); st != pdu.ROK {
+		s.reply(h.Command, st, h.Sequence, nil)
 	}
 	return true
 }

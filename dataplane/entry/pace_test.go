@@ -151,3 +151,42 @@ func TestClosedLaneForgetsTransactions(t *testing.T) {
 		t.Errorf("%v wait", d.ends)
 	}
 }
+
+// A client's rate is for all its binds: one that always has messages waiting does not keep another of them from its turn.
+func TestPacedBindsTakeTurns(t *testing.T) {
+	up, tab := &above{}, tableOf(t, "over_rate: pace, ")
+	tab.ClientOf(1).TPS = 10
+	d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+	a := &Account{Number: 1}
+	a.Credit.Store(1e12)
+	var binds [3]*Session
+	var sent, answered [3]int
+	for i := range binds {
+		binds[i] = d.Open(uint32(i+1), a, "c", session.Config{Bind: pdu.BindTransceiver, PeerWindow: 100}, func() {}, aDay)
+	}
+	m := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("one of many")}
+	const seconds, window = 30, 5
+	for now := int64(aDay); now < aDay+seconds*int64(time.Second); now += int64(10 * time.Millisecond) {
+		for i, s := range binds {
+			for ; sent[i]-answered[i] < window; sent[i]++ {
+				s.Protocol().Feed(now, m.Append(nil, uint32(sent[i]+1)))
+			}
+		}
+		d.Pace(now)
+		d.Cut(now)
+		for ; up.blocks > 0; up.blocks-- {
+			d.Committed(0, now)
+		}
+		for i, s := range binds {
+			for out := s.Protocol().Out(); len(out) > 0; out = out[pdu.ParseHeader(out).Length:] {
+				answered[i]++
+			}
+			s.Protocol().ResetOut()
+		}
+	}
+	for i, n := range answered {
+		if n < seconds*10/len(binds)-5 {
+			t.Errorf("of %d messages in %d seconds bind %d had %d: %v", seconds*10, seconds, i, n, answered)
+		}
+	}
+}

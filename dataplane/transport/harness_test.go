@@ -13,7 +13,7 @@ import (
 )
 
 // patience bounds how long a test waits for what must happen.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 var quiet = slog.New(slog.DiscardHandler)
 

@@ -200,19 +200,24 @@ func (b *Book) Apply(index uint64, block []byte) error {
 			b.chain.link(index, block)
 		}
 		b.lastAt = ledger.BlockAt(block)
-		ahead, left := uint32(ledger.BlockHeader), 0
-		if err := ledger.Walk(block, func(r *ledger.Record) error {
-			if left == 0 {
-				ahead, left = ledger.Ahead(block, ahead, warmAhead, b.touch), warmAhead
-			}
-			left--
-			return b.record(index, r)
-		}); err != nil {
+		if err := b.walk(index, block); err != nil {
 			return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)
 		}
 	}
 	b.applied = index
 	return nil
+}
+
+// walk folds the records of a block.
+func (b *Book) walk(index uint64, block []byte) error {
+	ahead, left := uint32(ledger.BlockHeader), 0
+	return ledger.Walk(block, func(r *ledger.Record) error {
+		if left == 0 {
+			ahead, left = ledger.Ahead(block, ahead, warmAhead, b.touch), warmAhead
+		}
+		left--
+		return b.record(index, r)
+	})
 }
 
 func (b *Book) record(index uint64, r *ledger.Record) error {

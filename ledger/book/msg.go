@@ -162,8 +162,8 @@ func (t *table) add(id ledger.MsgID) *Msg {
 			t.chunks = append(t.chunks, make([]Msg, chunkSize))
 		}
 	}
-	m := t.at(s)
-	*m = Msg{ID: id, slot: s}
+	m := t.at(s) // empty: it was never used, or drop left it so
+	m.ID, m.slot = id, s
 	t.bySeq.put(id.Seq(), s)
 	return m
 }

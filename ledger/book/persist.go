@@ -151,9 +151,34 @@ type Store interface {
 	Scan(lo, hi []byte, f func(k, v []byte) error) error
 }
 
-// Load brings an empty book to the applied index that was last flushed: state blob, stragglers, and the
-// live messages from the log's blocks [first, applied].
-func (b *Book) Load(s Store, first uint64, blocks func(from, to uint64, f func(index uint64, block []byte) error) error) error {
+// Load brings an empty book to the applied index that was last flushed: state blob, stragglers, and the live messages from
+// the log. blocks reads the log from its first entry on and hands the blocks up to an index to f; a block is valid during the
+// call. It is called once, however little there is to load.
+func (b *Book) Load(s Store, blocks func(upTo uint64, f func(index uint64, block []byte) error) error) error {
+	if err := b.loadStored(s); err != nil {
+		return err
+	}
+	b.replay = true
+	defer func() { b.replay = false }()
+	err := blocks(b.applied, func(index uint64, block []byte) error {
+		b.lastAt = ledger.BlockAt(block)
+		if err := b.walk(index, block); err != nil {
+			return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	b.nameAll()
+	if b.open {
+		b.addOpen()
+	}
+	return nil
+}
+
+// loadStored loads what has keys of its own.
+func (b *Book) loadStored(s Store) error {
 	if err := b.loadSkips(s); err != nil {
 		return err
 	}
@@ -176,26 +201,7 @@ func (b *Book) Load(s Store, first uint64, blocks func(from, to uint64, f func(i
 	if err := b.loadRuns(s); err != nil {
 		return err
 	}
-	if err := b.lastSealAt(s); err != nil {
-		return err
-	}
-	b.replay = true
-	defer func() { b.replay = false }()
-	err = blocks(first, b.applied, func(index uint64, block []byte) error {
-		if block == nil {
-			return nil
-		}
-		b.lastAt = ledger.BlockAt(block)
-		err := ledger.Walk(block, func(r *ledger.Record) error { return b.record(index, r) })
-		if err != nil {
-			return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)
-		}
-		return nil
-	})
-	if err == nil && b.open {
-		b.addOpen()
-	}
-	return err
+	return b.lastSealAt(s)
 }
 
 // addOpen adds up what an older build did not keep.
@@ -225,9 +231,6 @@ func (b *Book) loadStraggler(v []byte) error {
 	}
 	if !m.MO {
 		b.Live[m.State]++
-	}
-	if m.cidLen > 0 {
-		b.byCID[cidHash(m.Carrier, m.CarrierID())] = m.ID.Seq()
 	}
 	if parts != nil {
 		b.adoptSplit(t, parts)

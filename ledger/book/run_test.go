@@ -82,8 +82,8 @@ func (s *shelf) book() *Book {
 // reload is what a process that died after the last flush finds.
 func (s *shelf) reload(last uint64) *Book {
 	b := s.book()
-	err := b.Load(s.db, s.low, func(from, to uint64, f func(uint64, []byte) error) error {
-		for i := from; i <= to; i++ {
+	err := b.Load(s.db, func(upTo uint64, f func(uint64, []byte) error) error {
+		for i := s.low; i <= upTo; i++ {
 			if blk, ok := s.blocks[i]; ok {
 				if err := f(i, blk); err != nil {
 					return err

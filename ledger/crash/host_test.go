@@ -112,7 +112,7 @@ func (h *host) open() (err error) {
 			return err
 		}
 		l.book = book.New(l.n, l, h)
-		if err := l.book.Load(h.db, l.log.First(), l.scan); err != nil {
+		if err := l.book.Load(h.db, l.scan); err != nil {
 			return fmt.Errorf("lane %d: load: %w", i, err)
 		}
 		l.forget()
@@ -121,8 +121,8 @@ func (h *host) open() (err error) {
 	return nil
 }
 
-func (l *lane) scan(from, to uint64, f func(index uint64, block []byte) error) error {
-	return l.log.Scan(from, to, func(e journal.Entry) error {
+func (l *lane) scan(upTo uint64, f func(index uint64, block []byte) error) error {
+	return l.log.Scan(l.log.First(), upTo, func(e journal.Entry) error {
 		if e.Kind != journal.KindBlock || len(e.Data) == 0 {
 			return nil
 		}

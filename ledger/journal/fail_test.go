@@ -52,7 +52,7 @@ func TestFailedWriteIsFatal(t *testing.T) {
 				if !strings.Contains(err.Error(), "injected") {
 					t.Errorf("%v does not name the cause", err)
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(2 * time.Minute):
 				t.Fatal("the failure stayed unnoticed")
 			}
 			on.Store(false) // the disk is well again: too late
@@ -119,7 +119,7 @@ func TestShortWriteIsFatal(t *testing.T) {
 		if !errors.Is(err, io.ErrShortWrite) || acked.Load() {
 			t.Errorf("%v; acknowledged: %v", err, acked.Load())
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("half a write stayed unnoticed")
 	}
 }
@@ -142,7 +142,7 @@ func TestFailedRotationIsFatal(t *testing.T) {
 			if !errors.Is(err, errorfs.ErrInjected) {
 				t.Errorf("%s: %v", name, err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatalf("%s: the failure stayed unnoticed", name)
 		}
 	}

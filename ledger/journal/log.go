@@ -39,12 +39,14 @@ const (
 )
 
 // Log returns the lane's table, reading all its entries once to verify that they are whole and follow one
-// another; none is resident afterwards. Called again it returns the same table.
-func (d *DB) Log(lane uint16) (*Log, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if l := d.logs[lane]; l != nil {
-		return l, nil
+// another; none is resident afterwards. Called again it returns the same table. Different lanes may be read at a time.
+func (d *DB) Log(lane uint16) (*Log, error) { return d.ReadLog(lane, 0, nil) }
+
+// ReadLog is Log, and hands the entries up to an index to f as they are read, in order and verified, so that who needs the
+// blocks at a start has them read once. The entry's data is valid during the call.
+func (d *DB) ReadLog(lane uint16, upTo uint64, f func(e *Entry) error) (*Log, error) {
+	if l := d.table(lane, nil); l != nil {
+		return l, l.Scan(l.First(), min(upTo, l.Last()), func(e Entry) error { return f(&e) })
 	}
 	vote, win, err := d.readMeta(lane)
 	if err != nil {
@@ -59,7 +61,13 @@ func (d *DB) Log(lane uint16) (*Log, error) {
 	err = w.run(func(e *Entry, _ error) error {
 		l.last++
 		l.table.put(e, false)
-		return nil
+		if e.Index > upTo {
+			return nil
+		}
+		if err := checkData(lane, e); err != nil {
+			return err
+		}
+		return f(e)
 	}, func(_ *Entry, err error) error { return err })
 	if err == nil {
 		err = checkCommit(lane, vote, l.last)
@@ -68,8 +76,20 @@ func (d *DB) Log(lane uint16) (*Log, error) {
 		return nil, err
 	}
 	l.stable = l.last
-	d.logs[lane] = l
-	return l, nil
+	return d.table(lane, l), nil
+}
+
+// table is the lane's table that all share: the one that is there, else l, from now on.
+func (d *DB) table(lane uint16, l *Log) *Log {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old := d.logs[lane]; old != nil {
+		return old
+	}
+	if l != nil {
+		d.logs[lane] = l
+	}
+	return l
 }
 
 // Lane is the lane's number.

@@ -249,3 +249,49 @@ func TestDropReachesDiskInRanges(t *testing.T) {
 	}
 	mustClose(t, d)
 }
+
+// Who needs the blocks up to an index gets them from the one reading that makes the table, and from the table once that is
+// there; what is damaged up to that index is found, also when the entry's frame is whole.
+func TestReadLogHandsOverWhatItReads(t *testing.T) {
+	fs := vfs.NewMem()
+	d := mustOpen(t, testOptions(fs))
+	e := run(1, 1, 10, 1)
+	extend(t, d, mustLog(t, d, 1), e...)
+	mustClose(t, d)
+	d = mustOpen(t, testOptions(fs))
+	read := func(upTo uint64) (last uint64, l *Log, err error) {
+		l, err = d.ReadLog(1, upTo, func(got *Entry) error {
+			if want := e[last]; got.Index != last+1 || got.Term != 1 || !bytes.Equal(got.Data, want.Data) {
+				t.Errorf("index %d after %d, %d octets", got.Index, last, len(got.Data))
+			}
+			last = got.Index
+			return nil
+		})
+		return last, l, err
+	}
+	for range 2 {
+		if last, l, err := read(6); err != nil || last != 6 || l.Last() != 10 {
+			t.Errorf("read up to %d, %v", last, err)
+		}
+	}
+	if last, _, err := read(99); err != nil || last != 10 {
+		t.Errorf("read up to %d of all, %v", last, err)
+	}
+	v := d.Raw(1, 7)
+	v[len(v)-1] ^= 1
+	b := NewBatch()
+	b.Set(Key(EntryKind, 1, 7), v)
+	writeWait(d, b)
+	mustClose(t, d)
+	for _, upTo := range []uint64{7, 6} {
+		d = mustOpen(t, testOptions(fs))
+		last, l, err := read(upTo)
+		switch {
+		case upTo == 7 && (last != 6 || l != nil || !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "lane 1 index 7")):
+			t.Errorf("a damaged block that is needed: read up to %d, %v", last, err)
+		case upTo == 6 && (last != 6 || err != nil):
+			t.Errorf("a damaged block that nobody needs yet: read up to %d, %v", last, err)
+		}
+		mustClose(t, d)
+	}
+}

@@ -84,8 +84,8 @@ func openLane(t testing.TB, dir string) *lane {
 	l.log, err = l.db.Log(0)
 	l.must(err)
 	l.book = book.New(0, l, l)
-	l.must(l.book.Load(l.db, l.log.First(), func(from, to uint64, f func(uint64, []byte) error) error {
-		return l.log.Scan(from, to, func(e journal.Entry) error {
+	l.must(l.book.Load(l.db, func(upTo uint64, f func(uint64, []byte) error) error {
+		return l.log.Scan(l.log.First(), upTo, func(e journal.Entry) error {
 			if e.Kind != journal.KindBlock || len(e.Data) == 0 {
 				return nil
 			}

@@ -90,7 +90,7 @@ func (h *host) work() int {
 // until works until ok.
 func (h *host) until(ok func() bool) {
 	h.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for h.work(); !ok(); h.work() {
 		select {
 		case <-h.bell:

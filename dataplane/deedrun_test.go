@@ -1,0 +1,134 @@
+package dataplane
+
+import (
+	"sync"
+	"testing"
+
+	"smsplane/dataplane/admin"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/pdu"
+)
+
+// toRun proposes the MOVE of some messages of the lane's only queue, behind what it has on disk. It runs on the executor.
+func (l *lane) toRun(ids []ledger.MsgID) (q *queue) {
+	first := l.book.Get(ids[0])
+	q = l.queueOf(ledger.RunInternal, first.Present().Carrier, first.Class)
+	l.run = l.book.NextRun(l.run)
+	mv := ledger.Move{Run: l.run, Order: l.run, Queue: q.kind, Carrier: q.carrier, Class: q.class}
+	for _, id := range ids {
+		m := l.book.Get(id)
+		l.unlist(m)
+		m.Phase = phaseSpilling
+		mv.IDs = ledger.AppendID(mv.IDs, id)
+	}
+	l.begin()
+	l.open = ledger.AppendMove(l.open, l.x.now, &mv)
+	l.recorded(l.x.now)
+	q.runs, q.spilled = append(q.runs, l.run), q.spilled+len(ids) // the lane does not know: nothing loads it but who asks for it
+	return q
+}
+
+// purge is a deed on all that waits.
+func (n *Node) purge(t *testing.T, want int) {
+	t.Helper()
+	r, err := n.source().Deed(t.Context(), admin.Deed{Action: "purge", Client: "acme", Yes: true, Author: "ann", Reason: "why"})
+	if err != nil || r.Matched != want || r.Done != want {
+		t.Errorf("%+v, %v; want %d", r, err, want)
+	}
+}
+
+// Between a deed's look at the runs and its turn with one of them others write that run anew: a client cancels one message of it and
+// replaces another, then another deed takes some. Every message is met once all the same, those in the new runs, too.
+func TestDeedWhileRunsAreWrittenAnew(t *testing.T) {
+	n := newTestNode(t)
+	lane := n.x.accounts[1].Lane
+	l := n.x.lanes[lane]
+	ids := n.admit(t, lane, 40)
+	if !n.await(func() bool { return l.book.Live[book.StateRouted] == 40 }) {
+		t.Fatal("the messages are not queued")
+	}
+	var q *queue
+	n.x.call(func() {
+		l.toRun(ids[:10])
+		q = l.toRun(ids[10:30])
+	})
+	if !n.await(func() bool { return l.book.Spilled() == 30 }) {
+		t.Fatal("nothing is on disk")
+	}
+	first, second := q.runs[0], q.runs[1]
+	n.x.call(func() { q.loading = first }) // the deed waits for it, and does not come to the second
+	var wg sync.WaitGroup
+	wg.Go(func() { n.purge(t, 39) })
+	if !n.await(func() bool { return l.deeds == 1 && l.book.Counts.Ends[ledger.EndFailed] == 10 }) {
+		t.Fatal("the deed does not begin")
+	}
+	n.x.call(func() {
+		ask := func(c pdu.Command, id ledger.MsgID, text string) {
+			p := pdu.New(c, pdu.ROK, 1)
+			p.Set("message_id", []byte(id.String())).Set("source_addr", []byte("shop"))
+			if c == pdu.CancelSM {
+				l.cancel(&order{account: 1, p: p}, n.x.now)
+				return
+			}
+			p.Set("short_message", []byte(text))
+			l.replace(&order{account: 1, p: p}, n.x.now)
+		}
+		ask(pdu.CancelSM, ids[12], "")
+		ask(pdu.ReplaceSM, ids[15], "another text")
+	})
+	if !n.await(func() bool { return l.book.Spilled() == 10+18 && l.book.Get(ids[15]).Phase == phaseQueued }) {
+		t.Fatal("the clients' orders are not done")
+	}
+	n.x.call(func() {
+		sel, err := n.x.selector(&admin.Deed{Action: "hold", Prefix: "49151000002"})
+		if err != nil || !l.startRework(l.book.RunOf(l.rewritten.last(second)), rework{sel: &sel, d: sel.record(&admin.Deed{})}) {
+			t.Errorf("another deed: %v", err)
+		}
+	})
+	if !n.await(func() bool { return l.book.Spilled() == 10+8 && len(l.rework) == 0 }) { // of 18 ten have such a number
+		t.Fatal("the other deed is not done")
+	}
+	n.x.call(func() { q.loading = 0 })
+	wg.Wait()
+	if !n.await(func() bool { return l.book.Counts.Ends[ledger.EndFailed] == 40 && l.book.Spilled() == 0 }) {
+		t.Errorf("%+v, %d on disk", l.book.Counts, l.book.Spilled())
+	}
+	n.x.call(func() {
+		if l.deeds != 0 || l.rewritten.by != nil {
+			t.Errorf("%d deeds, %+v", l.deeds, l.rewritten)
+		}
+	})
+	check(t, n)
+}
+
+// What leaves memory just as a deed begins is met in its run.
+func TestDeedMeetsWhatIsOnItsWayToDisk(t *testing.T) {
+	n := newTestNode(t)
+	lane := n.x.accounts[1].Lane
+	l := n.x.lanes[lane]
+	ids := n.admit(t, lane, 20)
+	if !n.await(func() bool { return l.book.Live[book.StateRouted] == 20 }) {
+		t.Fatal("the messages are not queued")
+	}
+	d, r := admin.Deed{Action: "purge", Client: "acme", Yes: true, Author: "ann", Reason: "why"}, admin.DeedResult{}
+	var sel selector
+	n.x.call(func() { sel, _ = n.x.selector(&d) })
+	began := false
+	s := &source{n: n, do: func(f func()) bool {
+		return n.x.call(func() {
+			if !began {
+				began = true
+				l.toRun(ids[:10])
+			}
+			f()
+		})
+	}}
+	if err := s.deedInLane(t.Context(), int(lane), &d, &sel, &r); err != nil || r.Done != 20 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if !n.await(func() bool { return l.book.Counts.Ends[ledger.EndFailed] == 20 && l.book.Spilled() == 0 }) {
+		t.Errorf("%+v, %d on disk", l.book.Counts, l.book.Spilled())
+	}
+	check(t, n)
+}
