@@ -34,7 +34,7 @@ func (s *linkSession) heard(x *executor, e *event, now int64) {
 		s.link.taken++
 	}
 	if e.at > 0 {
-		s.trip = e.at
+		s.trip, s.theirs = e.at, int64(e.number)
 	}
 	if e.seq > 0 && s.link.adapt.Congestion(now, uint8(e.seq-1), s.link.rate.last(s.link.sent)) {
 		s.link.adapted(now)

@@ -12,7 +12,7 @@ type eventKind uint8
 const (
 	// From a loop up to the executor.
 	evBlock       eventKind = iota + 1 // lane, data: a sealed block of accepted messages
-	evAnswer                           // session (link), id, status, data: the carrier's id (a broadcast_sm_resp whole), at: round trip in ns, seq: congestion_state + 1
+	evAnswer                           // session (link), id, status, data: the carrier's id (a broadcast_sm_resp whole), at: round trip, ns, number: the part of it that was not ours, ns; seq: congestion_state + 1
 	evLate                             // the same, after the answer's time was over
 	evLost                             // session (link), id: written, and no answer will come; status: lostEnded or lostFenced when the session ended
 	evUnsent                           // session (link), id: never written

@@ -10,7 +10,8 @@ import (
 // intake decides how soon the blocks that loops sealed are proposed: at once, unless the executor is busy while many
 // messages wait for it alone. Then what is newly accepted would only lengthen their queue and, grown out of the
 // caches and out of memory, make each message dearer. So until that has passed one message is let in for each that
-// goes out to a carrier. Clients feel it as answers that come later, and above that as the limit on blocks in flight
+// goes out to a carrier, and three for four as long as the queue is longer than that pace leaves it: after a moment without
+// pace, which a slow disk brings about. Clients feel it as answers that come later, and above that as the limit on blocks in flight
 // (ESME_RTHROTTLED).
 //
 // What waits for carriers that are down, slow or at their rate, or behind a layer that is paused or rated, does not
@@ -18,8 +19,10 @@ import (
 type intake struct {
 	held   []held // blocks not proposed yet, in the order they came
 	paced  bool
-	tokens int // messages that may still be let in while paced
+	tokens int // quarters of messages that may still be let in while paced
+	each   int // quarters that one which goes out lets in
 	busy   bool
+	calm   int     // looks in a row at which it was not
 	idle   float64 // share of its time that the executor was idle, smoothed
 	looked int64   // when that was looked at last, and what it had slept by then
 	slept  int64
@@ -35,6 +38,8 @@ const (
 	paceSmooth = 0.1     // weight of one look
 	paceAbove  = 8 << 10 // messages in wait
 	paceUntil  = 4 << 10
+	paceLong   = 16 << 10
+	paceCalm   = 50  // looks: the executor rests while the disk does
 	busyUnder  = 0.5 // idle share under which the executor counts as busy
 	busyUntil  = 0.7 // and until which
 )
@@ -44,16 +49,9 @@ func (in *intake) look(x *executor, now int64) {
 	if now-in.looked < paceEvery {
 		return
 	}
-	share := float64(x.idle-in.slept) / float64(now-in.looked)
-	in.idle += (share - in.idle) * paceSmooth
+	idle := float64(x.idle-in.slept) / float64(now-in.looked)
 	in.looked, in.slept = now, x.idle
-	in.busy = in.idle < busyUnder || in.busy && in.idle < busyUntil
-	switch n := x.waiting(now); {
-	case in.paced:
-		in.paced = in.busy && n > paceUntil
-	case in.busy && n > paceAbove:
-		in.paced, in.tokens = true, 0
-	}
+	in.pace(idle, x.waiting(now))
 	for _, c := range x.serving {
 		for _, s := range c.sessions {
 			s.short = in.busy && s.window >= shortFrom && s.quick()
@@ -61,11 +59,32 @@ func (in *intake) look(x *executor, now int64) {
 	}
 }
 
+// pace takes the share of its time that the executor was idle since the last look, and how many messages wait for it.
+func (in *intake) pace(idle float64, waiting int) {
+	in.idle += (idle - in.idle) * paceSmooth
+	in.busy = in.idle < busyUnder || in.busy && in.idle < busyUntil
+	if in.calm++; in.busy {
+		in.calm = 0
+	}
+	if in.each = 4; waiting > paceLong {
+		in.each = 3
+	}
+	switch {
+	case in.paced:
+		in.paced = in.calm < paceCalm && waiting > paceUntil
+	case in.busy && waiting > paceAbove:
+		in.paced, in.tokens = true, 0
+	}
+}
+
+// left counts a message that goes out to a carrier.
+func (in *intake) left() { in.tokens += in.each }
+
 // admit proposes what may come in now.
 func (in *intake) admit() (n int) {
 	for n < len(in.held) && (!in.paced || in.tokens > 0) {
 		h := &in.held[n]
-		in.tokens -= ledger.BlockRecords(h.block)
+		in.tokens -= 4 * ledger.BlockRecords(h.block)
 		h.l.propose(h.block, proposal{entry: true})
 		n++
 	}

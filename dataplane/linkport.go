@@ -8,6 +8,7 @@ import (
 	"smsplane/ledger"
 	"smsplane/pdu"
 	"smsplane/pdu/session"
+	"smsplane/router"
 )
 
 // linkPort is a session with a carrier on its loop: it patches and writes what was dispatched, and sends
@@ -44,6 +45,7 @@ func (k *linkPort) begin(conn wire, now int64) {
 
 // Data implements transport.ConnHandler.
 func (k *linkPort) Data(_ *transport.Conn, now int64, b []byte) {
+	k.sess.Looked(k.loop.turned)
 	k.feed(now, b)
 	k.pump(now)
 }
@@ -238,7 +240,7 @@ func (k *linkPort) Late(_ *session.Session, _ int64, tag uint64, h pdu.Header, p
 }
 
 func (k *linkPort) answer(kind eventKind, tag uint64, h pdu.Header, p []byte) {
-	e := event{kind: kind, session: k.id, id: ledger.MsgID(tag), status: uint32(h.Status), at: k.sess.RoundTrip()}
+	e := event{kind: kind, session: k.id, id: ledger.MsgID(tag), status: uint32(h.Status), at: k.sess.RoundTrip(), number: router.Number(k.sess.Away())}
 	switch {
 	case h.Command == pdu.BroadcastSMResp:
 		e.data = k.loop.arena.copy(p)

@@ -40,8 +40,9 @@ type loop struct {
 	accepted meter
 	alerts   admin.Alerts
 
-	boot  int64  // the fence's clock at the start of the turn
-	fence *fence // nil on a single host
+	boot   int64  // the fence's clock at the start of the turn
+	turned int64  // when the last turn began
+	fence  *fence // nil on a single host
 
 	inflight atomic.Int64 // blocks of this loop that are not committed; read by the drain
 }
@@ -53,6 +54,7 @@ const ticksPerSecond = 100
 
 // Turn implements transport.LoopHandler.
 func (l *loop) Turn(now int64) {
+	l.turned = now
 	if l.fence != nil {
 		l.boot = l.fence.clock()
 	}

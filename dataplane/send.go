@@ -46,6 +46,7 @@ type linkSession struct {
 	window  int
 	out     int   // dispatched or about to be, and not answered
 	trip    int64 // round trip of the last answers, smoothed, ns
+	theirs  int64 // the part of it that was not ours, likewise
 	whole   int64 // the same from the DISPATCH on
 	short   bool  // it has fewer messages at a time
 	end     func(unfit pdu.Status)
@@ -145,9 +146,9 @@ const shortFrom = 256
 // doubt. With half a window all can be on the link and still be too few: then it is quick until nearly all the time passes there.
 func (s *linkSession) quick() bool {
 	if s.short {
-		return 5*s.trip < 4*s.whole
+		return 5*s.theirs < 4*s.whole
 	}
-	return 8*s.trip < 3*s.whole
+	return 8*s.theirs < 3*s.whole
 }
 
 // takes says whether a message of a class may go over the session now: credit and rate less what is kept for
@@ -339,7 +340,7 @@ func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 	s.link.bucket.Take(now)
 	s.carrier.bucket.Take(now)
 	s.enter()
-	x.intake.tokens++
+	x.intake.left()
 	l.together(len(with), now)
 	for _, o := range with {
 		l.propound(o, s, worker, buy, ledger.Shape{}, now)

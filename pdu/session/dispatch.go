@@ -82,10 +82,15 @@ func (s *Session) response(now int64, h pdu.Header, p []byte) {
 		}
 		r := s.window.take(i)
 		s.counters.Responses++
-		if d := now - r.sentAt; s.trip == 0 {
-			s.trip = d
+		d, away := now-r.sentAt, now-r.sentAt
+		if s.looked != 0 {
+			away = max(0, s.looked-r.sentAt)
+		}
+		if s.trip == 0 {
+			s.trip, s.away = d, away
 		} else {
 			s.trip += (d - s.trip) / 8
+			s.away += (away - s.away) / 8
 		}
 		s.handler.Response(s, now, r.tag, h, p)
 		return

@@ -50,6 +50,8 @@ type Session struct {
 	peer     int // requests of the peer that await Reply
 
 	trip      int64  // round trip of our requests, ns, smoothed over about eight
+	away      int64  // the part of it that was surely not ours, likewise
+	looked    int64  // when input was looked for last
 	heard     int64  // when the peer's last octet came
 	ticked    int64  // last Tick
 	stalled   bool   // it came too late to act on
@@ -110,6 +112,13 @@ func (s *Session) Heard() int64 { return s.heard }
 
 // RoundTrip is the time from sending a request to its answer, smoothed over about eight; 0 before the first.
 func (s *Session) RoundTrip() int64 { return s.trip }
+
+// Away is the part of RoundTrip that the peer and the network took for sure: up to the last time that input was looked for in
+// vain. Behind that an answer may have lain unread, because our thread was busy or waited for a core.
+func (s *Session) Away() int64 { return s.away }
+
+// Looked says when input was looked for before the Feed that follows; without it Away is RoundTrip.
+func (s *Session) Looked(at int64) { s.looked = at }
 
 // Counters are what happened so far.
 func (s *Session) Counters() Counters { return s.counters }
