@@ -61,8 +61,15 @@ func (c *cli) run(ctx context.Context, args []string) int {
 		fmt.Fprintf(c.err, "smsbench: %v\n", err)
 		return exitFinding
 	}
-	fmt.Fprintf(c.err, "smsbench: %v\nusage: %s; %s --help tells more\n", err, cmd.UseLine(), cmd.CommandPath())
+	fmt.Fprintf(c.err, "smsbench: %v\nusage: %s; %s --help tells more\n", err, usage(cmd), cmd.CommandPath())
 	return exitUsage
+}
+
+func usage(cmd *cobra.Command) string {
+	if cmd.HasSubCommands() {
+		return cmd.CommandPath() + " COMMAND"
+	}
+	return cmd.UseLine()
 }
 
 // does marks the point from which an error is no usage error.

@@ -172,7 +172,7 @@ func TestExitCodesAndWords(t *testing.T) {
 		{good, "trace none", 1, "no message has the id"},
 		{good, "trace", 2, "accepts 1 arg"},
 		{good, "trace", 2, "usage: smsplane trace ID"},
-		{good, "link", 2, "smsplane link --help tells more"},
+		{good, "link", 2, "usage: smsplane link COMMAND; smsplane link --help tells more"},
 		{good, "find", 1, "at least one"},
 		{good, "find --to 49151*", 0, "ACCEPTED"},
 		{good, "find --to 49151* --json", 0, "[]"},
