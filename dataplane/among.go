@@ -73,7 +73,7 @@ func (n *Node) fellows() *fellows {
 	if n.members == nil {
 		return nil
 	}
-	f := &fellows{hold: n.cfg.Cluster.Keep, ship: func(lane uint16, to uint64) { go n.ship(lane, to) }, clock: boottime, name: n.members.name, send: n.members.send, unreached: map[uint64]bool{},
+	f := &fellows{hold: n.cfg.Cluster.Keep, ship: func(lane uint16, to uint64) { go n.ship(lane, to) }, want: n.want, clock: boottime, name: n.members.name, send: n.members.send, unreached: map[uint64]bool{},
 		link: n.sayLink, ranked: n.ranked, spread: spread{agreed: n.members.spreads, settle: int64(n.cfg.Cluster.Settle), pins: n.pins}, rooms: n.members.rooms.Load, own: n.own, lose: n.lose, rose: n.rose, quorum: n.quorum, leader: n.led}
 	if n.cfg.Cluster.Relay {
 		n.relays = &relays{reach: n.members.takesClients, open: map[*relay]struct{}{}}

@@ -65,6 +65,9 @@ type lane struct {
 	cramped  bool           // its clients are refused: it would need a disk that is full
 	yields   bool           // it is handed over as soon as carriers have answered: nothing more is sent
 	away     bool           // its store is being replaced by another host's
+	spoilt   error          // its store is damaged, and how: it is asked for anew
+	askAt    int64          // when that may be asked for again
+	folded   uint64         // index of the stored state that is damaged
 	config   replica.Config // of rep
 	handAt   int64          // when the lane may be given to another host again
 	term     uint64         // in which it was led to work
@@ -229,7 +232,7 @@ func (l *lane) apply(index uint64, block []byte) error {
 	}
 	l.x.doing, l.x.folding = step{layer: inFold}, l.book
 	if err := l.book.Apply(index, block); err != nil {
-		return err
+		return l.spoil(err)
 	}
 	l.x.doing = step{}
 	if block == nil || l.head == len(l.proposed) || &l.proposed[l.head].block[0] != &block[0] {

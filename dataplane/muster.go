@@ -92,6 +92,9 @@ func (l *lane) ranked(st *admin.LaneStatus) {
 	}
 	st.LedBy = l.x.fellows.name(l.rep.LeaderID())
 	st.SingleCopy, st.Fenced, st.Loading = l.rep.SingleCopy(), l.leading && l.fenced, l.loading
+	if l.spoilt != nil {
+		st.Damaged = l.spoilt.Error()
+	}
 	l.others(func(v admin.LaneLag) { st.Others = append(st.Others, v) })
 }
 

@@ -33,6 +33,7 @@ type fellows struct {
 	group     replica.Group                // for lanes that this store knows nothing of
 	hold      int64                        // octets of log kept for a member that is away
 	ship      func(lane uint16, to uint64) // begins to send a lane to a member; nil: cannot
+	want      func(lane uint16, of uint64) // asks a member to begin that; nil: cannot
 	name      func(id uint64) string
 	send      func(to uint64, lane uint16, msg []byte) bool
 	inbox     inbox
@@ -118,6 +119,8 @@ func (l *lane) stand(now int64) {
 		} else {
 			l.demote()
 		}
+	case l.spoilt != nil:
+		l.renew(now)
 	case l.loading:
 		if l.readable && l.owed == 0 {
 			l.reload()
@@ -286,6 +289,12 @@ func (l *lane) reload() {
 			}
 			return l.book.Apply(e.Index, e.Data)
 		})
+	}
+	if err != nil {
+		err = l.spoil(err)
+		if err == nil {
+			return
+		}
 	}
 	if l.loading = false; err == nil && l.n == 0 && l.book.System.Version > 0 {
 		err = x.install()

@@ -22,7 +22,11 @@ func (n *Node) recover(wait func()) error {
 		return err
 	}
 	for _, l := range x.lanes {
-		if err := n.openReplica(l); err != nil {
+		err := n.openReplica(l)
+		if err == nil && l.spoilt != nil && !l.hasFellows() {
+			err = l.spoilt
+		}
+		if err != nil {
 			return n.rotten(l.n, fmt.Errorf("lane %d: %w", l.n, err))
 		}
 	}
@@ -110,13 +114,16 @@ func (n *Node) loadLane(l *lane) (err error, panicked any) {
 		}
 	}()
 	n.x.progress.at(readingLog, l.n, 0, 0)
-	return l.load(), nil
+	if err = l.load(); err != nil && l.spoiltAtStart(err) {
+		err = nil
+	}
+	return err, nil
 }
 
 // openReplica opens the raft member of a lane whose book is loaded.
 func (n *Node) openReplica(l *lane) (err error) {
 	x, i := n.x, l.n
-	c := replica.Config{DB: n.db, Log: l.log, Lane: i, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: l.book.Applied(), Turn: applyTurn, Wake: x.wake, Logger: n.log}
+	c := replica.Config{DB: n.db, Log: l.log, Lane: i, ID: 1, Group: replica.Group{Voters: []uint64{1}}, Applied: max(l.book.Applied(), l.folded), Turn: applyTurn, Wake: x.wake, Logger: n.log}
 	if f := x.fellows; f != nil {
 		c.ID, c.Group, c.Clock, c.Hold = f.me, f.group, f.clock, f.hold
 		c.Send = func(to uint64, msg []byte) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"smsplane/ledger/book"
 	"smsplane/ledger/journal"
 )
 
@@ -13,9 +14,11 @@ import (
 //
 //	damaged                       then
 //	block of the log, straggler,  a fold that left out a record would be wrong ever after, and nobody would know: the node
-//	head of a run, state          does not start, or stops, and says which lane and index it is. The way on is a backup,
-//	                              or another host's copy
-//	run of queued messages        it is set aside, and its queue goes on without it (fetch.go)
+//	head of a run, state          does not start, or stops, and says which lane and index it is. The way on is a backup.
+//	                              In a cluster the lane comes anew from the host that leads it, where its log and state can
+//	                              still be read (spoil.go)
+//	run of queued messages        it is set aside, and its queue goes on without it (fetch.go); one that was loaded already is
+//	                              needed as a straggler is
 //	pack of EDRs                  what looks for something in it is told; an export goes on behind it, and ends with what
 //	                              is missing
 //
@@ -77,6 +80,10 @@ func writeRot(name string, raw []byte, found error) error {
 func (n *Node) rotten(lane uint16, err error) error {
 	if err == nil || !errors.Is(err, journal.ErrCorrupt) {
 		return err
+	}
+	var run *book.DamagedRun
+	if errors.As(err, &run) {
+		err = errors.Join(err, keepRun(filepath.Join(n.cfg.Data, rotFolder), n.db, run.Lane, run.ID, run.Pieces, run))
 	}
 	return errors.Join(err, n.keepRot(lane), errors.New("nothing was skipped: restore a backup (smsplane store restore), and keep this folder"))
 }

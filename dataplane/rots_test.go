@@ -271,3 +271,49 @@ func TestRottenStragglerStopsTheStart(t *testing.T) {
 	}
 	kept(t, again, "")
 }
+
+// A run that rots after its LOAD, while messages of it are still to be sent, stops the start of a single host, which says where it is;
+// what is left of it is kept.
+func TestRottenLoadedRunStopsTheStart(t *testing.T) {
+	file := testNodeFile(t)
+	n, stop := startTestNode(t, file)
+	lane := n.x.accounts[1].Lane
+	ids, bodies, _ := n.admitNoise(t, lane, "49151", 20, 15_000)
+	q := onDisk(t, n, lane, ids)
+	l, run := n.x.lanes[lane], uint32(0)
+	if !n.await(func() bool { return !l.book.Dirty() }) {
+		t.Fatal("the run is not flushed")
+	}
+	n.x.call(func() { run, l.split = q.runs[0], true })
+	if !n.await(func() bool { return l.book.Spilled() == 0 && l.book.Get(ids[12]) != nil && !l.book.Dirty() }) {
+		t.Fatal("the run is not loaded")
+	}
+	stop()
+	settleTables(t, n.cfg.Data)
+	back := flipTables(t, n.cfg.Data, bodies[12])
+
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: monotonic()}
+	again.state.Store(stateStarting)
+	err = again.open()
+	for _, where := range []string{fmt.Sprintf("run %d of lane %d", run, lane), fmt.Sprintf("runs of lane %d, %d, ", lane, run)} {
+		if !errors.Is(err, journal.ErrCorrupt) || !strings.Contains(err.Error(), where) {
+			t.Errorf("a damaged run that is needed: %v; want %q", err, where)
+		}
+	}
+	if err := again.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	kept(t, again, fmt.Sprintf("lane-%d-run-%d", lane, run))
+
+	back()
+	n, stop = startTestNode(t, file)
+	defer stop()
+	if got := n.x.lanes[lane].book.Live[book.StateRouted]; got != 20 {
+		t.Errorf("%d messages are back", got)
+	}
+	check(t, n)
+}

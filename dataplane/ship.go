@@ -19,6 +19,8 @@ import (
 //	chunk ─▶          ◀─ staged                      … until there are no more
 //	end ─▶            ◀─ the lane is opened on it, or why not
 //
+// A host whose own copy is damaged asks for that itself (spoil.go).
+//
 // A connection that breaks ends it; raft asks again, and what was staged is not sent twice as long as the
 // exporter is the same.
 const (
@@ -29,6 +31,7 @@ const (
 	shipStaged
 	shipOpened
 	shipFailed
+	shipWanted // to the host that leads the lane
 )
 
 const (
@@ -50,7 +53,10 @@ type shipKey struct {
 	lane uint16
 }
 
-var errShip = errors.New("the other host did not take it")
+var (
+	errShip     = errors.New("the other host did not take it")
+	errShipping = errors.New("it is being sent already")
+)
 
 // ship sends a lane to a member. It runs on a goroutine of its own.
 func (n *Node) ship(lane uint16, to uint64) {
@@ -69,8 +75,14 @@ func (n *Node) shipTo(lane uint16, to uint64) (err error) {
 	answers, key := make(chan []byte, 4), shipKey{p.Name, lane}
 	s := &n.shipments
 	s.mu.Lock()
-	s.out[key] = answers
+	under := s.out[key] != nil
+	if !under {
+		s.out[key] = answers
+	}
 	s.mu.Unlock()
+	if under {
+		return errShipping
+	}
 	defer func() {
 		s.mu.Lock()
 		delete(s.out, key)
@@ -140,13 +152,13 @@ func (n *Node) shipped(from *cluster.Peer, lane uint16, payload []byte) {
 	if len(payload) == 0 || int(lane) >= n.cfg.Lanes {
 		return
 	}
-	if err := n.importPiece(lane, payload[0], payload[1:], answer); err != nil {
+	if err := n.importPiece(from, lane, payload[0], payload[1:], answer); err != nil {
 		n.log.Warn("a piece of a lane cannot be taken", "lane", lane, "from", from.Name, "err", err)
 		answer(shipFailed, []byte(err.Error()))
 	}
 }
 
-func (n *Node) importPiece(lane uint16, op byte, body []byte, answer func(op byte, body []byte)) error {
+func (n *Node) importPiece(from *cluster.Peer, lane uint16, op byte, body []byte, answer func(op byte, body []byte)) error {
 	s := &n.shipments
 	s.mu.Lock()
 	i := s.imports[lane]
@@ -180,6 +192,10 @@ func (n *Node) importPiece(lane uint16, op byte, body []byte, answer func(op byt
 		delete(s.imports, lane)
 		s.mu.Unlock()
 		n.x.post(func() { n.x.lanes[lane].replaceBy(i, answer) })
+	case shipWanted:
+		if m := n.members.table().Find(from.Name); m != nil {
+			n.x.post(func() { n.x.lanes[lane].wanted(m.Raft()) })
+		}
 	}
 	return nil
 }
@@ -194,12 +210,16 @@ func (l *lane) replaceBy(i *journal.Import, answer func(op byte, body []byte)) {
 		i.Abort()
 		answer(shipFailed, []byte("the lane is led here"))
 		return
-	case err != nil: // the log has caught up meanwhile
+	case err != nil && l.spoilt == nil: // the log has caught up meanwhile
 		i.Abort()
 		answer(shipOpened, nil)
 		return
 	}
 	x := l.x
+	install := i.Install
+	if l.spoilt != nil {
+		install = i.Renew
+	}
 	l.away, l.loading, l.readable = true, true, false
 	l.book = l.newBook(&blocks{log: l.log})
 	go func() {
@@ -212,7 +232,7 @@ func (l *lane) replaceBy(i *journal.Import, answer func(op byte, body []byte)) {
 				answer(shipOpened, nil)
 			})
 		}
-		if err := i.Install(done); err != nil {
+		if err := install(done); err != nil {
 			x.post(func() {
 				l.away, l.readable = false, true
 				answer(shipFailed, []byte(err.Error()))
@@ -236,7 +256,7 @@ func (l *lane) reopen(what string) (err error) {
 	if r := x.fellows.heeded; r != nil {
 		l.rep.SetRooms(*r)
 	}
-	l.away, l.loading = false, false
+	l.away, l.loading, l.spoilt = false, false, nil
 	x.log.Info(what, "lane", l.n, "index", l.book.Applied())
 	if l.n == 0 && l.book.System.Version > 0 {
 		return x.install()

@@ -124,7 +124,13 @@ func (c *cli) laneCommands() *cobra.Command {
 						for _, o := range l.Others {
 							behind += fmt.Sprintf("%s %d ", o.Host, o.Lag)
 						}
-						t.row(count(l.Lane), map[bool]string{true: "leads", false: "follows"}[l.Leader], l.LedBy, count(l.Term), count(l.Committed),
+						here := "follows"
+						if l.Leader {
+							here = "leads"
+						} else if l.Damaged != "" {
+							here = "damaged"
+						}
+						t.row(count(l.Lane), here, l.LedBy, count(l.Term), count(l.Committed),
 							count(l.Applied), count(l.First), count(l.Accounts), yes(l.SingleCopy), behind)
 					}
 				})

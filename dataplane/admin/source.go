@@ -190,6 +190,7 @@ type LaneStatus struct {
 	SingleCopy bool      `json:"single_copy"`       // what is acknowledged now may be on one host only; its leader knows
 	Fenced     bool      `json:"fenced,omitempty"`  // led here, and nothing may be sent to carriers just now
 	Loading    bool      `json:"loading,omitempty"` // its books are being read anew
+	Damaged    string    `json:"damaged,omitempty"` // this host's copy is, and how; it is asked for anew
 	Others     []LaneLag `json:"others,omitempty"`  // its leader knows
 }
 

@@ -2,6 +2,7 @@ package book
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -265,10 +266,11 @@ func (b *Book) load(index uint64, r *ledger.Record) error {
 	}
 	data, err := b.pieces(run)
 	if err != nil {
-		return err
+		return run.damaged(b.Lane, err)
 	}
 	delete(b.runs.brought, id)
 	run.Loaded, b.runs.changed[id], b.runs.loaded[id] = index, true, run
+	var told error
 	err = data.unpack(func(v *Msg, off uint32, p []byte) error {
 		if v.ID.Lane() != b.Lane {
 			return fmt.Errorf("%w: message %v in run %d of lane %d", ErrBooks, v.ID, id, b.Lane)
@@ -286,12 +288,34 @@ func (b *Book) load(index uint64, r *ledger.Record) error {
 			b.Live[m.State]++
 			return nil
 		}
-		return b.tell(r, m)
+		told = b.tell(r, m)
+		return told
 	})
-	if err != nil {
-		return err
+	switch {
+	case told != nil:
+		return told
+	case err != nil:
+		return run.damaged(b.Lane, err)
 	}
 	return b.tell(r, nil)
+}
+
+// DamagedRun says that a run is not what was written, and which. It is a journal.ErrCorrupt.
+type DamagedRun struct {
+	Lane       uint16
+	ID, Pieces uint32
+	Err        error
+}
+
+func (d *DamagedRun) Error() string   { return fmt.Sprintf("run %d of lane %d: %v", d.ID, d.Lane, d.Err) }
+func (d *DamagedRun) Unwrap() []error { return []error{journal.ErrCorrupt, d.Err} }
+
+// damaged adds to an error of reading or unpacking a run which one it is.
+func (r *Run) damaged(lane uint16, err error) error {
+	if errors.Is(err, journal.ErrCorrupt) || errors.Is(err, ErrBooks) {
+		return &DamagedRun{Lane: lane, ID: r.ID, Pieces: r.Pieces, Err: err}
+	}
+	return fmt.Errorf("run %d of lane %d: %w", r.ID, lane, err)
 }
 
 // eachLoaded visits the messages of a LOAD's run that still live.
@@ -320,7 +344,7 @@ func (b *Book) inRun(m *Msg) ([]byte, error) {
 	}
 	data, err := b.piece(m.run, piece)
 	if err != nil {
-		return nil, err
+		return nil, b.runs.at[m.run].damaged(b.Lane, err)
 	}
 	if int(off)+int(m.Len) > len(data) {
 		return nil, fmt.Errorf("%w: message %v lies outside run %d", ErrBooks, m.ID, m.run)

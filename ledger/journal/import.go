@@ -125,8 +125,7 @@ func (i *Import) Needed(l *Log) error {
 // any more: once done runs, on the syncer, all of it is durable and DB.Log returns the new one. It reads and writes the
 // whole lane, so it is not for a goroutine that others wait for.
 func (i *Import) Install(done func()) error {
-	d, lane := i.d, i.meta.Lane
-	l, err := d.Log(lane)
+	l, err := i.d.Log(i.meta.Lane)
 	if err != nil {
 		return err
 	}
@@ -134,8 +133,32 @@ func (i *Import) Install(done func()) error {
 		i.Abort()
 		return err
 	}
+	return i.instead(l, 0, done)
+}
+
+// Renew is Install for a lane whose folds are damaged, though its log may reach further than the Export. What the log has
+// behind the Export was acknowledged, and stays. It refuses an Export that ends before the log begins: what is between is
+// neither here nor there.
+func (i *Import) Renew(done func()) error {
+	l, err := i.d.Log(i.meta.Lane)
+	if err != nil {
+		return err
+	}
+	if i.Needed(l) == nil {
+		return i.instead(l, 0, done)
+	}
+	if t, ok := l.Term(i.meta.Index); !ok || t != i.meta.Term {
+		i.Abort()
+		return fmt.Errorf("import lane %d: index %d of term %d is not in the log, which begins at %d: %w", i.meta.Lane, i.meta.Index, i.meta.Term, l.First(), ErrSuperseded)
+	}
+	return i.instead(l, l.Last(), done)
+}
+
+// instead puts what is staged in the place of the lane; its log stays from behind the Export up to last, unless last is 0.
+func (i *Import) instead(l *Log, last uint64, done func()) error {
+	d, lane := i.d, i.meta.Lane
 	vote := l.Vote()
-	if vote.Commit = i.meta.Index; vote.Term < i.meta.VoteTerm {
+	if vote.Commit = max(i.meta.Index, min(vote.Commit, last)); vote.Term < i.meta.VoteTerm {
 		vote.Term, vote.Voted = i.meta.VoteTerm, 0
 	}
 	d.mu.Lock()
@@ -143,9 +166,9 @@ func (i *Import) Install(done func()) error {
 	delete(d.imports, lane)
 	d.mu.Unlock()
 	b := NewBatch()
-	b.Set(Key(LaneMeta, lane, metaInstall), appendVote(nil, vote))
+	b.Set(Key(LaneMeta, lane, metaInstall), be.AppendUint64(appendVote(nil, vote), last))
 	d.Write(b, nil)
-	if err := d.install(i.meta, vote, func(b *Batch) error { d.Write(b, nil); return nil }); err != nil {
+	if err := d.install(i.meta, vote, last, func(b *Batch) error { d.Write(b, nil); return nil }); err != nil {
 		d.fatal(fmt.Errorf("install lane %d: %w", lane, err)) // half of it is there; opening the store ends it
 	}
 	d.Append(Append{Lane: lane, Done: done})
@@ -153,12 +176,15 @@ func (i *Import) Install(done func()) error {
 }
 
 // install hands the batches that turn what is staged into the lane to write, in order. Doing it twice does no
-// harm.
-func (d *DB) install(meta Meta, vote Vote, write func(*Batch) error) error {
+// harm. The log stays from behind the Export up to last, unless last is 0.
+func (d *DB) install(meta Meta, vote Vote, last uint64, write func(*Batch) error) error {
 	lane := meta.Lane
 	b := NewBatch()
 	_ = shipped(func(k Kind) error {
 		lo, hi := LaneRange(k, lane)
+		if k == EntryKind && last > 0 {
+			hi = Key(k, lane, meta.Index+1)
+		}
 		b.DeleteRange(lo, hi)
 		return nil
 	})
@@ -182,7 +208,7 @@ func (d *DB) install(meta Meta, vote Vote, write func(*Batch) error) error {
 	b.Set(Key(LaneMeta, lane, metaGroup), meta.Group)
 	b.DeleteRange(Key(LaneMeta, lane, metaInstall), Key(LaneMeta, lane, metaInstall+1))
 	b.DeleteRange(lo, hi)
-	b.lane, b.last = lane, meta.Index
+	b.lane, b.last = lane, max(meta.Index, last)
 	return write(b)
 }
 
@@ -205,11 +231,14 @@ func (d *DB) finishInstalls() error {
 			return err
 		}
 		meta, err := DecodeMeta(staged)
-		if err == nil && len(v) != voteBytes {
+		if err == nil && len(v) == voteBytes { // of an older build, which kept nothing
+			v = be.AppendUint64(v, 0)
+		}
+		if err == nil && len(v) != voteBytes+8 {
 			err = fmt.Errorf("%w: lane %d: vote of %d octets", ErrCorrupt, lane, len(v))
 		}
 		if err == nil {
-			err = d.install(meta, parseVote(v), d.writeNow)
+			err = d.install(meta, parseVote(v), be.Uint64(v[voteBytes:]), d.writeNow)
 		}
 		if err != nil {
 			return fmt.Errorf("install lane %d: %w", lane, err)

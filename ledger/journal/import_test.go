@@ -84,6 +84,23 @@ func mustImport(t *testing.T, d *DB, m Meta) *Import {
 // A lane is exported, imported into a store that has an old state of it, with a crash after every single
 // step: either the old lane is there or the whole new one, staged chunks are not sent again, and the end is the same.
 func TestImportCrashesAnywhere(t *testing.T) {
+	importCrashes(t, run(2, 1, 12, 3), Vote{Term: 3, Voted: 1, Commit: 10}, (*Import).Install, Vote{Term: 11, Commit: 40}, 40)
+}
+
+// Where only the folds are damaged, what the log has behind the Export stays, with a crash after every single step, too.
+func TestRenewKeepsTheLog(t *testing.T) {
+	importCrashes(t, run(2, 1, 50, 9), Vote{Term: 12, Voted: 1, Commit: 45}, (*Import).Renew, Vote{Term: 12, Voted: 1, Commit: 45}, 50)
+}
+
+// A log that does not reach as far, or goes on beside the Export in another term, stays as little as in an Install.
+func TestRenewOfALogThatIsBehind(t *testing.T) {
+	importCrashes(t, run(2, 1, 12, 3), Vote{Term: 3, Voted: 1, Commit: 10}, (*Import).Renew, Vote{Term: 11, Commit: 40}, 40)
+	importCrashes(t, run(2, 1, 50, 3), Vote{Term: 3, Voted: 1, Commit: 10}, (*Import).Renew, Vote{Term: 11, Commit: 40}, 40)
+}
+
+// importCrashes imports lane 2 over an old state of it by install; vote and last are what its log has then.
+func importCrashes(t *testing.T, old []Entry, oldVote Vote, install func(i *Import, done func()) error, vote Vote, last uint64) {
+	t.Helper()
 	from := mustOpen(t, testOptions(vfs.NewMem()))
 	defer mustClose(t, from)
 	fillLane(t, from, 2, 40, 60, 9)
@@ -112,9 +129,9 @@ func TestImportCrashesAnywhere(t *testing.T) {
 		to := mustOpen(t, o)
 		to.installBytes = 1000
 		l := mustLog(t, to, 2)
-		old := run(2, 1, 12, 3)
 		l.Extend(old)
-		to.Append(Append{Lane: 2, Entries: old, Vote: &Vote{Term: 3, Voted: 1, Commit: 10}})
+		l.SetVote(oldVote)
+		to.Append(Append{Lane: 2, Entries: old, Vote: &oldVote})
 		b := NewBatch()
 		b.Set(Key(Fold, 2), stateAt(8))
 		b.Set(Key(EDR, 2, 7777), []byte("old"))
@@ -145,7 +162,7 @@ func TestImportCrashesAnywhere(t *testing.T) {
 			ended = ship(t, e, i, 1)
 		}
 		if alive {
-			if err := i.Install(func() { installed = true }); err != nil {
+			if err := install(i, func() { installed = true }); err != nil {
 				t.Fatal(err)
 			}
 			alive = drain()
@@ -171,7 +188,7 @@ func TestImportCrashesAnywhere(t *testing.T) {
 			}
 			writeWait(to, NewBatch())
 			ready := make(chan struct{})
-			if err := i.Install(func() { close(ready) }); err != nil {
+			if err := install(i, func() { close(ready) }); err != nil {
 				t.Fatal(err)
 			}
 			<-ready
@@ -184,10 +201,10 @@ func TestImportCrashesAnywhere(t *testing.T) {
 			t.Fatalf("crash %d: the lane differs: %d keys, want %d", crash, len(got), len(want))
 		}
 		l = mustLog(t, to, 2)
-		if v := l.Vote(); v != (Vote{Term: 11, Commit: 40}) || l.First() != 20 || l.Last() != 40 || string(l.Group()) != "group" {
+		if v := l.Vote(); v != vote || l.First() != 20 || l.Last() != last || string(l.Group()) != "group" {
 			t.Fatalf("crash %d: vote %+v, log %d..%d", crash, v, l.First(), l.Last())
 		}
-		extend(t, to, l, run(2, 41, 45, 12)...)
+		extend(t, to, l, run(2, last+1, last+5, 12)...)
 		if err := to.Check(); err != nil {
 			t.Fatal(err)
 		}
@@ -252,5 +269,33 @@ func TestImportRefuses(t *testing.T) {
 	l.SetVote(Vote{Term: 12, Commit: 29})
 	if err := j.Needed(l); err != nil {
 		t.Errorf("an unacknowledged tail of another term: %v", err)
+	}
+}
+
+// A log that begins behind the Export is not put together with it: nobody has what is between.
+func TestRenewRefusesAGap(t *testing.T) {
+	from := mustOpen(t, testOptions(vfs.NewMem()))
+	defer mustClose(t, from)
+	fillLane(t, from, 2, 40, 60, 9)
+	e, err := from.Export(2, stateIndex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	to := mustOpen(t, testOptions(vfs.NewMem()))
+	defer mustClose(t, to)
+	l := mustLog(t, to, 2)
+	extend(t, to, l, run(2, 1, 60, 9)...)
+	l.SetVote(Vote{Term: 9, Commit: 55})
+	l.DropBelow(50)
+	i := mustImport(t, to, e.Meta)
+	for !ship(t, e, i, 1) {
+	}
+	writeWait(to, NewBatch())
+	if err := i.Renew(nil); !errors.Is(err, ErrSuperseded) {
+		t.Errorf("a log from 50 on behind an Export up to 40: %v", err)
+	}
+	if again := mustLog(t, to, 2); again != l || again.Last() != 60 {
+		t.Errorf("the log was given up")
 	}
 }

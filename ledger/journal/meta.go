@@ -13,7 +13,7 @@ const (
 	metaWindow = 1 // first index u64, term of the entry before it u64
 	metaGroup  = 2 // who belongs to the lane's raft group; only ledger/replica reads it
 
-	metaInstall = 3 // an import is being installed, with this vote
+	metaInstall = 3 // an import is being installed, with this vote, and the log behind it stays up to here (u64, 0: not at all)
 )
 
 const voteBytes = 24
