@@ -78,7 +78,7 @@ func (n *Node) fellows() *fellows {
 	if n.cfg.Cluster.Relay {
 		n.relays = &relays{reach: n.members.takesClients, open: map[*relay]struct{}{}}
 	}
-	n.shipments = shipments{out: map[shipKey]chan []byte{}, imports: map[uint16]*journal.Import{}}
+	n.shipments = newShipments()
 	t := n.members.table()
 	f.group = groupOf(t)
 	f.fence = newFence(f.clock, n.cfg.Lanes)
@@ -94,7 +94,7 @@ func (n *Node) fellows() *fellows {
 				n.x.wake()
 			}
 		case cluster.Chunk:
-			n.shipped(from, lane, payload)
+			n.shipped(from.Name, lane, payload, func(op byte, body []byte) { from.Send(cluster.Taken, lane, []byte{op}, body) })
 		case cluster.Taken:
 			n.taken(from, lane, payload)
 		case cluster.Leave:
@@ -102,7 +102,10 @@ func (n *Node) fellows() *fellows {
 				n.engine.Post(l.index, func() { l.dismissRelayed(from.Name, n.clock()) })
 			}
 		}
-	}, f.inbox.miss)
+	}, func(id uint64) {
+		f.inbox.miss(id)
+		n.shipments.broken(n.members.name(id))
+	})
 	return f
 }
 

@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"slices"
+
 	"smsplane/dataplane/cluster"
 	"smsplane/ledger/replica"
 )
@@ -11,14 +13,17 @@ import (
 //	in the table, not in the group:  a witness is made a voter at once, a data host a learner
 //	a learner that follows:          becomes a voter, and the store before it goes, in one change
 //	in the group, not in the table:  is removed
+//
+// Where leaders are not spread, who leads lane 0 leads all. So whoever votes in lane 0 votes in every lane: it is made a voter there
+// last, and removed from there first. Else a host could be elected there whom the other lanes cannot follow.
 
 // caughtUp is how many entries behind a learner may be that is made a voter.
 const caughtUp = 256
 
-// care does what is due for the lanes led here.
+// care does what is due for the lanes led here, whether they are led to work or about to be led elsewhere.
 func (x *executor) care(t *cluster.Table) {
 	for _, l := range x.lanes {
-		if !l.leading {
+		if l.away || !l.rep.Leader() {
 			continue
 		}
 		if c := l.change(t); len(c) > 0 {
@@ -39,18 +44,25 @@ func (l *lane) change(t *cluster.Table) []replica.Change {
 		id := m.Raft()
 		switch {
 		case g.Votes(id):
-		case m.Witness || g.Has(id) && l.follows(id):
-			return append([]replica.Change{{Kind: replica.AddVoter, ID: id}}, former(&g, id)...)
-		case !g.Has(id):
+		case !m.Witness && !g.Has(id):
 			return []replica.Change{{Kind: replica.AddLearner, ID: id}}
+		case l.n == 0 && !l.x.votesBehind(id):
+		case m.Witness || l.follows(id):
+			return append([]replica.Change{{Kind: replica.AddVoter, ID: id}}, former(&g, id)...)
 		}
 	}
+	first := l.x.lanes[0].rep.Group()
 	for _, id := range g.Members() {
-		if t.ByRaft(id) == nil && !replacing(t, id) {
+		if t.ByRaft(id) == nil && !replacing(t, id) && (l.n == 0 || !first.Has(id)) {
 			return []replica.Change{{Kind: replica.Remove, ID: id}}
 		}
 	}
 	return nil
+}
+
+// votesBehind says that a member votes in every lane but lane 0.
+func (x *executor) votesBehind(id uint64) bool {
+	return !slices.ContainsFunc(x.lanes[1:], func(l *lane) bool { g := l.rep.Group(); return !g.Votes(id) })
 }
 
 // former removes the earlier stores of a member.

@@ -179,7 +179,7 @@ func (k *linkPort) passed(now int64) bool {
 	return true
 }
 
-// recall gives back what waits for the window and was decided under a lease that a guest has no more.
+// recall gives back what waits for the window and was decided under a lease that a guest, or this host (0), has no more.
 func (k *linkPort) recall(guest, lane uint16) {
 	for c := range k.wait {
 		b := &k.wait[c]

@@ -160,8 +160,8 @@ func (l *loop) handle(e *event, now int64) {
 	}
 }
 
-// forget ends the sessions of a lane that is led elsewhere now: what they wait for, nobody here can say. With
-// lane 0 go the binds of carriers.
+// forget ends the sessions of a lane that is led elsewhere now: what they wait for, nobody here can say. What waits for a
+// window was decided under a lease that is over, and must not leave under the next one that this host may get. With lane 0 go the binds of carriers.
 func (l *loop) forget(lane uint16, now int64) {
 	if l.desk.Has(lane) {
 		l.desk.Close(lane)
@@ -174,6 +174,7 @@ func (l *loop) forget(lane uint16, now int64) {
 		}
 	}
 	for _, k := range l.links {
+		k.recall(0, lane)
 		if lane == 0 && k.config.Role == session.Server {
 			k.unbind(now)
 			k.leaving = true

@@ -25,7 +25,10 @@ type membership struct {
 	cfg  *config.Node
 	log  *slog.Logger
 	db   *journal.DB
-	mesh *cluster.Mesh
+	mesh *cluster.Mesh // nil where the streams are somebody else's
+
+	announce func()                     // says hello to all again: something in it has changed
+	wait     func(done <-chan struct{}) // until the journal has closed it
 
 	mu        sync.Mutex
 	formation *cluster.Formation
@@ -53,9 +56,9 @@ func listenHosts(c *config.Cluster) (net.Listener, error) {
 	return l, nil
 }
 
-// joinHosts begins to hear and to be heard.
-func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listener) (*membership, error) {
-	h := &membership{cfg: cfg, log: log, db: db, formed: make(chan struct{})}
+// newMembership is what a store remembers of its cluster; nobody is heard yet.
+func newMembership(cfg *config.Node, log *slog.Logger, db *journal.DB) (*membership, error) {
+	h := &membership{cfg: cfg, log: log, db: db, formed: make(chan struct{}), wait: func(done <-chan struct{}) { <-done }}
 	stored, err := db.Get(tableKey)
 	if err != nil {
 		return nil, err
@@ -78,20 +81,31 @@ func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listen
 	} else {
 		self.Founds = table == nil && len(held) > 0 && !self.Witness
 	}
-	peers := map[string]string{}
 	var seats []cluster.Seat
 	for _, m := range cfg.Cluster.Members {
 		seats = append(seats, cluster.Seat{Name: m.Name, Witness: m.Witness})
+	}
+	h.formation = cluster.NewFormation(self, seats, table)
+	return h, nil
+}
+
+// joinHosts begins to hear and to be heard.
+func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listener) (*membership, error) {
+	h, err := newMembership(cfg, log, db)
+	if err != nil {
+		return nil, err
+	}
+	peers := map[string]string{}
+	for _, m := range cfg.Cluster.Members {
 		if m.Name != cfg.Name {
 			peers[m.Name] = m.Address
 		}
 	}
-	h.formation = cluster.NewFormation(self, seats, table)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	o := cluster.Options{Self: cfg.Name, Peers: peers, Listener: ln, Logger: log, Hello: h.hello, Heard: h.heard, Receive: h.receive, Lost: h.lost,
 		Secure: transport.SecureServer}
-	if !self.Witness {
+	if !cfg.Witness() {
 		o.Relayed = h.relayed
 	}
 	if t := cfg.Cluster.TLS; t.Cert != "" {
@@ -111,7 +125,8 @@ func joinHosts(cfg *config.Node, log *slog.Logger, db *journal.DB, ln net.Listen
 		}
 	}
 	h.mesh = cluster.Start(o)
-	if table != nil {
+	h.announce = h.mesh.Announce
+	if h.formation.Table() != nil {
 		h.know()
 	}
 	return h, nil
@@ -133,7 +148,7 @@ func (h *membership) heard(v *cluster.Hello) error {
 	h.noteRooms()
 	h.mu.Unlock()
 	if changed {
-		h.mesh.Announce()
+		h.announce()
 	}
 	return err
 }
@@ -144,7 +159,7 @@ func (h *membership) tellRoom(room replica.Room) {
 	h.formation.Self.Room = uint8(room)
 	h.noteRooms()
 	h.mu.Unlock()
-	h.mesh.Announce()
+	h.announce()
 }
 
 // room is what a member's disk can still take, as it said last.
@@ -178,12 +193,27 @@ func (h *membership) keep() {
 	h.db.Write(w, nil)
 	done := make(chan struct{})
 	h.db.Append(journal.Append{Done: func() { close(done) }})
-	<-done
+	h.wait(done)
 }
 
 // know makes the table the one in force.
 func (h *membership) know() {
 	t := h.formation.Table()
+	if h.mesh != nil {
+		h.reach(t)
+	}
+	h.noteRooms()
+	select {
+	case <-h.formed:
+		h.log.Info("the members have changed", "cluster", t.Cluster, "epoch", t.Epoch)
+	default:
+		h.log.Info("the cluster is formed", "cluster", t.Cluster, "epoch", t.Epoch, "members", len(t.Members))
+		close(h.formed)
+	}
+}
+
+// reach finds the way to each member of a table.
+func (h *membership) reach(t *cluster.Table) {
 	ways := map[uint64]*cluster.Peer{}
 	for i := range t.Members {
 		if m := &t.Members[i]; m.Address != "" && m.Name != h.cfg.Name {
@@ -194,14 +224,6 @@ func (h *membership) know() {
 		}
 	}
 	h.ways.Store(&ways)
-	h.noteRooms()
-	select {
-	case <-h.formed:
-		h.log.Info("the members have changed", "cluster", t.Cluster, "epoch", t.Epoch)
-	default:
-		h.log.Info("the cluster is formed", "cluster", t.Cluster, "epoch", t.Epoch, "members", len(t.Members))
-		close(h.formed)
-	}
 }
 
 func (h *membership) table() *cluster.Table {
@@ -309,7 +331,7 @@ func (h *membership) change(order func(f *cluster.Formation) (*cluster.Table, er
 	}
 	h.mu.Unlock()
 	if err == nil && t != nil {
-		h.mesh.Announce()
+		h.announce()
 	}
 	return err
 }

@@ -22,7 +22,8 @@ import (
 // A host whose own copy is damaged asks for that itself (spoil.go).
 //
 // A connection that breaks ends it; raft asks again, and what was staged is not sent twice as long as the
-// exporter is the same.
+// exporter is the same. Who led the lane before may still send it, too: pieces do not say of which export they are, so those of the host that
+// began last are taken, and a host sends another one lane once at a time.
 const (
 	shipBegin = iota + 1
 	shipChunk
@@ -44,8 +45,18 @@ const (
 // shipments are the exports and imports of this host.
 type shipments struct {
 	mu      sync.Mutex
-	out     map[shipKey]chan []byte
-	imports map[uint16]*journal.Import
+	out     map[shipKey]chan []byte // who waits for answers
+	imports map[uint16]landing
+}
+
+// landing is an import, and the host whose pieces belong to it.
+type landing struct {
+	*journal.Import
+	from string
+}
+
+func newShipments() shipments {
+	return shipments{out: map[shipKey]chan []byte{}, imports: map[uint16]landing{}}
 }
 
 type shipKey struct {
@@ -57,6 +68,55 @@ var (
 	errShip     = errors.New("the other host did not take it")
 	errShipping = errors.New("it is being sent already")
 )
+
+// shipment is a lane on its way to a member: what it is sent next, by what it said last. Whoever runs it closes export.
+type shipment struct {
+	export *journal.Export
+	octets int  // of a chunk, about
+	want   byte // what the answer to the piece before has to be; 0: there was none
+}
+
+// piece is what a shipment sends next; one without op ends it: the other host has opened the lane.
+type piece struct {
+	op   byte
+	body []byte
+	wait time.Duration // for the answer
+}
+
+// newShipment begins an export, behind which the log is held until it has ended.
+func (n *Node) newShipment(lane uint16, to uint64) (*shipment, error) {
+	e, err := n.db.Export(lane, book.AppliedIn)
+	if err != nil {
+		return nil, err
+	}
+	n.x.call(func() { n.x.lanes[lane].rep.HoldFor(to, e.Meta.Index) })
+	n.log.Info("a lane is sent to another host", "lane", lane, "to", n.members.name(to), "index", e.Meta.Index)
+	return &shipment{export: e, octets: chunkBytesShipped}, nil
+}
+
+// next takes the answer to the piece before, nil for the first one.
+func (s *shipment) next(answer []byte) (piece, error) {
+	switch {
+	case s.want == 0:
+		s.want = shipGoOn
+		return piece{shipBegin, s.export.Meta.Encode(), shipWait}, nil
+	case len(answer) == 0 || answer[0] != s.want:
+		return piece{}, fmt.Errorf("%w: %s", errShip, answer[min(1, len(answer)):])
+	case s.want == shipOpened:
+		return piece{}, nil
+	}
+	after := answer[1:]
+	if len(after) == 0 {
+		after = nil
+	}
+	chunk, err := s.export.Chunk(after, s.octets)
+	if chunk == nil {
+		s.want = shipOpened
+		return piece{shipEnd, nil, shipOpenWait}, err
+	}
+	s.want = shipStaged
+	return piece{shipChunk, chunk, shipWait}, err
+}
 
 // ship sends a lane to a member. It runs on a goroutine of its own.
 func (n *Node) ship(lane uint16, to uint64) {
@@ -88,49 +148,52 @@ func (n *Node) shipTo(lane uint16, to uint64) (err error) {
 		delete(s.out, key)
 		s.mu.Unlock()
 	}()
-	e, err := n.db.Export(lane, book.AppliedIn)
+	way, err := n.newShipment(lane, to)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, e.Close()) }()
-	n.x.call(func() { n.x.lanes[lane].rep.HoldFor(to, e.Meta.Index) })
-	n.log.Info("a lane is sent to another host", "lane", lane, "to", p.Name, "index", e.Meta.Index)
-	ask := func(op byte, body []byte, wait time.Duration, want byte) ([]byte, error) {
-		if !p.Send(cluster.Chunk, lane, []byte{op}, body) {
-			return nil, errShip
-		}
-		t := time.NewTimer(wait)
-		defer t.Stop()
-		select {
-		case a := <-answers:
-			if a[0] != want {
-				return nil, fmt.Errorf("%w: %s", errShip, a[1:])
-			}
-			return a[1:], nil
-		case <-t.C:
-			return nil, fmt.Errorf("%w: no answer for %v", errShip, wait)
-		case <-n.x.done:
-			return nil, errStopped
-		}
-	}
-	after, err := ask(shipBegin, e.Meta.Encode(), shipWait, shipGoOn)
-	if len(after) == 0 {
-		after = nil
-	}
+	defer func() { err = errors.Join(err, way.export.Close()) }()
 	pace := time.NewTicker(shipEvery)
 	defer pace.Stop()
-	for err == nil {
-		var chunk []byte
-		if chunk, err = e.Chunk(after, chunkBytesShipped); err != nil || chunk == nil {
-			break
+	for answer := []byte(nil); ; <-pace.C {
+		v, err := way.next(answer)
+		if err != nil || v.op == 0 {
+			return err
 		}
-		after, err = ask(shipChunk, chunk, shipWait, shipStaged)
-		<-pace.C
+		if !p.Send(cluster.Chunk, lane, []byte{v.op}, v.body) {
+			return errShip
+		}
+		if answer, err = n.awaitTaken(answers, v.wait); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		_, err = ask(shipEnd, nil, shipOpenWait, shipOpened)
+}
+
+func (n *Node) awaitTaken(answers <-chan []byte, wait time.Duration) ([]byte, error) {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case a := <-answers:
+		return a, nil
+	case <-t.C:
+		return nil, fmt.Errorf("%w: no answer for %v", errShip, wait)
+	case <-n.x.done:
+		return nil, errStopped
 	}
-	return err
+}
+
+// broken gives up what is on its way to a host whose stream broke: it may have died with the answer.
+func (s *shipments) broken(host string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, answers := range s.out {
+		if key.host == host {
+			select {
+			case answers <- append([]byte{shipFailed}, "the stream broke"...):
+			default: // it has others to read
+			}
+		}
+	}
 }
 
 // taken is an acknowledgment of another host.
@@ -146,22 +209,24 @@ func (n *Node) taken(from *cluster.Peer, lane uint16, payload []byte) {
 	}
 }
 
-// shipped is a piece of a lane from another host.
-func (n *Node) shipped(from *cluster.Peer, lane uint16, payload []byte) {
-	answer := func(op byte, body []byte) { from.Send(cluster.Taken, lane, []byte{op}, body) }
+// shipped is a piece of a lane from another host, whom answer tells what became of it.
+func (n *Node) shipped(from string, lane uint16, payload []byte, answer func(op byte, body []byte)) {
 	if len(payload) == 0 || int(lane) >= n.cfg.Lanes {
 		return
 	}
 	if err := n.importPiece(from, lane, payload[0], payload[1:], answer); err != nil {
-		n.log.Warn("a piece of a lane cannot be taken", "lane", lane, "from", from.Name, "err", err)
+		n.log.Warn("a piece of a lane cannot be taken", "lane", lane, "from", from, "err", err)
 		answer(shipFailed, []byte(err.Error()))
 	}
 }
 
-func (n *Node) importPiece(from *cluster.Peer, lane uint16, op byte, body []byte, answer func(op byte, body []byte)) error {
+func (n *Node) importPiece(from string, lane uint16, op byte, body []byte, answer func(op byte, body []byte)) error {
 	s := &n.shipments
 	s.mu.Lock()
-	i := s.imports[lane]
+	i := s.imports[lane].Import
+	if s.imports[lane].from != from {
+		i = nil
+	}
 	s.mu.Unlock()
 	switch op {
 	case shipBegin:
@@ -176,24 +241,24 @@ func (n *Node) importPiece(from *cluster.Peer, lane uint16, op byte, body []byte
 			return err
 		}
 		s.mu.Lock()
-		s.imports[lane] = i
+		s.imports[lane] = landing{i, from}
 		s.mu.Unlock()
 		answer(shipGoOn, i.After())
 	case shipChunk:
 		if i == nil {
-			return errors.New("a chunk before its beginning")
+			return errors.New("a chunk before its beginning, or behind that of another host")
 		}
 		return i.Add(body, func() { answer(shipStaged, i.After()) })
 	case shipEnd:
 		if i == nil {
-			return errors.New("an end before its beginning")
+			return errors.New("an end before its beginning, or behind that of another host")
 		}
 		s.mu.Lock()
 		delete(s.imports, lane)
 		s.mu.Unlock()
 		n.x.post(func() { n.x.lanes[lane].replaceBy(i, answer) })
 	case shipWanted:
-		if m := n.members.table().Find(from.Name); m != nil {
+		if m := n.members.table().Find(from); m != nil {
 			n.x.post(func() { n.x.lanes[lane].wanted(m.Raft()) })
 		}
 	}
@@ -222,7 +287,7 @@ func (l *lane) replaceBy(i *journal.Import, answer func(op byte, body []byte)) {
 	}
 	l.away, l.loading, l.readable = true, true, false
 	l.book = l.newBook(&blocks{log: l.log})
-	go func() {
+	x.aside(func() {
 		done := func() {
 			x.post(func() {
 				if err := l.reopen("a lane was installed from another host"); err != nil {
@@ -238,7 +303,7 @@ func (l *lane) replaceBy(i *journal.Import, answer func(op byte, body []byte)) {
 				answer(shipFailed, []byte(err.Error()))
 			})
 		}
-	}()
+	})
 }
 
 // reopen begins the lane anew on what the store has of it; what says why.

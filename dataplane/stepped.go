@@ -2,7 +2,6 @@ package dataplane
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -15,9 +14,7 @@ import (
 	"smsplane/ledger/book"
 	"smsplane/ledger/catalog"
 	"smsplane/ledger/journal"
-	"smsplane/ledger/replica"
 	"smsplane/pdu"
-	"smsplane/ring"
 	"smsplane/router"
 )
 
@@ -33,6 +30,8 @@ type Stepped struct {
 	n     *Node
 	links map[linkKey]*keptLink
 	wake  bool // the loop's ring has events
+	f     *Fellows
+	out   map[shipPlace]*steppedShip // lanes on their way to other hosts
 }
 
 // Surroundings are what a Stepped host gets from outside.
@@ -47,49 +46,44 @@ type Surroundings struct {
 	Fellows *Fellows // the other hosts of its cluster; nil: none
 }
 
-// Fellows are the hosts of a cluster that was formed, as a Stepped host sees them.
-type Fellows struct {
-	Me     uint64                                        // its own id in raft groups
-	Voters []uint64                                      // of every lane, itself among them
-	Clock  func() int64                                  // of leases; it never leaps
-	Send   func(to uint64, lane uint16, msg []byte) bool // false: lost, and known to be; msg is valid during the call
-	Link   func(to uint64, frame []byte) bool            // tells another host about the links; false: lost. In order, or not at all
-	Spread bool                                          // lanes are led by several hosts
-	Rooms  func() *map[uint64]replica.Room               // whose disk has no room, as its own guard and the others tell; another pointer with each change. nil: nobody tells
-	Settle int64                                         // how long all must have been quiet before a lane is handed over, ns
-	Own    func()                                        // the links to carriers are this host's from now on,
-	Lose   func()                                        // and not any more: their connections end at once
-}
-
 // Wire is a connection as the host writes to it.
 type Wire = wire
 
-// OpenStepped brings a host up from its store until its lanes lead.
-func OpenStepped(cfg *config.Node, o Surroundings) (s *Stepped, err error) {
-	s = &Stepped{links: map[linkKey]*keptLink{}}
-	n := &Node{cfg: cfg, log: o.Store.Logger, clock: o.Clock, started: time.Unix(0, o.Clock())}
-	n.state.Store(stateStarting)
-	o.Store.Stepped, o.Store.Clock = true, o.Clock
-	if n.db, err = journal.Open(o.Store); err != nil {
+// OpenStepped brings a single host up from its store until its lanes lead.
+func OpenStepped(cfg *config.Node, o Surroundings) (*Stepped, error) {
+	n, err := openNode(cfg, &o)
+	if err != nil {
 		return nil, err
 	}
-	o.Opened(n.db)
+	return n.step(&o, nil)
+}
+
+// openNode opens the store.
+func openNode(cfg *config.Node, o *Surroundings) (n *Node, err error) {
+	n = &Node{cfg: cfg, log: o.Store.Logger, clock: o.Clock, started: time.Unix(0, o.Clock())}
+	n.state.Store(stateStarting)
+	o.Store.Stepped, o.Store.Clock = true, o.Clock
+	if n.db, err = journal.Open(o.Store); err == nil {
+		o.Opened(n.db)
+	}
+	return n, err
+}
+
+// step brings a host up from its open store; among are its cluster's, nil for a single host, whose lanes lead afterwards.
+func (n *Node) step(o *Surroundings, among func(s *Stepped) *fellows) (*Stepped, error) {
+	s := &Stepped{n: n, links: map[linkKey]*keptLink{}, out: map[shipPlace]*steppedShip{}}
 	if err := n.formed(); err != nil {
 		return nil, err
 	}
 	n.x = n.executor()
 	n.x.stepped = true
 	n.x.rand = rand.New(rand.NewPCG(o.Seed, 1))
-	if f := o.Fellows; f != nil {
-		n.x.fellows = &fellows{me: f.Me, group: replica.Group{Voters: f.Voters}, clock: f.Clock, send: f.Send, own: func() { s.own(f) }, lose: f.Lose, unreached: map[uint64]bool{},
-			name: func(id uint64) string { return fmt.Sprint(id) }, rose: func(*lane) {}, quorum: s.quorum, leader: func(uint16, uint64) {},
-			link: f.Link, ranked: func() {}, spread: spread{agreed: func() bool { return f.Spread }, settle: f.Settle, pins: func() map[uint16]uint64 { return nil }},
-			rooms: f.Rooms, fence: newFence(f.Clock, cfg.Lanes)}
+	if among != nil {
+		n.x.fellows = among(s)
 	}
 	if err := n.recover(o.Wait); err != nil {
 		return nil, err
 	}
-	s.n = n
 	s.join()
 	if n.x.fellows == nil {
 		n.lead()
@@ -112,21 +106,6 @@ func (s *Stepped) join() {
 	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: n.x, loops: n.loops, ids: &n.ids, ready: &n.ready, clock: n.clock}
 }
 
-// own takes the links over, and what the catalog in force says of them.
-func (s *Stepped) own(f *Fellows) {
-	if x := s.n.x; x.table.Version() > 0 {
-		s.declare(numbers{x.lanes[0].book.System}, x.table.Catalog())
-	}
-	f.Own()
-}
-
-// quorum sends clients away when there is none.
-func (s *Stepped) quorum(there bool) {
-	if !there {
-		s.n.loops[0].dismissAll(s.n.clock())
-	}
-}
-
 // declare makes the links of a catalog; those that are there keep what they have learned.
 func (s *Stepped) declare(n router.Numbers, c *catalog.Catalog) {
 	for i := range c.Carriers {
@@ -144,33 +123,9 @@ func (s *Stepped) declare(n router.Numbers, c *catalog.Catalog) {
 func (s *Stepped) Execute() int {
 	x := s.n.x
 	x.now = s.n.clock()
+	s.overdue(x.now)
 	return x.turn(x.now)
 }
-
-// Hear hands over what another host's Send gave out for a lane; the slice is the host's from then on.
-func (s *Stepped) Hear(lane uint16, msg []byte) {
-	s.n.x.fellows.inbox.put(letter{lane: lane, data: msg})
-}
-
-// HearLink hands over what another host's Link gave out; the slice is the host's from then on.
-func (s *Stepped) HearLink(from uint64, frame []byte) {
-	s.n.x.fellows.inbox.put(letter{data: frame, from: from})
-}
-
-// ForGuests is how many messages went out over this host's links that other hosts decided about.
-func (s *Stepped) ForGuests() uint64 { return s.n.x.counts.forGuests }
-
-// Leads says that the host leads a lane to work.
-func (s *Stepped) Leads(lane uint16) bool { return s.n.x.lanes[lane].leading }
-
-// Hand asks another host to lead one lane, whoever leads the others.
-func (s *Stepped) Hand(lane uint16, to uint64) { _ = s.n.x.lanes[lane].rep.Transfer(to) } // refused where it does not lead
-
-// Term is that of a lane's replica.
-func (s *Stepped) Term(lane uint16) uint64 { return s.n.x.lanes[lane].rep.Term() }
-
-// Applied is the index of the last block in a lane's book.
-func (s *Stepped) Applied(lane uint16) uint64 { return s.n.x.lanes[lane].book.Applied() }
 
 // Next is when the executor must turn even if nothing happens.
 func (s *Stepped) Next() int64 { return s.n.x.next(s.n.clock()) }
@@ -269,38 +224,4 @@ func (s *Stepped) Carrier(carrier string, index int, version uint8, w Wire) (*At
 	x.links[id].end = func(pdu.Status) { w.Abort() }
 	p.begin(w, s.n.clock())
 	return &Attached{s: s, h: p}, nil
-}
-
-// SteppedWitness is a witness without threads, sockets and clock.
-type SteppedWitness struct {
-	w     *witness
-	db    *journal.DB
-	clock func() int64
-}
-
-// OpenSteppedWitness opens the witness of a formed cluster.
-func OpenSteppedWitness(lanes int, o Surroundings) (*SteppedWitness, error) {
-	o.Store.Stepped, o.Store.Clock = true, o.Clock
-	db, err := journal.Open(o.Store)
-	if err != nil {
-		return nil, err
-	}
-	o.Opened(db)
-	w := &witness{bell: ring.NewBell()}
-	for i := range uint16(lanes) {
-		if err := w.lane(replica.Config{DB: db, Lane: i, ID: o.Fellows.Me, Group: replica.Group{Voters: o.Fellows.Voters}, Clock: o.Fellows.Clock, Logger: o.Store.Logger,
-			Send: func(to uint64, msg []byte) { o.Fellows.Send(to, i, msg) }}); err != nil {
-			return nil, err
-		}
-	}
-	return &SteppedWitness{w: w, db: db, clock: o.Clock}, nil
-}
-
-// Hear hands over what another host said about a lane.
-func (s *SteppedWitness) Hear(lane uint16, msg []byte) { s.w.inbox.put(letter{lane: lane, data: msg}) }
-
-// Work is one turn.
-func (s *SteppedWitness) Work() error {
-	_, err := s.w.turn(s.clock())
-	return err
 }

@@ -319,7 +319,7 @@ func (w *world) keep(h *host, life, owning int, c *carrier) {
 	must(err)
 	h.adopt(mine, a)
 	w.oneOwner(h, c)
-	mine.link, mine.own, mine.carrier = true, owning, c
+	mine.link, mine.own, mine.carrier, mine.host = true, owning, c, h
 	closed := mine.closed
 	mine.closed = func(err error) {
 		closed(err)
@@ -339,14 +339,14 @@ func (w *world) oneOwner(h *host, c *carrier) {
 	}
 }
 
-// paced holds whoever sends to the carrier's rate in each second, by clocks that may be fast by one in twenty: in what is left of our
+// paced holds whoever sends to the carrier's rate in each second, by clocks that may be fast by one in ten: in what is left of our
 // second then, a link may send what has come due and as much again at once.
 func (c *carrier) paced(now int64) {
 	c.sent = append(c.sent, now)
 	for now-c.sent[0] >= int64(time.Second) {
 		c.sent = c.sent[1:]
 	}
-	if tps := c.w.tps; tps > 0 && len(c.sent) > tps+tps/10+2 {
+	if tps := c.w.tps; tps > 0 && len(c.sent) > tps+tps/5+2 {
 		c.w.fail("%s is sent %d messages in a second, and takes %d", c.id, len(c.sent), tps)
 	}
 }

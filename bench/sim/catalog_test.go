@@ -41,7 +41,7 @@ func (w *world) catalog(n int) map[string][]byte {
     currency: EUR
     cost: sent
     receipts: always
-    receipt_wait: 60s
+    receipt_wait: 30s
     in_doubt: {default: resend}
     links:
       - {address: "127.0.0.1:3775", system_id: sim, password: sim, bind: transceiver, sessions: %[3]d, window: %[1]d, tps: %[4]s, response_timeout: 3s, enquire_link: 5s}
@@ -49,7 +49,7 @@ func (w *world) catalog(n int) map[string][]byte {
     currency: EUR
     cost: delivered
     receipts: always
-    receipt_wait: 60s
+    receipt_wait: 30s
     in_doubt: {default: %[2]s}
     links:
       - {address: "127.0.0.1:3776", system_id: sim, password: sim, bind: transceiver, sessions: %[3]d, window: %[1]d, tps: %[4]s, response_timeout: 3s, enquire_link: 5s}

@@ -1,55 +1,72 @@
 package sim
 
 import (
-	"bytes"
+	"fmt"
 	"time"
 
 	"smsplane/dataplane"
-	"smsplane/ledger/replica"
+	"smsplane/dataplane/config"
 	"smsplane/pdu"
 )
 
-// network is what hosts of a cluster say to each other over: it loses, delays, doubles and reorders, and can be cut
-// in one direction.
-type network struct {
-	cut   map[[2]*host]bool  // from, to
-	loss  int                // percent
-	twice int                // percent
-	delay time.Duration      // the longest
-	links map[[2]*host]int64 // arrival of the newest frame about links
-}
-
-// newCluster makes two data hosts and a witness, or three data hosts.
-func (w *world) newCluster(lanes int, retainAll, witness bool) {
-	w.net = &network{cut: map[[2]*host]bool{}, links: map[[2]*host]int64{}, delay: w.between(200*time.Microsecond, 8*time.Millisecond)}
-	for i, name := range []string{"a", "b", "c"} {
-		h := w.newHost(name, lanes, retainAll)
-		h.id = replica.MakeID(uint16(i+1), 1, witness && i == 2)
-		h.clock = 0.95 + 0.1*w.rng.Float64() // at most ten percent apart
-		w.voters = append(w.voters, h.id)
+// newCluster makes two data hosts and a witness, or three data hosts; spares are hosts that may be added later.
+func (w *world) newCluster(lanes int, retainAll, witness bool, spares int) {
+	w.net = &network{cut: map[way]bool{}, talks: map[way]*talk{}, delay: w.between(200*time.Microsecond, 8*time.Millisecond)}
+	var all []config.Member
+	for i, name := range []string{"a", "b", "c", "d"}[:3+spares] {
+		all = append(all, config.Member{Name: name, Address: fmt.Sprintf("127.0.0.1:%d", 7001+i), Witness: witness && i == 2})
+	}
+	w.members = all
+	hold := []int64{0, 32 << 10}[w.rng.IntN(2)]
+	for i := range all {
+		h := w.newHost(all[i].Name, lanes, retainAll)
+		h.spare, h.hold = i >= 3, hold
+		h.cfg.Cluster = &config.Cluster{Members: all[:max(3, i+1)], Spread: w.spread}
+		h.pace()
 	}
 }
 
-func (h *host) witness() bool { return h.id != 0 && replica.IsWitness(h.id) }
+// pace gives a host's clock another rate: any two are at most a tenth apart from true time, each its own way.
+func (h *host) pace() {
+	h.clockAt, h.clockSince, h.clock = h.now(), h.w.now, 0.9+0.2*h.w.rng.Float64()
+}
+
+// worldTime is when, by the world's clock, the host's shows t, if its rate stays.
+func (h *host) worldTime(t int64) int64 {
+	return h.clockSince + int64(float64(t-h.clockAt)/h.clock)
+}
+
+func (h *host) witness() bool { return h.cfg.Cluster != nil && h.cfg.Witness() }
+
+// host is the one of that name.
+func (w *world) host(name string) *host {
+	for _, h := range w.hosts {
+		if h.name == name {
+			return h
+		}
+	}
+	w.fail("there is no host %s", name)
+	return nil
+}
 
 // fellows is the cluster as the process of one life sees it.
 func (h *host) fellows() *dataplane.Fellows {
-	life := h.life
-	return &dataplane.Fellows{Me: h.id, Voters: h.w.voters, Clock: h.now, Send: h.send, Link: h.sendLink, Spread: h.w.spread, Settle: int64(300 * time.Millisecond), Rooms: func() *map[uint64]replica.Room { return h.w.rooms },
+	life, w := h.life, h.w
+	return &dataplane.Fellows{Announce: h.announce, Clock: h.now, Send: h.send, Link: h.sendLink, Ship: h.ship, Settle: int64(300 * time.Millisecond), Hold: h.hold, Chunk: 4 << 10,
 		Own: func() {
-			h.owning = h.w.ownings + 1
-			h.w.ownings++
-			h.w.tell("%s owns the links", h.name)
+			h.owning = w.ownings + 1
+			w.ownings++
+			w.tell("%s owns the links", h.name)
 			mine := h.owning
-			h.w.after(0, func() {
+			w.after(0, func() {
 				if h.alive && h.life == life && h.owning == mine {
-					h.w.keepLinks(h)
+					w.keepLinks(h)
 				}
 			})
 		},
 		Lose: func() {
 			h.owning = 0
-			h.w.tell("%s loses the links", h.name)
+			w.tell("%s loses the links", h.name)
 			for _, e := range h.ends {
 				if e.link {
 					e.Abort()
@@ -58,63 +75,25 @@ func (h *host) fellows() *dataplane.Fellows {
 		}}
 }
 
-// send gives a message to the network; that it is lost is told sometimes.
-func (h *host) send(to uint64, lane uint16, msg []byte) bool {
-	w, n := h.w, h.w.net
-	for _, o := range w.hosts {
-		if o.id != to {
-			continue
-		}
-		if n.cut[[2]*host{h, o}] || w.rng.IntN(100) < n.loss || !o.alive {
-			return w.chance(2)
-		}
-		data := bytes.Clone(msg)
-		for range 1 + btoi(w.rng.IntN(100) < n.twice) {
-			w.after(time.Duration(10e3+w.rng.Int64N(int64(n.delay))), func() {
-				if o.alive && !n.cut[[2]*host{h, o}] {
-					o.hear(lane, bytes.Clone(data))
-				}
-			})
-		}
+// serve begins what a member is there for, once it is one.
+func (h *host) serve() {
+	if h.m.Table() == nil || h.s != nil || h.wit != nil {
+		return
 	}
-	return true
-}
-
-// sendLink gives a frame about links to the network, which is a stream there: it arrives in order, and what is lost is lost with
-// the stream, whose next frames may arrive.
-func (h *host) sendLink(to uint64, frame []byte) bool {
-	w, n := h.w, h.w.net
-	for _, o := range w.hosts {
-		if o.id != to {
-			continue
-		}
-		if n.cut[[2]*host{h, o}] || w.rng.IntN(1000) < n.loss || !o.alive {
-			return w.chance(2)
-		}
-		data, life, way := bytes.Clone(frame), o.life, [2]*host{h, o}
-		n.links[way] = max(n.links[way], w.now+10e3+w.rng.Int64N(int64(n.delay)))
-		w.schedule(n.links[way], func() {
-			if o.s != nil && o.life == life && !n.cut[way] {
-				o.warm()
-				o.s.HearLink(h.id, data)
-			}
-		})
+	var err error
+	if h.witness() {
+		h.wit, err = h.m.Witness()
+	} else {
+		h.s, err = h.m.Serve()
 	}
-	return true
-}
-
-func (h *host) hear(lane uint16, msg []byte) {
+	if err != nil {
+		h.w.fail("%s does not start: %v", h.name, err)
+	}
 	h.warm()
-	switch {
-	case h.wit != nil:
-		h.wit.Hear(lane, msg)
-	case h.s != nil:
-		h.s.Hear(lane, msg)
-	}
 }
 
 // sends holds hosts to one owner of the links at a time: once the next one has begun to send messages, whoever owned them
-// before sends none, whatever it believes and however its clock goes.
+// before sends none, whatever it believes and however its clock goes. And to the leases of lanes.
 func (w *world) sends(e *end, b []byte) {
 	own := e.own
 	for ; len(b) >= pdu.HeaderLen; b = b[pdu.ParseHeader(b).Length:] {
@@ -126,26 +105,25 @@ func (w *world) sends(e *end, b []byte) {
 			w.fail("a host that owned the links for the %d. time sends after the %d. owner has begun to: both believe in a lease", own, w.sender)
 		}
 		w.sender = own
+		w.leased(e.host, e.carrier.read(b[:pdu.ParseHeader(b).Length]))
 	}
 }
 
-// doWitness is what do is to a data host.
-func (h *host) doWitness(what int) {
-	switch what {
-	case 0:
-		h.journal()
-	case 1:
-		h.tickAt = h.w.now + int64(10*time.Millisecond)
-		if err := h.wit.Work(); err != nil {
-			h.w.fail("%s gives up: %v", h.name, err)
-		}
+// doWitness is what doData is to a data host. A host that is no member yet does nothing.
+func (h *host) doWitness() {
+	h.tickAt = h.w.now + int64(10*time.Millisecond)
+	if h.wit == nil {
+		return
+	}
+	if err := h.wit.Work(); err != nil {
+		h.w.fail("%s gives up: %v", h.name, err)
 	}
 }
 
 // found applies the catalog where there is none yet and this host leads lane 0; and no two hosts lead a lane in one term.
 func (h *host) found() {
 	w := h.w
-	if h.id == 0 {
+	if w.net == nil {
 		return
 	}
 	for lane := range uint16(h.lanes) {
@@ -200,7 +178,7 @@ func (w *world) leader() (first *host) {
 
 func (h *host) leadsAll() bool {
 	for lane := range uint16(h.lanes) {
-		if h.id != 0 && !h.s.Leads(lane) {
+		if h.w.net != nil && !h.s.Leads(lane) {
 			return false
 		}
 	}
@@ -208,14 +186,18 @@ func (h *host) leadsAll() bool {
 }
 
 // leadsFirst says that the host leads lane 0, where catalogs are applied.
-func (h *host) leadsFirst() bool { return h.id == 0 || h.s.Leads(0) }
+func (h *host) leadsFirst() bool { return h.w.net == nil || h.s.Leads(0) }
 
-// agree says that all data hosts have applied the same.
+// agree says that all data hosts have applied the same, and nobody is about to come or go.
 func (w *world) agree() bool {
+	if w.order != nil {
+		return false
+	}
 	var first *host
 	for _, h := range w.hosts {
 		switch {
-		case !h.alive:
+		case h.spare:
+		case !h.alive || h.s == nil && h.wit == nil:
 			return false
 		case h.witness():
 		case first == nil:
@@ -229,21 +211,4 @@ func (w *world) agree() bool {
 		}
 	}
 	return true
-}
-
-// severed cuts the network somewhere for a while.
-func (w *world) severed() {
-	n := w.net
-	a, b := w.hosts[w.rng.IntN(3)], w.hosts[w.rng.IntN(3)]
-	w.faults["partition"]++
-	for _, o := range w.hosts {
-		switch {
-		case o == a:
-		case w.chance(2): // a from all others
-			n.cut[[2]*host{a, o}], n.cut[[2]*host{o, a}] = true, true
-		case o == b: // one way only
-			n.cut[[2]*host{a, o}] = true
-		}
-	}
-	w.after(w.between(50*time.Millisecond, 4*time.Second), func() { clear(n.cut) })
 }

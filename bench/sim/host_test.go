@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"smsplane/dataplane"
+	"smsplane/dataplane/cluster"
 	"smsplane/dataplane/config"
 	"smsplane/ledger/journal"
 )
@@ -23,6 +24,7 @@ type host struct {
 
 	disk  *disk
 	db    *journal.DB
+	m     *dataplane.SteppedMember // of a cluster; nil on a single host
 	s     *dataplane.Stepped
 	wit   *dataplane.SteppedWitness // in place of s
 	alive bool
@@ -30,12 +32,21 @@ type host struct {
 	fatal chan error
 	ends  []*end // of its connections, in this life
 
-	id     uint64 // in raft groups; 0: a single host
 	lanes  int
-	clock  float64 // how fast its clock goes
-	owning int     // the links to carriers, for the n-th time; 0: it does not
+	owning int   // the links to carriers, for the n-th time; 0: it does not
+	hold   int64 // octets of log that it keeps for a member that is away
+
+	store cluster.ID
+	old   *disk // that it had before its store was lost
+	spare bool  // it is no member, and off
+
+	clock               float64 // how fast its clock goes,
+	clockAt, clockSince int64   // which showed clockAt then
+
+	careAt int64 // when it looks after the members
 
 	hot     int64 // there is work, probably, until then
+	idle    int   // steps in which nothing was done
 	tickAt  int64
 	stalled int64 // the disk does nothing until then
 	failing bool  // the next sync of the disk fails, and every write from then on
@@ -51,7 +62,7 @@ func (w *world) newHost(name string, lanes int, retainAll bool) *host {
 	if w.chance(3) { // queues leave memory early
 		cfg.Memory = 8 << 10
 	}
-	h := &host{w: w, lanes: lanes, clock: 1, name: name, cfg: cfg, disk: newDisk(), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 3))}
+	h := &host{w: w, lanes: lanes, clock: 1, clockAt: begin, clockSince: begin, name: name, cfg: cfg, disk: newDisk(), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 3))}
 	w.hosts = append(w.hosts, h)
 	return h
 }
@@ -61,11 +72,15 @@ func (h *host) start() {
 	w := h.w
 	h.life++
 	h.fatal, h.ends, h.alive = make(chan error, 1), nil, true
-	h.tickAt = w.now
+	h.tickAt, h.careAt = w.now, w.now+int64(time.Second)
 	w.tell("%s starts, life %d", h.name, h.life)
 	h.mortal(h.open)
-	if h.alive && h.id == 0 {
+	switch {
+	case !h.alive:
+	case w.net == nil:
 		w.keepLinks(h)
+	default:
+		w.dial(h)
 	}
 }
 
@@ -73,26 +88,27 @@ func (h *host) start() {
 func (h *host) open() {
 	o := dataplane.Surroundings{Store: journal.Options{FS: h.disk.fs(), Dir: "store", Logger: slog.New(&teller{h}), Fatal: h.broken},
 		Clock: h.now, Seed: h.rng.Uint64(), Wait: h.wait, Opened: func(db *journal.DB) { h.db = db }}
-	if h.id != 0 {
-		o.Fellows = h.fellows()
-	}
+	h.warm()
 	var err error
-	if h.witness() {
-		h.wit, err = dataplane.OpenSteppedWitness(h.lanes, o)
-	} else {
+	if h.w.net == nil {
 		h.s, err = dataplane.OpenStepped(h.cfg, o)
+	} else {
+		o.Fellows = h.fellows()
+		h.m, err = dataplane.OpenSteppedMember(h.cfg, o)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		h.w.fail("%s does not start: %v", h.name, err)
-	}
-	if h.id == 0 && h.s.Version() == 0 {
+	case h.m != nil:
+		h.store = h.m.Hello().Store
+		h.serve()
+	case h.s.Version() == 0:
 		must(h.s.Apply(h.w.catalog(1), "sim"))
 	}
-	h.warm()
 }
 
 // now is the time as the host's clock has it.
-func (h *host) now() int64 { return begin + int64(float64(h.w.now-begin)*h.clock) }
+func (h *host) now() int64 { return h.clockAt + int64(float64(h.w.now-h.clockSince)*h.clock) }
 
 // mortal does some of the host's work; when the process dies of it, it is dead afterwards.
 func (h *host) mortal(f func()) {
@@ -100,7 +116,9 @@ func (h *host) mortal(f func()) {
 		switch p := recover().(type) {
 		case nil:
 		case killed:
-			h.die("killed in the middle of its work", h.disk.killed(), false)
+			if h.alive {
+				h.die("killed in the middle of its work", h.disk.killed(), false)
+			}
 		default:
 			panic(p)
 		}
@@ -108,11 +126,12 @@ func (h *host) mortal(f func()) {
 	f()
 }
 
-// wait is what recovery does while the journal has the word.
+// wait is what a host does that cannot go on before the journal has done something.
 func (h *host) wait() {
 	h.w.now += h.rng.Int64N(200e3)
+	h.stalled = 0
 	h.journal()
-	if !h.w.calm && h.rng.IntN(8000) == 0 {
+	if !h.alive || !h.w.calm && h.rng.IntN(8000) == 0 {
 		panic(killed{})
 	}
 }
@@ -136,11 +155,21 @@ func (h *host) next() int64 {
 }
 
 // warm says that there is, or soon will be, something to do.
-func (h *host) warm() { h.hot = h.w.now + int64(time.Millisecond) }
+func (h *host) warm() { h.hot, h.idle = h.w.now+int64(time.Millisecond), 0 }
 
-// step does some of what the host's threads would do now, in any order.
+// step does some of what the host's threads would do now, in any order, until it has done nothing for a while and leaves nothing out:
+// then it sleeps until something happens to it or its clock ticks.
 func (h *host) step() {
-	for _, what := range h.rng.Perm(4) {
+	if !h.busy() && h.w.now < h.tickAt {
+		return
+	}
+	order := [...]int{2, 1, 0, 3}
+	if h.idle++; h.idle <= lazy {
+		h.rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	} else {
+		h.hot = 0
+	}
+	for _, what := range order {
 		if !h.alive {
 			return
 		}
@@ -151,18 +180,33 @@ func (h *host) step() {
 			h.mortal(func() { h.do(what) })
 		}
 	}
+	if h.s != nil && h.w.net != nil {
+		h.w.holds(h)
+	}
 }
 
+// lazy is how often in a row a host may find nothing to do where it does not look everywhere.
+const lazy = 2
+
+// may is true with a chance of n in m, and always once the host has found nothing to do for a while.
+func (h *host) may(n, m int) bool { return h.idle > lazy || h.rng.IntN(m) < n }
+
 func (h *host) do(what int) {
-	if h.witness() {
-		h.doWitness(what)
-		return
-	}
-	switch what {
-	case 0:
+	switch {
+	case what == 0:
 		h.journal()
+	case h.s != nil:
+		h.doData(what)
+	case what == 1:
+		h.doWitness()
+	}
+}
+
+// doData is what threads of a host do that stores messages.
+func (h *host) doData(what int) {
+	switch what {
 	case 1:
-		if h.rng.IntN(4) > 0 && h.s.Execute() > 0 {
+		if h.may(3, 4) && h.s.Execute() > 0 {
 			h.warm()
 		}
 		if err := h.s.Failed(); err != nil {
@@ -175,6 +219,10 @@ func (h *host) do(what int) {
 			h.s.Tick()
 		}
 		h.s.Turn()
+		if h.m != nil && h.w.now >= h.careAt {
+			h.careAt = h.w.now + int64(time.Second)
+			h.s.Care()
+		}
 	case 3:
 		if h.rng.IntN(500) == 0 {
 			h.db.Trim()
@@ -187,10 +235,10 @@ func (h *host) journal() {
 	if h.w.now < h.stalled {
 		return
 	}
-	if h.rng.IntN(3) > 0 && h.db.Step(1+h.rng.IntN(6)) > 0 {
+	if h.may(2, 3) && h.db.Step(1+h.rng.IntN(6)) > 0 {
 		h.warm()
 	}
-	if h.rng.IntN(3) == 0 {
+	if h.may(1, 3) {
 		h.sync()
 	}
 }
@@ -234,19 +282,29 @@ func (h *host) die(why string, next *disk, silent bool) {
 	for _, e := range h.ends {
 		e.die(silent)
 	}
-	if h.db != nil {
-		_ = h.db.Abandon() // the old disk is nobody's any more
-	}
+	h.abandon()
 	if h.s != nil {
 		w.faults["a guest sends"] += int(h.s.ForGuests())
 	}
-	h.disk, h.db, h.s, h.wit, h.failing, h.owning = next, nil, nil, nil, false, 0
+	h.disk, h.m, h.s, h.wit, h.failing, h.owning = next, nil, nil, nil, false, 0
 	life := h.life
 	w.after(w.between(10*time.Millisecond, 3*time.Second), func() {
-		if !h.alive && h.life == life {
+		if !h.alive && h.life == life && !h.spare {
 			h.start()
 		}
 	})
+}
+
+// abandon lets go of the store: the old disk is nobody's any more.
+func (h *host) abandon() {
+	switch {
+	case h.db == nil:
+	case h.s != nil:
+		_ = h.s.Abandon()
+	default:
+		_ = h.db.Abandon()
+	}
+	h.db = nil
 }
 
 // adopt makes a host the owner of an end.

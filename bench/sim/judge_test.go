@@ -64,7 +64,11 @@ func (w *world) unrest() string {
 		}
 		text += "\n"
 	}
+	if w.order != nil {
+		text += fmt.Sprintf("%s %s has not come about\n", w.order.verb, w.order.h.name)
+	}
 	for _, h := range w.hosts {
+		text += h.members()
 		if h.alive && h.s != nil {
 			q, _ := h.s.Source().Queues(context.Background())
 			text += fmt.Sprintf("host %s: %+v, queues %+v\n", h.name, h.s.Books(), q)

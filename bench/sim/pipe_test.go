@@ -13,6 +13,7 @@ type end struct {
 	peer    *end
 	link    bool     // a host's, with a carrier
 	carrier *carrier // of a link
+	host    *host    // whose the link is
 	own     int      // its owner came to own the links for that many-th time
 	open    bool     // nothing has ended it on this side
 	at      int64    // arrival of the newest piece on its way to the peer

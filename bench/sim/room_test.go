@@ -2,7 +2,6 @@ package sim
 
 import (
 	crand "crypto/rand"
-	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -29,7 +28,7 @@ func TestFullDisks(t *testing.T) {
 func (w *world) fills(t *testing.T, witness bool) {
 	w.spread, w.perCarrier = true, 1
 	w.patience = 10 * time.Minute
-	w.newCluster(3, false, witness)
+	w.newCluster(3, false, witness, 0)
 	w.files = shareFiles(w.catalog(1))
 	north := w.newCarrier("north")
 	north.latency, north.receipts, north.manners = 5*time.Millisecond, 10*time.Millisecond, manners{}
@@ -50,7 +49,7 @@ func (w *world) fills(t *testing.T, witness bool) {
 			}
 		}
 		w.tell("the disk of %s is full", full.name)
-		w.fill(map[uint64]replica.Room{full.id: replica.Full})
+		full.s.TellRoom(replica.Full)
 		w.until("it leads no client's lane", time.Minute, func() bool { return w.leader() != nil && !full.s.Leads(1) && !full.s.Leads(2) }, w.unrest)
 		w.pass(time.Second)
 		taken, refused, applied := w.answers(pdu.ROK), w.answers(pdu.RMsgQFul), full.s.Applied(1)+full.s.Applied(2)
@@ -64,19 +63,13 @@ func (w *world) fills(t *testing.T, witness bool) {
 			t.Errorf("%d accepted, %d refused, %d entries taken by the full host, where two others have room", more, none, full.s.Applied(1)+full.s.Applied(2)-applied)
 		}
 		w.tell("it has room again")
-		w.fill(nil)
+		full.s.TellRoom(replica.Roomy)
 		taken = w.answers(pdu.ROK)
 		w.until("all is as it was", time.Minute, func() bool { return w.apart() && w.answers(pdu.ROK) > taken+50 }, w.unrest)
 	}
 	w.clear()
 	w.rest()
 	w.equal(w.judge(w.leader()))
-}
-
-// fill says what disks can still take, to all hosts at once.
-func (w *world) fill(rooms map[uint64]replica.Room) {
-	rooms = maps.Clone(rooms)
-	w.rooms = &rooms
 }
 
 // pass lets time pass.

@@ -22,6 +22,7 @@ var (
 	seedCount    = flag.Int("seeds", 150, "histories in TestSeeds")
 	clusterCount = flag.Int("clusters", 60, "histories of clusters in TestClusterSeeds, unless -seeds says so")
 	spreadCount  = flag.Int("spreads", 12, "histories of clusters whose lanes are spread, in TestSpreadSeeds, unless -seeds says so")
+	memberCount  = flag.Int("reshapes", 40, "histories of clusters whose members change, in TestMemberSeeds, unless -seeds says so")
 	seedFrom     = flag.Uint64("from", 1, "the first seed")
 )
 
@@ -56,10 +57,18 @@ func (w *world) storms() {
 	w.newClient("post", false)
 	w.newClient("pre", true)
 	for _, h := range w.hosts {
-		h.start()
+		if !h.spare {
+			h.start()
+		}
+	}
+	span := w.between(time.Second, 10*time.Second)
+	if w.reshapes {
+		w.operate()
+		w.reshape()
+		span += 5 * time.Second
 	}
 	w.after(w.between(0, time.Second), w.storm)
-	for end := w.now + int64(w.between(time.Second, 10*time.Second)); w.now < end; {
+	for end := w.now + int64(span); w.now < end; {
 		w.step()
 	}
 	w.clear()
@@ -90,12 +99,21 @@ func apart(w *world) {
 	}
 }
 
+// reshaped is the history of a cluster whose members come, go, and lose their stores.
+func reshaped(w *world) {
+	w.spread, w.reshapes, w.perCarrier = w.chance(2), true, 1+w.rng.IntN(2)
+	if w.chance(3) {
+		w.tps = 10 + w.rng.IntN(150)
+	}
+	w.inCluster(1 + w.rng.IntN(3))
+}
+
 // together is the history of a cluster: in the end every data host is asked, and again when the leader has died.
 func together(w *world) { w.inCluster(1 + w.rng.IntN(3)) }
 
 func (w *world) inCluster(lanes int) {
 	w.patience = 5 * time.Minute // every heartbeat costs
-	w.newCluster(lanes, w.chance(2), w.rng.IntN(3) > 0)
+	w.newCluster(lanes, w.chance(2), w.rng.IntN(3) > 0, btoi(w.reshapes))
 	w.storms()
 	first := w.leader()
 	before := w.judge(first)
@@ -115,7 +133,7 @@ func (w *world) inCluster(lanes int) {
 // equal holds every data host to what the leader has.
 func (w *world) equal(p *past) {
 	for _, h := range w.hosts {
-		if !h.witness() {
+		if h.s != nil {
 			w.compare(p, w.read(h))
 			w.refold(h)
 		}
@@ -125,41 +143,32 @@ func (w *world) equal(p *past) {
 // close lets go of the stores.
 func (w *world) close() {
 	for _, h := range w.hosts {
-		if h.db != nil {
-			_ = h.db.Abandon()
-		}
+		h.abandon()
 	}
 }
 
 // TestSeeds runs histories of single hosts.
 func TestSeeds(t *testing.T) { seeds(t, "TestSeeds", *seedCount, runtime.GOMAXPROCS(0), alone) }
 
-// TestClusterSeeds runs histories of clusters, one at a time: raft draws its timeouts from one source for the
-// whole process, which is seeded here.
-func TestClusterSeeds(t *testing.T) {
-	count := *seedCount
-	if !isSet("seeds") {
-		count = *clusterCount
-	}
-	real := crand.Reader
-	defer func() { crand.Reader = real }()
-	seeds(t, "TestClusterSeeds", count, 1, func(w *world) {
-		crand.Reader = rand.NewChaCha8([32]byte{byte(w.rng.Uint32()), byte(w.rng.Uint32()), byte(w.rng.Uint32())})
-		together(w)
-	})
-}
+// TestClusterSeeds runs histories of clusters,
+func TestClusterSeeds(t *testing.T) { clusterSeeds(t, *clusterCount, together) }
 
-// TestSpreadSeeds runs histories of clusters whose lanes are led by several hosts.
-func TestSpreadSeeds(t *testing.T) {
-	count := *seedCount
-	if !isSet("seeds") {
-		count = *spreadCount
+// TestSpreadSeeds of clusters whose lanes are led by several hosts,
+func TestSpreadSeeds(t *testing.T) { clusterSeeds(t, *spreadCount, apart) }
+
+// TestMemberSeeds of clusters whose members change.
+func TestMemberSeeds(t *testing.T) { clusterSeeds(t, *memberCount, reshaped) }
+
+// clusterSeeds runs histories one at a time: raft draws its timeouts from one source for the whole process, which is seeded here.
+func clusterSeeds(t *testing.T, count int, play func(w *world)) {
+	if isSet("seeds") {
+		count = *seedCount
 	}
 	real := crand.Reader
 	defer func() { crand.Reader = real }()
-	seeds(t, "TestSpreadSeeds", count, 1, func(w *world) {
+	seeds(t, t.Name(), count, 1, func(w *world) {
 		crand.Reader = rand.NewChaCha8([32]byte{byte(w.rng.Uint32()), byte(w.rng.Uint32()), byte(w.rng.Uint32())})
-		apart(w)
+		play(w)
 	})
 }
 

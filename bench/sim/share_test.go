@@ -31,7 +31,7 @@ const shareFor = 4 * time.Second
 func (w *world) shares(t *testing.T) {
 	w.spread, w.perCarrier, w.tps, w.linkWindow, w.deliverWindow = true, 1, 100, 30, 20
 	w.patience = 10 * time.Minute
-	w.newCluster(3, false, true)
+	w.newCluster(3, false, true, 0)
 	w.files = shareFiles(w.catalog(1))
 	north := w.newCarrier("north")
 	north.latency, north.receipts, north.manners = 5*time.Millisecond, 10*time.Millisecond, manners{}

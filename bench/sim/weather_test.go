@@ -67,9 +67,11 @@ func (w *world) fault() {
 
 // clusterFault is one thing that goes wrong between hosts, or with several at once.
 func (w *world) clusterFault() {
-	switch w.rng.IntN(7) {
+	switch w.rng.IntN(8) {
 	case 0, 1:
 		w.severed()
+	case 7:
+		w.hosts[w.rng.IntN(len(w.hosts))].pace()
 	case 6:
 		w.stray()
 	case 2:
@@ -77,7 +79,7 @@ func (w *world) clusterFault() {
 	case 3:
 		w.net.loss, w.net.twice = 0, 0
 	default: // some of them, or all, at the same moment
-		which, power := 1+w.rng.IntN(7), w.chance(2)
+		which, power := 1+w.rng.IntN(1<<len(w.hosts)-1), w.chance(2)
 		for i, h := range w.hosts {
 			switch {
 			case which&(1<<i) == 0 || !h.alive:
@@ -94,7 +96,7 @@ func (w *world) clusterFault() {
 func (w *world) stray() {
 	h, to := w.hosts[w.rng.IntN(len(w.hosts))], w.hosts[w.rng.IntN(len(w.hosts))]
 	if h.alive && h.s != nil && to != h {
-		h.s.Hand(uint16(w.rng.IntN(h.lanes)), to.id)
+		h.s.Hand(uint16(w.rng.IntN(h.lanes)), to.id(h))
 		h.warm()
 		w.faults["lane handed over"]++
 	}
@@ -116,7 +118,7 @@ func (w *world) clear() {
 		if h.alive && h.failing {
 			h.die("disk replaced", h.disk.cut(0, w.rng), false)
 		}
-		if !h.alive {
+		if !h.alive && !h.spare {
 			h.start()
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"smsplane/ledger/replica"
+	"smsplane/dataplane/config"
 )
 
 // world is one simulated run: the clock, what is to come, and everybody in it.
@@ -22,14 +22,16 @@ type world struct {
 	carriers []*carrier
 	calm     bool // no faults any more: everything is to come to rest
 
-	net      *network                 // between hosts; nil: there is one
-	rooms    *map[uint64]replica.Room // whose disk is full; nil: nobody's
-	spread   bool                     // lanes are led by several hosts
-	tps      int                      // that each carrier takes; 0: any
-	voters   []uint64
-	sender   int // the newest owner that sent a message
-	ownings  int // how often a host came to own the links
+	net      *network // between hosts; nil: there is one
+	spread   bool     // lanes are led by several hosts
+	tps      int      // that each carrier takes; 0: any
+	sender   int      // the newest owner that sent a message
+	ownings  int      // how often a host came to own the links
 	leaders  map[leadership]*host
+	leases   map[uint16][]lease // by lane
+	members  []config.Member
+	order    *order // nil: the members are to stay as they are
+	reshapes bool   // members come, go and lose their stores
 	founding int64
 
 	messages []*message
@@ -54,7 +56,7 @@ type world struct {
 var begin = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).UnixNano()
 
 func newWorld(seed uint64) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 77)), now: begin, perCarrier: 2, faults: map[string]int{}, leaders: map[leadership]*host{}}
+	w := &world{rng: rand.New(rand.NewPCG(seed, 77)), now: begin, perCarrier: 2, faults: map[string]int{}, leaders: map[leadership]*host{}, leases: map[uint16][]lease{}}
 	w.patience = 30 * time.Minute
 	w.pieces = []time.Duration{200 * time.Microsecond, 2 * time.Millisecond, 30 * time.Millisecond}[w.rng.IntN(3)]
 	return w

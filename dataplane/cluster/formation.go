@@ -79,6 +79,9 @@ func (f *Formation) fits(h *Hello) error {
 	}
 	m := f.table.Find(h.Name)
 	i := slices.IndexFunc(f.Seats, func(s Seat) bool { return s.Name == h.Name })
+	if i < 0 && f.table == nil && h.Table.Find(f.Self.Name) != nil { // it was added since our node file was written, and may have to take us in
+		m = h.Table.Find(h.Name)
+	}
 	switch {
 	case m == nil && i < 0:
 		return fmt.Errorf("%s is not a member", h.Name)

@@ -99,6 +99,36 @@ func TestAWipedStoreIsRefusedUntilReplaced(t *testing.T) {
 	}
 }
 
+// A host that was added since the node files were written may lead when a store that knows nothing of it is to be taken in.
+func TestAnEmptyStoreHearsWhoWasAdded(t *testing.T) {
+	w := newWorld()
+	w.all(t)
+	w["d"] = NewFormation(Hello{Name: "d", Store: ID{4}, Lanes: 8}, append(seats[:3:3], Seat{"d", false}), nil)
+	w.meet(t, "d", "a")
+	next, err := w["a"].Add("d", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w["a"].Change(next)
+	w.meet(t, "d", "a")
+	w["b"] = empty(seats[2], 99)
+	if errs := w.meet(t, "d", "b"); errs[0] != nil || errs[1] == nil {
+		t.Errorf("b does not hear d, or d takes b in: %v", errs)
+	}
+	if next, err = w["d"].Replace("b"); err != nil {
+		t.Fatal(err)
+	}
+	w["d"].Change(next)
+	if errs := w.meet(t, "d", "b"); errs != [2]error{} || w["b"].Table() == nil {
+		t.Errorf("b was replaced and is not let in: %v", errs)
+	}
+	stranger := NewFormation(Hello{Name: "x", Store: ID{8}, Lanes: 8}, append(seats[:3:3], Seat{"x", false}), nil)
+	w["x"], w["b"] = stranger, empty(seats[2], 98)
+	if errs := w.meet(t, "x", "b"); errs[0] == nil {
+		t.Error("an empty store lets somebody in whom nobody knows")
+	}
+}
+
 func TestTheReplacedStoreIsTold(t *testing.T) {
 	w := newWorld()
 	w.all(t)

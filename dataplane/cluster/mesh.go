@@ -262,12 +262,11 @@ func (m *Mesh) welcome(c net.Conn) (nc net.Conn, r *frameReader, p *Peer, client
 		}
 		return
 	}
-	p = m.Peer(h.Name) // a member, or check had refused it
-	if p == nil {
-		err = fmt.Errorf("%s: no address is known", h.Name)
-		return
-	}
 	_, err = nc.Write(appendFrame(nil, kindHello, 0, m.o.Hello().Encode()))
+	p = m.Peer(h.Name) // a member, or check had refused it
+	if err == nil && p == nil {
+		err = fmt.Errorf("%s: no address is known", h.Name)
+	}
 	if err == nil && client.IsValid() {
 		err = c.SetDeadline(time.Time{})
 	}
