@@ -8,7 +8,7 @@ import (
 	"smsplane/pdu"
 )
 
-// commands is every PDU there is.
+// commands is every PDU of 3.4 and 5.0; what only 3.3 has, no other codec here reads.
 var commands = []pdu.Command{
 	pdu.BindReceiver, pdu.BindTransmitter, pdu.BindTransceiver, pdu.BindReceiverResp, pdu.BindTransmitterResp, pdu.BindTransceiverResp,
 	pdu.Outbind, pdu.Unbind, pdu.UnbindResp, pdu.GenericNack, pdu.SubmitSM, pdu.SubmitSMResp, pdu.SubmitMulti, pdu.SubmitMultiResp,
