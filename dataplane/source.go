@@ -72,6 +72,9 @@ func (s *source) Status(ctx context.Context) (admin.Status, error) {
 		if st.Cluster = s.n.cluster(); st.Cluster != nil {
 			st.Cluster.Quorum = state == stateWitnessing
 		}
+		if state == stateWitnessing {
+			st.Journal, st.Process = s.journal(), process()
+		}
 		return st, nil
 	}
 	loops := s.loops()

@@ -290,6 +290,7 @@ type status struct {
 type laneStatus struct {
 	Lane   uint16
 	Leader bool
+	Term   uint64
 }
 
 func (m *member) status() (st status, err error) {
