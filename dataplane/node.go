@@ -35,6 +35,7 @@ type Node struct {
 
 	store   journal.Options // what else it is opened with; nothing, but in tests
 	db      *journal.DB
+	folder  folder
 	doors   *doors
 	members *membership // of the cluster; nil on a single host
 	x       *executor

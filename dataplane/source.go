@@ -14,7 +14,6 @@ import (
 	"smsplane/dataplane/entry"
 	"smsplane/ledger"
 	"smsplane/ledger/book"
-	"smsplane/ledger/catalog"
 	"smsplane/router"
 )
 
@@ -99,7 +98,7 @@ func (s *source) Status(ctx context.Context) (admin.Status, error) {
 	}
 	st.Sessions = loops.sessions
 	st.Journal, st.Process = s.journal(), process()
-	s.differs(&st.Catalog)
+	s.n.folder.differs(&st.Catalog, s.n.x.shared.Load().Catalog())
 	st.Links, err = s.Links(ctx)
 	return st, err
 }
@@ -109,32 +108,6 @@ func (s *source) starting() (ls []admin.LayerStatus) {
 		ls = append(ls, admin.LayerStatus{Name: name})
 	}
 	return ls
-}
-
-// differs says whether the folder on disk is another catalog than the one in force.
-func (s *source) differs(c *admin.CatalogStatus) {
-	if c.Folder == "" {
-		return
-	}
-	files, err := catalog.Read(c.Folder)
-	if err == nil {
-		var on *catalog.Catalog
-		if on, err = catalog.Parse(files); err == nil {
-			c.Changes = lines(catalog.Diff(s.n.x.shared.Load().Catalog(), on))
-		}
-	}
-	if err != nil {
-		c.Changes = []string{"the folder does not load: " + err.Error()}
-	}
-	c.Differs = len(c.Changes) > 0
-}
-
-func lines(cs []catalog.Change) []string {
-	out := make([]string, 0, len(cs))
-	for _, c := range cs {
-		out = append(out, c.String())
-	}
-	return out
 }
 
 // books adds the lanes up. The identity of the counts is checked by Audit, not made here: what is in flight
