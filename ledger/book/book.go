@@ -56,7 +56,7 @@ type Book struct {
 
 	t       table
 	acc     accounts
-	byCID   map[uint64]uint64 // hash of carrier and its id → sequence
+	byName  names
 	splits  splits
 	live    liveBlocks
 	log     Log
@@ -95,7 +95,7 @@ const moSequence = 1 << 47
 
 // New makes the empty book of a lane that has applied nothing.
 func New(lane uint16, log Log, s Straggler) *Book {
-	b := &Book{Lane: lane, t: newTable(), acc: newAccounts(), byCID: map[uint64]uint64{}, log: log, strag: s, moves: map[uint64]bool{}, runs: newRuns(),
+	b := &Book{Lane: lane, t: newTable(), acc: newAccounts(), log: log, strag: s, moves: map[uint64]bool{}, runs: newRuns(),
 		moving: map[ledger.MsgID]moving{}, bodies: bodies{of: map[uint64][]byte{}}}
 	b.touch = b.Touch
 	if lane == 0 {
@@ -348,10 +348,8 @@ func (b *Book) release(m *Msg) {
 	if !m.MO {
 		b.Live[m.State]--
 	}
-	if m.cidLen > 0 {
-		if h := cidHash(m.Carrier, m.CarrierID()); b.byCID[h] == m.ID.Seq() {
-			delete(b.byCID, h)
-		}
+	if !b.replay {
+		b.unname(m, m.namer(), m.CarrierID())
 	}
 	if m.Of > 0 {
 		b.unsplit(m)

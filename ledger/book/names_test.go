@@ -2,6 +2,7 @@ package book
 
 import (
 	"log/slog"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -74,6 +75,41 @@ func TestNamesComeBack(t *testing.T) {
 		}
 		if m := b.ByCarrierID(4, []byte("other")); m != nil {
 			t.Errorf("%s: another carrier's name is %v", when, m.ID)
+		}
+	}
+}
+
+// The table of names has what a map has, whatever is put in and taken out; many tags share their places.
+func TestNamesAgainstAMap(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	var n names
+	type entry struct{ tag, slot uint32 }
+	want := map[entry]bool{}
+	for step := range 200_000 {
+		e := entry{tag: uint32(r.IntN(300)), slot: 1 + uint32(r.IntN(20))}
+		if r.IntN(4) == 0 {
+			e.tag |= 1 << 31 // the same place, another tag
+		}
+		found := n.find(e.tag, func(slot uint32) bool { return slot == e.slot }) >= 0
+		if found != want[e] {
+			t.Fatalf("step %d: %+v is there: %v, want %v", step, e, found, want[e])
+		}
+		if grows := step/50_000%2 == 0; found && (!grows || r.IntN(3) == 0) {
+			n.drop(e.tag, e.slot)
+			delete(want, e)
+		} else if !found && (grows || r.IntN(3) == 0) {
+			n.put(e.tag, e.slot)
+			want[e] = true
+		} else {
+			n.drop(e.tag, 99)
+		}
+		if n.n != len(want) {
+			t.Fatalf("step %d: %d, want %d", step, n.n, len(want))
+		}
+	}
+	for e := range want {
+		if n.find(e.tag, func(slot uint32) bool { return slot == e.slot }) < 0 {
+			t.Errorf("%+v is lost", e)
 		}
 	}
 }

@@ -62,17 +62,9 @@ func (b *Book) unsplit(m *Msg) {
 		return
 	}
 	for i := range s.of {
-		b.unname(m, s.of[i].id)
+		b.unname(m, m.Carrier, s.of[i].id)
 	}
 	delete(b.splits, m.ID.Seq())
-}
-
-func (b *Book) unname(m *Msg, id []byte) {
-	if len(id) > 0 {
-		if h := cidHash(m.Carrier, id); b.byCID[h] == m.ID.Seq() {
-			delete(b.byCID, h)
-		}
-	}
 }
 
 // SetPartID notes a carrier's name for a part; as with SetCarrierID the leader does so first. The first part's name is
@@ -85,10 +77,10 @@ func (b *Book) SetPartID(m *Msg, i uint8, id []byte) {
 	if s == nil || int(i) >= len(s.of) || string(s.of[i].id) == string(id) {
 		return
 	}
-	b.unname(m, s.of[i].id)
+	b.unname(m, m.Carrier, s.of[i].id)
 	s.of[i].id = append([]byte(nil), id[:min(len(id), maxCarrierID)]...)
 	if len(id) > 0 {
-		b.byCID[cidHash(m.Carrier, s.of[i].id)] = m.ID.Seq()
+		b.name(m, m.Carrier, s.of[i].id)
 	}
 }
 
@@ -157,7 +149,7 @@ func (b *Book) adoptSplit(m *Msg, s *split) {
 	b.splits[m.ID.Seq()] = s
 	for i := range s.of {
 		if id := s.of[i].id; len(id) > 0 {
-			b.byCID[cidHash(m.Carrier, id)] = m.ID.Seq()
+			b.name(m, m.Carrier, id)
 		}
 	}
 }

@@ -38,8 +38,8 @@ func TestStragglerKeepsItsParts(t *testing.T) {
 	}
 	c.unsplit(n)
 	n.Of, n.cidLen = 0, 0
-	if c.ByCarrierID(9, []byte("second")) != nil || len(c.byCID) > 0 {
-		t.Errorf("names of parts that are gone: %v", c.byCID)
+	if c.ByCarrierID(9, []byte("second")) != nil || c.byName.n > 0 {
+		t.Errorf("names of parts that are gone: %v", c.byName)
 	}
 }
 
