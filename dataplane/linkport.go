@@ -46,6 +46,7 @@ func (k *linkPort) begin(conn wire, now int64) {
 // Data implements transport.ConnHandler.
 func (k *linkPort) Data(_ *transport.Conn, now int64, b []byte) {
 	k.sess.Looked(k.loop.turned)
+	k.loop.look() // an answer may let the next message leave, and the turn before may be long ago
 	k.feed(now, b)
 	k.pump(now)
 }

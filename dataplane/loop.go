@@ -40,7 +40,7 @@ type loop struct {
 	accepted meter
 	alerts   admin.Alerts
 
-	boot   int64  // the fence's clock at the start of the turn
+	boot   int64  // the fence's clock at the last look
 	turned int64  // when the last turn began
 	fence  *fence // nil on a single host
 
@@ -55,9 +55,7 @@ const ticksPerSecond = 100
 // Turn implements transport.LoopHandler.
 func (l *loop) Turn(now int64) {
 	l.turned = now
-	if l.fence != nil {
-		l.boot = l.fence.clock()
-	}
+	l.look()
 	drain(l.down, ringSize, l.ahead, func(e *event) { l.handle(e, now) })
 	l.desk.Cut(now)
 	l.pump(now)
@@ -75,6 +73,13 @@ func (l *loop) Turn(now int64) {
 	}
 }
 
+// look looks at the fence's clock: by it messages are written until the next look.
+func (l *loop) look() {
+	if l.fence != nil {
+		l.boot = l.fence.clock()
+	}
+}
+
 // Tick implements transport.LoopHandler.
 func (l *loop) Tick(now int64) {
 	if l.desk.Pacing() {
@@ -89,6 +94,7 @@ func (l *loop) Tick(now int64) {
 	for _, c := range l.clients {
 		c.tick(now)
 	}
+	l.look()
 	for _, k := range l.links {
 		k.tick(now)
 	}

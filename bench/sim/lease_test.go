@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"smsplane/ledger"
 )
@@ -19,11 +20,11 @@ type lease struct {
 func (w *world) holds(h *host) {
 	for lane := range uint16(h.lanes) {
 		from, until := h.s.Lease(lane)
-		all := slices.DeleteFunc(w.leases[lane], func(v lease) bool { return v.until <= w.now || until > 0 && v.h == h && v.life == h.life })
+		all := slices.DeleteFunc(w.leases[lane], func(v lease) bool { return v.until+int64(late) <= w.now || until > 0 && v.h == h && v.life == h.life })
 		if until > 0 {
 			v := lease{h, h.life, h.worldTime(from), h.worldTime(until)}
 			for _, o := range all {
-				if v.from <= w.now && v.until > w.now && o.from <= w.now {
+				if v.from <= w.now && v.until > w.now && o.from <= w.now && o.until > w.now {
 					w.fail("%s and %s both hold a lease of lane %d: from %d ms ago for %d ms more, and %d ms more", h.name, o.h.name, lane,
 						(w.now-v.from)/1e6, (v.until-w.now)/1e6, (o.until-w.now)/1e6)
 				}
@@ -34,6 +35,10 @@ func (w *world) holds(h *host) {
 	}
 }
 
+// late is how long after its end a lease may be used: between the look at it and the end of the loop's turn, when octets leave. It is
+// little of the time that passes between two leases.
+const late = 5 * time.Millisecond
+
 // leased: what a host sends to a carrier is of a lane of which somebody holds a lease now.
 func (w *world) leased(h *host, m *message) {
 	lane, known := w.laneOf(m.client)
@@ -41,7 +46,7 @@ func (w *world) leased(h *host, m *message) {
 		return
 	}
 	w.holds(h)
-	if !slices.ContainsFunc(w.leases[lane], func(v lease) bool { return v.from <= w.now && w.now < v.until }) {
+	if !slices.ContainsFunc(w.leases[lane], func(v lease) bool { return v.from <= w.now && w.now < v.until+int64(late) }) {
 		w.fail("%s sends message %d of lane %d, and nobody holds a lease of that: %s", h.name, m.n, lane, w.believed(lane))
 	}
 }
