@@ -20,22 +20,25 @@ import (
 // back, the follower cannot fold that; it says so, goes on, and has the lane anew from the leader. Then a byte of its log: it
 // finds that when it starts. Nothing is lost, and the host can lead.
 func TestDamagedCopy(t *testing.T) {
-	s := &site{t: t, dir: t.TempDir(), catalog: maps.Clone(catalogFiles)}
+	s := &site{t: t, dir: t.TempDir(), catalog: maps.Clone(catalogFiles), together: "  spread: false\n"}
 	s.catalog["routes.csv"] = "plan,prefix,mcc,mnc,class,tier,weight,carrier\nstandard,,,,,1,1,north\n"
 	s.up("memory: 1MiB\n", 0)
 	t.Cleanup(s.heal)
-	l := s.serving()
-	o := s.other(l)
-	must := func(args ...string) {
+	s.serving()
+	layers := func(verb string) {
 		t.Helper()
-		if _, err := l.ask(args...); err != nil {
-			t.Fatal(err)
+		for _, m := range []*member{s.a, s.b} {
+			if _, err := m.ask("layer", verb, "egress"); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	must("layer", "pause", "egress")
+	layers("pause")
 	c := newClient("load", 5, 4, 500, 8000, 0, "127.77.0.1:2775", "127.77.0.2:2775")
 	eventually(t, 2*time.Minute, "more is queued than memory has room for", func() bool { _, acked, _ := c.counts(); return acked > 45_000 })
 	c.halt()
+	l := s.serving()
+	o := s.other(l)
 	eventually(t, time.Minute, "the follower has runs on its disk", func() bool {
 		out, err := o.ask("store", "stat")
 		return err == nil && strings.Contains(string(out), "runs")
@@ -57,7 +60,7 @@ func TestDamagedCopy(t *testing.T) {
 		return n
 	})
 	s.caughtUp()
-	must("layer", "resume", "egress")
+	layers("resume")
 	s.renewed(o, lane, 1)
 	s.account(c, 5)
 	c.close()
