@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"smsplane/dataplane/entry"
 	"smsplane/egress"
 	"smsplane/ledger"
 	"smsplane/pdu"
@@ -321,5 +322,26 @@ func TestLostByTheFence(t *testing.T) {
 		if want := map[bool]uint32{false: lostEnded, true: lostFenced}[fenced]; !slices.Equal(got, []uint32{want}) {
 			t.Errorf("fenced: %v: lost with %v, want %d", fenced, got, want)
 		}
+	}
+}
+
+// What waits for a window goes back unsent when its lane is deposed: it was decided under a lease that is over.
+func TestWhatWaitsIsRecalledWithItsLane(t *testing.T) {
+	k, s := newTestLink(1, 0, 1e18)
+	k.loop.desk = &entry.Desk{}
+	k.turn(s, 1e18, ledger.ClassTransactional, ledger.ClassTransactional, ledger.ClassTransactional)
+	if len(s.sent) != 1 || k.waiting != 2 {
+		t.Fatalf("%d sent, %d wait for the window", len(s.sent), k.waiting)
+	}
+	k.loop.forget(1, 1e18) // another lane
+	if k.waiting != 2 {
+		t.Fatalf("%d wait after another lane was deposed", k.waiting)
+	}
+	k.loop.forget(0, 1e18)
+	var up []eventKind
+	k.loop.up.flush()
+	drain(k.loop.up.ring, ringSize, func(*event) {}, func(e *event) { up = append(up, e.kind) })
+	if want := []eventKind{evLinkUp, evForgotten, evUnsent, evUnsent, evForgotten}; k.waiting != 0 || !slices.Equal(up, want) {
+		t.Errorf("%d still wait, told %v, want %v", k.waiting, up, want)
 	}
 }

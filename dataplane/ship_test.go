@@ -1,0 +1,55 @@
+package dataplane
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	"smsplane/dataplane/config"
+	"smsplane/ledger/journal"
+)
+
+// Pieces do not say of which export they are: those of a host that led the lane before another began to send it are refused.
+func TestPiecesOfTwoHostsDoNotMix(t *testing.T) {
+	db, err := journal.Open(journal.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	n := &Node{db: db, cfg: &config.Node{Lanes: 2}, log: slog.New(slog.DiscardHandler), shipments: newShipments()}
+	tell := func(from string, op byte, body []byte) (answers []string) {
+		n.shipped(from, 1, append([]byte{op}, body...), func(op byte, body []byte) { answers = append(answers, string(append([]byte{'0' + op}, body...))) })
+		return answers
+	}
+	for i, from := range []string{"a", "b"} {
+		meta := journal.Meta{ID: [16]byte{byte(i + 1)}, Lane: 1}
+		if got := tell(from, shipBegin, meta.Encode()); len(got) != 1 || got[0] != string(rune('0'+shipGoOn)) {
+			t.Fatalf("%s begins: %q", from, got)
+		}
+	}
+	for from, refused := range map[string]bool{"a": true, "b": false} { // nobody's chunk is any good, but b's is looked at
+		got := tell(from, shipChunk, []byte("chunk"))
+		if len(got) != 1 || got[0][0] != '0'+shipFailed || strings.Contains(got[0], "of another host") != refused {
+			t.Errorf("a chunk of %s: %q", from, got)
+		}
+	}
+}
+
+// A stream that breaks ends what is on its way over it, and nothing else.
+func TestBrokenStreamEndsAShipment(t *testing.T) {
+	s := newShipments()
+	to := func(host string, lane uint16) chan []byte {
+		c := make(chan []byte, 4)
+		s.out[shipKey{host, lane}] = c
+		return c
+	}
+	ended, other := to("b", 0), to("c", 0)
+	s.broken("b")
+	if len(ended) != 1 || (<-ended)[0] != shipFailed || len(other) != 0 {
+		t.Errorf("%d answers, elsewhere %d", len(ended), len(other))
+	}
+	way := shipment{want: shipOpened}
+	if _, err := way.next([]byte{shipFailed}); err == nil {
+		t.Error("a shipment ends well that failed")
+	}
+}
