@@ -20,9 +20,9 @@ import (
 
 var (
 	seedCount    = flag.Int("seeds", 150, "histories in TestSeeds")
-	clusterCount = flag.Int("clusters", 60, "histories of clusters in TestClusterSeeds, unless -seeds says so")
+	clusterCount = flag.Int("clusters", 40, "histories of clusters in TestClusterSeeds, unless -seeds says so")
 	spreadCount  = flag.Int("spreads", 12, "histories of clusters whose lanes are spread, in TestSpreadSeeds, unless -seeds says so")
-	memberCount  = flag.Int("reshapes", 40, "histories of clusters whose members change, in TestMemberSeeds, unless -seeds says so")
+	memberCount  = flag.Int("reshapes", 30, "histories of clusters whose members change, in TestMemberSeeds, unless -seeds says so")
 	seedFrom     = flag.Uint64("from", 1, "the first seed")
 )
 
@@ -216,5 +216,8 @@ func seeds(t *testing.T, test string, count, workers int, play func(w *world)) {
 	}
 	if mutated == "" && count >= 50 && accepted.Load() < int64(count)*10 {
 		t.Error("too few messages were accepted to show anything")
+	}
+	if mutated == "" && count >= 30 && test == "TestMemberSeeds" && faults["done: replace"] < count/2 {
+		t.Error("too few hosts were replaced to show anything")
 	}
 }
