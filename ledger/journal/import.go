@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -21,17 +22,26 @@ type Import struct {
 	after  []byte
 	chunks uint64
 	bytes  uint64
+
+	installing bool        // under the DB's lock: it is the lane soon, and nothing else is staged meanwhile
+	installed  atomic.Bool // it is
 }
 
 // ErrSuperseded says that the lane's own log already reaches as far as the Export.
 var ErrSuperseded = errors.New("the lane has what would be imported")
 
 // Import begins to stage an Export, or goes on with what this store has of it. There is one per lane: what
-// was staged of another Export is dropped.
+// was staged of another Export is dropped. While one is being installed, which reads what is staged, it refuses.
 func (d *DB) Import(meta Meta) (*Import, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if i := d.imports[meta.Lane]; i != nil && i.meta.ID == meta.ID {
+	switch i := d.imports[meta.Lane]; {
+	case i == nil:
+	case i.installed.Load():
+		delete(d.imports, meta.Lane)
+	case i.installing:
+		return nil, fmt.Errorf("import lane %d: another is being installed", meta.Lane)
+	case i.meta.ID == meta.ID:
 		return i, nil
 	}
 	i := &Import{d: d, meta: meta}
@@ -76,10 +86,10 @@ func (i *Import) Bytes() uint64 { return i.bytes }
 // Install; it is not synced then, so what a crash takes is sent again.
 func (i *Import) Add(chunk []byte, done func()) error {
 	i.d.mu.Lock()
-	current := i.d.imports[i.meta.Lane] == i
+	current := i.current()
 	i.d.mu.Unlock()
 	if !current {
-		return fmt.Errorf("import lane %d: it was given up", i.meta.Lane)
+		return i.givenUp()
 	}
 	last := i.after
 	err := pairs(chunk, func(k, _ []byte) error {
@@ -101,11 +111,24 @@ func (i *Import) Add(chunk []byte, done func()) error {
 	return nil
 }
 
-// Abort forgets what is staged.
+// current says that what is staged is of this Import. The DB's lock is held.
+func (i *Import) current() bool { return i.d.imports[i.meta.Lane] == i && !i.installing }
+
+func (i *Import) givenUp() error {
+	return fmt.Errorf("import lane %d: it was given up", i.meta.Lane)
+}
+
+// Abort forgets what is staged, unless that is another Import's.
 func (i *Import) Abort() {
 	i.d.mu.Lock()
-	delete(i.d.imports, i.meta.Lane)
+	current := i.current()
+	if current {
+		delete(i.d.imports, i.meta.Lane)
+	}
 	i.d.mu.Unlock()
+	if !current {
+		return
+	}
 	b := NewBatch()
 	lo, hi := LaneRange(Staged, i.meta.Lane)
 	b.DeleteRange(lo, hi)
@@ -162,16 +185,27 @@ func (i *Import) instead(l *Log, last uint64, done func()) error {
 		vote.Term, vote.Voted = i.meta.VoteTerm, 0
 	}
 	d.mu.Lock()
-	delete(d.logs, lane)
-	delete(d.imports, lane)
+	current := i.current()
+	if current {
+		delete(d.logs, lane)
+		i.installing = true
+	}
 	d.mu.Unlock()
+	if !current {
+		return i.givenUp()
+	}
 	b := NewBatch()
 	b.Set(Key(LaneMeta, lane, metaInstall), be.AppendUint64(appendVote(nil, vote), last))
 	d.Write(b, nil)
 	if err := d.install(i.meta, vote, last, func(b *Batch) error { d.Write(b, nil); return nil }); err != nil {
 		d.fatal(fmt.Errorf("install lane %d: %w", lane, err)) // half of it is there; opening the store ends it
 	}
-	d.Append(Append{Lane: lane, Done: done})
+	d.Append(Append{Lane: lane, Done: func() {
+		i.installed.Store(true)
+		if done != nil {
+			done()
+		}
+	}})
 	return nil
 }
 

@@ -272,6 +272,62 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
+// Another host may begin to send the lane between the last piece of one and its Install, or during that: what is installed is one
+// Export whole, never the end of one with the pieces of another, or with none.
+func TestInstallIsOfOneExport(t *testing.T) {
+	from := mustOpen(t, testOptions(vfs.NewMem()))
+	defer mustClose(t, from)
+	fillLane(t, from, 2, 40, 60, 9)
+	e, err := from.Export(2, stateIndex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	want := lanePairs(t, from, 2, 40)
+	o := testOptions(vfs.NewMem())
+	o.Stepped = true
+	to := mustOpen(t, o)
+	defer mustClose(t, to)
+	drain := func() {
+		for to.Step(1) > 0 {
+		}
+		to.Sync()
+	}
+	staged := func(m Meta) *Import {
+		i := mustImport(t, to, m)
+		for drain(); !ship(t, e, i, 1); drain() {
+		}
+		return i
+	}
+	i := staged(e.Meta)
+	other := e.Meta
+	other.ID[0]++
+	j := mustImport(t, to, other)
+	drain()
+	if i.Install(nil) == nil || i.Renew(nil) == nil {
+		t.Error("an import is installed whose pieces have gone")
+	}
+	i.Abort()
+	for drain(); !ship(t, e, j, 1); drain() {
+	}
+	installed := false
+	if err := j.Install(func() { installed = true }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.Import(e.Meta); err == nil {
+		t.Error("another import begins while one is being installed")
+	}
+	if _, err := to.Import(other); err == nil {
+		t.Error("the same import begins while it is being installed")
+	}
+	j.Abort()
+	drain()
+	if got := lanePairs(t, to, 2, 40); !installed || !maps.Equal(got, want) {
+		t.Errorf("installed %v: %d keys, want %d", installed, len(got), len(want))
+	}
+	staged(e.Meta)
+}
+
 // A log that begins behind the Export is not put together with it: nobody has what is between.
 func TestRenewRefusesAGap(t *testing.T) {
 	from := mustOpen(t, testOptions(vfs.NewMem()))
