@@ -67,7 +67,8 @@ func (r *Replica) tickRoom() {
 	}
 	full := r.full(r.c.ID)
 	for i := range r.peers {
-		full = full || r.full(r.peers[i].id) && r.answers(&r.peers[i])
+		p := &r.peers[i]
+		full = full || p.votes && r.full(p.id) && r.answers(p)
 	}
 	spared := r.roomy(r.group.Voters) && (!r.group.Joint() || r.roomy(r.group.Outgoing))
 	v.spared, v.cramped = spared, full && !spared

@@ -84,6 +84,30 @@ func TestFullDiskOfThreeIsSpared(t *testing.T) {
 	}
 }
 
+// A host that joins with a full disk gets nothing until it has room, so nobody is refused on its behalf: here the one left of a pair goes
+// on with the witness.
+func TestFullDiskOfALearnerCrampsNobody(t *testing.T) {
+	mustSimulate(t, 14, 2, 1, 1, func(s *sim) {
+		a, b := s.data()
+		c := s.hosts[3]
+		s.isolate(b)
+		s.until("a to go on alone", 3000*ms, a.r.SingleCopy)
+		c.join(a.r.Group())
+		if err := a.r.ProposeConf(Change{AddLearner, c.id}); err != nil {
+			s.failf("%v", err)
+		}
+		s.fill(map[*simHost]Room{c: Full})
+		s.until("the third to join", 3000*ms, func() bool { return a.r.Group().Has(c.id) && a.r.answers(a.r.peer(c.id)) })
+		s.run(1000 * ms)
+		if !a.r.Leader() || a.r.Cramped() {
+			s.failf("leads %v, cramped %v", a.r.Leader(), a.r.Cramped())
+		}
+		s.cut = [8][8]bool{}
+		s.fill(nil)
+		s.heal()
+	})
+}
+
 // A disk at its end is written to no more: its host takes no entries, whether or not the leader knows, leads nothing that another
 // could, and does not campaign.
 func TestBrimfulDiskTakesNothing(t *testing.T) {
