@@ -20,7 +20,11 @@ import (
 	"smsplane/bench/peer"
 )
 
-var whole = flag.Int64("whole", 2000, "messages of each of the two clients in TestWholePath")
+var (
+	whole = flag.Int64("whole", 2000, "messages of each of the two clients in TestWholePath")
+	calm  = flag.Duration("calm", 3*time.Second, "how long TestNoElectionInCalm sends")
+	pace  = flag.Int("pace", 500, "messages a second of each of its two clients")
+)
 
 // TestWholePath sends the same load through a single host and through a pair with its witness, as the contract has them, by turns:
 // two clients, of two lanes, each at the host that leads its own. What each takes is told. Every promise holds, and in steady state the
@@ -29,15 +33,31 @@ func TestWholePath(t *testing.T) {
 	must(t, "ip", "link", "set", "lo", "up")
 	must(t, "ip", "addr", "replace", "127.0.0.1/8", "dev", "lo")
 	for range *rounds {
-		single, pair := wholePath(t, "single/smsplane.yaml"), 0.0
-		for tries := 0; pair == 0; tries++ {
-			if tries == 3 {
-				t.Fatal("lanes change hands whenever there is load")
-			}
-			pair = wholePath(t, "pair/a.yaml", "pair/b.yaml", "pair/w.yaml")
-		}
+		load := peer.Load{Count: *whole}
+		single, pair := wholePath(t, load, "single/smsplane.yaml"), pairPath(t, load)
 		t.Logf("single host %.0f messages/s, pair and witness %.0f: %.2f of it", single, pair, pair/single)
 	}
+}
+
+// TestNoElectionInCalm sends at a steady rate through a pair with its witness while nothing happens to it: no lane changes hands.
+// Longer and at more of what the pair can: -calm 10m -pace N.
+func TestNoElectionInCalm(t *testing.T) {
+	must(t, "ip", "link", "set", "lo", "up")
+	must(t, "ip", "addr", "replace", "127.0.0.1/8", "dev", "lo")
+	rate := pairPath(t, peer.Load{Count: int64(calm.Seconds() * float64(*pace)), Rate: float64(*pace)})
+	t.Logf("%.0f messages/s for %v", rate, *calm)
+}
+
+// pairPath tries again where the machine stood still.
+func pairPath(t *testing.T, load peer.Load) (rate float64) {
+	t.Helper()
+	for tries := 0; rate == 0; tries++ {
+		if tries == 3 {
+			t.Fatal("lanes change hands whenever there is load")
+		}
+		rate = wholePath(t, load, "pair/a.yaml", "pair/b.yaml", "pair/w.yaml")
+	}
+	return rate
 }
 
 // terms are those of lane 0 and of both clients' lanes: they grow with each change of hands.
@@ -56,7 +76,7 @@ func (m *member) terms() (all []uint64) {
 // sender is that of every message of TestWholePath: 11 octets that stand nowhere but in messages.
 const sender = "WholePathTo"
 
-func wholePath(t *testing.T, files ...string) (rate float64) {
+func wholePath(t *testing.T, load peer.Load, files ...string) (rate float64) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("../e2e/testdata/contract")); err != nil {
@@ -116,7 +136,7 @@ func wholePath(t *testing.T, files ...string) (rate float64) {
 		}
 	}
 	terms := all[0].terms()
-	rate, problems := s.flood(at, &senders)
+	rate, problems := s.flood(at, load, &senders)
 	if !slices.Equal(terms, all[0].terms()) {
 		t.Logf("a lane changed hands meanwhile, as on a machine that stands still for a moment: no figure. %v", problems)
 		return 0
@@ -146,9 +166,9 @@ func wholePath(t *testing.T, files ...string) (rate float64) {
 
 // flood sends from both clients at once, each to its address 127.0.0.at+1, and says which promises were broken; the rate is that up to
 // the last arrival.
-func (s *site) flood(at [2]int, senders *[2]atomic.Pointer[peer.Client]) (rate float64, problems []string) {
+func (s *site) flood(at [2]int, load peer.Load, senders *[2]atomic.Pointer[peer.Client]) (rate float64, problems []string) {
 	t := s.t
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute+*calm)
 	defer cancel()
 	var c [2]*peer.Client
 	ended := make(chan error, len(c))
@@ -165,7 +185,9 @@ func (s *site) flood(at [2]int, senders *[2]atomic.Pointer[peer.Client]) (rate f
 	}
 	for i := range c {
 		go func() {
-			err := c[i].Run(ctx, peer.Load{Count: *whole, Receipts: true, From: sender, To: fmt.Sprintf("4915%d", i), TextLen: 60})
+			l := load
+			l.Receipts, l.From, l.To, l.TextLen = true, sender, fmt.Sprintf("4915%d", i), 60
+			err := c[i].Run(ctx, l)
 			if err == nil {
 				c[i].AwaitReceipts(ctx)
 			}
