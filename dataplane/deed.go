@@ -103,7 +103,7 @@ func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel 
 		}
 		if err := s.ask(func(x *executor) error {
 			l := x.lanes[lane]
-			if err := x.mustLead(l); err != nil {
+			if err := x.mustHaveLed(l); err != nil {
 				return err
 			}
 			var ids []ledger.MsgID
@@ -136,7 +136,7 @@ func (s *source) deedLater(ctx context.Context, lane int, d *admin.Deed, sel *se
 	until(ctx, func() bool {
 		err = s.ask(func(x *executor) error {
 			l := x.lanes[lane]
-			if err := x.mustLead(l); err != nil {
+			if err := x.mustHaveLed(l); err != nil {
 				return err
 			}
 			var ids []ledger.MsgID

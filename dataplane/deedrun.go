@@ -19,6 +19,7 @@ type rewrites struct {
 	by   map[uint32]uint32       // the run that took a run's place
 	of   map[uint32]uint32       // the run whose place one took
 	from map[ledger.MsgID]uint32 // messages that were replaced, and have a body of their own since: the run that they were in
+	lost bool                    // the lane was led elsewhere meanwhile, and has forgotten that
 }
 
 // note says that next took the place of run.
@@ -62,6 +63,17 @@ func (w *rewrites) wasIn(m *book.Msg, meant func(run uint32) bool) bool {
 	return false
 }
 
+// mustHaveLed is mustLead for a deed under way: the lane must have been led here since it began.
+func (x *executor) mustHaveLed(l *lane) error {
+	if err := x.mustLead(l); err != nil {
+		return err
+	}
+	if l.rewritten.lost {
+		return admin.Unavailable("lane %d was led by another host for a moment, and part of this may be undone; ask again", l.n)
+	}
+	return nil
+}
+
 // runsAhead lists the runs on disk in the order in which their queues are read, then those whose MOVE is on its way.
 func (l *lane) runsAhead() (ids []uint32) {
 	for _, run := range l.book.Runs() {
@@ -95,7 +107,7 @@ const (
 func (s *source) runAt(lane int, id uint32) (at int, run book.Run, p book.Pieces, err error) {
 	err = s.ask(func(x *executor) error {
 		l := x.lanes[lane]
-		if err := x.mustLead(l); err != nil {
+		if err := x.mustHaveLed(l); err != nil {
 			return err
 		}
 		id := l.rewritten.last(id)
@@ -203,7 +215,7 @@ func (s *source) deedOnRun(ctx context.Context, lane int, run *book.Run, p book.
 		if !d.Yes || n == 0 || sel.action == ledger.ActionHold && x.hot() > x.maxHot {
 			return nil
 		}
-		if err := x.mustLead(l); err != nil {
+		if err := x.mustHaveLed(l); err != nil {
 			return err
 		}
 		if !l.book.AtHand(run.ID) {
@@ -221,7 +233,12 @@ func (s *source) deedOnRun(ctx context.Context, lane int, run *book.Run, p book.
 	}
 	r.Done += n
 	until(ctx, func() (done bool) {
-		return s.ask(func(x *executor) error { done = x.lanes[lane].rework[run.ID] == nil; return nil }) != nil || done
+		err = s.ask(func(x *executor) error {
+			l := x.lanes[lane]
+			done = l.rework[run.ID] == nil
+			return x.mustHaveLed(l)
+		})
+		return err != nil || done
 	})
-	return false, ctx.Err()
+	return false, errors.Join(err, ctx.Err())
 }

@@ -102,6 +102,59 @@ func TestDeedWhileRunsAreWrittenAnew(t *testing.T) {
 	check(t, n)
 }
 
+// A lane that was led elsewhere while a deed was done has forgotten which run took whose place, and what of the deed was on its way: the
+// deed ends, and says so, instead of passing by what it does not find.
+func TestDeedEndsWithTheLead(t *testing.T) {
+	n := newTestNode(t)
+	lane := n.x.accounts[1].Lane
+	l := n.x.lanes[lane]
+	ids := n.admit(t, lane, 40)
+	if !n.await(func() bool { return l.book.Live[book.StateRouted] == 40 }) {
+		t.Fatal("the messages are not queued")
+	}
+	n.x.call(func() {
+		l.toRun(ids[:10])
+		q := l.toRun(ids[10:30])
+		q.loading = q.runs[0] // the deed waits for it, and does not come to the second
+	})
+	if !n.await(func() bool { return l.book.Spilled() == 30 }) {
+		t.Fatal("nothing is on disk")
+	}
+	var wg sync.WaitGroup
+	var r admin.DeedResult
+	var err error
+	wg.Go(func() {
+		r, err = n.source().Deed(t.Context(), admin.Deed{Action: "purge", Client: "acme", Yes: true, Author: "ann", Reason: "why"})
+	})
+	if !n.await(func() bool { return l.deeds == 1 && l.book.Counts.Ends[ledger.EndFailed] == 10 }) {
+		t.Fatal("the deed does not begin")
+	}
+	n.x.call(func() {
+		p := pdu.New(pdu.CancelSM, pdu.ROK, 1)
+		p.Set("message_id", []byte(ids[12].String())).Set("source_addr", []byte("shop"))
+		l.cancel(&order{account: 1, p: p}, n.x.now)
+	})
+	if !n.await(func() bool { return l.book.Spilled() == 29 && !l.book.Dirty() && l.rep.InFlight() == 0 }) {
+		t.Fatal("the client's order is not done")
+	}
+	n.x.call(func() { // deposed, and elected again
+		n.x.forget(l)
+		l.clear()
+		l.reload()
+		l.lead(n.x.now)
+	})
+	wg.Wait()
+	if err == nil {
+		t.Errorf("the deed says that it was done: %+v", r)
+	}
+	n.x.call(func() {
+		if l.deeds != 0 || l.rewritten.lost {
+			t.Errorf("%d deeds, %+v", l.deeds, l.rewritten)
+		}
+	})
+	check(t, n)
+}
+
 // What leaves memory just as a deed begins is met in its run.
 func TestDeedMeetsWhatIsOnItsWayToDisk(t *testing.T) {
 	n := newTestNode(t)

@@ -269,7 +269,7 @@ func (x *executor) forget(l *lane) {
 // clear empties every list: a lane that decides nothing.
 func (l *lane) clear() {
 	l.routing, l.verifying, l.kept = queue{kind: ledger.RunExternal}, book.List{}, book.List{}
-	l.rewritten = rewrites{}
+	l.rewritten = rewrites{lost: l.deeds > 0}
 	l.rework, l.reading, l.aside = map[uint32]*rework{}, map[uint32]bool{}, map[uint32]error{}
 	l.queues, l.returns = map[uint16]*[ledger.Classes]queue{}, map[uint32]*returns{}
 	l.tired, l.hunts, l.resting, l.split, l.run, l.mo = nil, hunts{}, nil, false, 0, 0
