@@ -138,8 +138,10 @@ func TestDeedEndsWithTheLead(t *testing.T) {
 		t.Fatal("the client's order is not done")
 	}
 	n.x.call(func() { // deposed, and elected again
+		l.leading = false
 		n.x.forget(l)
 		l.clear()
+		l.book = l.newBook(&blocks{log: l.log})
 		l.reload()
 		l.lead(n.x.now)
 	})
