@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -44,14 +45,17 @@ type rig struct {
 // classes are the clients of every rig, each with all rights up to its class.
 var classes = []string{"otp", "transactional", "bulk"}
 
+// free is one nobody listens on, below the ports that outgoing connections are given.
 func free(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))); err == nil {
+			defer ln.Close()
+			return ln.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("a hundred ports below 30000 are taken")
+	return ""
 }
 
 func write(t testing.TB, file, text string) {
