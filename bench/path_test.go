@@ -3,9 +3,6 @@ package bench
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -20,17 +17,13 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// freeAddress is one nobody listens on, below the ports that outgoing connections are given.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))); err == nil {
-			defer ln.Close()
-			return ln.Addr().String()
-		}
+	a, err := peer.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("a hundred ports below 30000 are taken")
-	return ""
+	return a
 }
 
 // With nothing between the peers a run is their own ceiling; it goes through everything but an appliance.

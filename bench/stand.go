@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -104,24 +102,15 @@ func startStand(ctx context.Context, o StandOptions) (*stand, error) {
 // memoryDir is where Linux keeps files in memory.
 const memoryDir = "/dev/shm"
 
-// takeAddresses picks ports below those that outgoing connections are given, so that nobody takes them before their
-// owner listens.
+// takeAddresses picks addresses, each another one.
 func (s *stand) takeAddresses() error {
 	seen := map[string]bool{}
-	take := func() (string, error) {
-		for range 1000 {
-			ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
-			if err != nil {
-				continue
-			}
-			a := ln.Addr().String()
-			ln.Close()
-			if !seen[a] {
-				seen[a] = true
-				return a, nil
-			}
+	take := func() (a string, err error) {
+		for a, err = peer.FreeAddress(); err == nil && seen[a]; {
+			a, err = peer.FreeAddress()
 		}
-		return "", errors.New("a thousand ports between 20000 and 30000 are taken")
+		seen[a] = true
+		return a, err
 	}
 	var err error
 	if s.smpp, err = take(); err != nil {

@@ -6,8 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"smsplane/bench/peer"
 )
 
 // top is the checkout; `make e2e` has built bin/ there.
@@ -154,17 +155,14 @@ func eventually(t *testing.T, within time.Duration, what string, ok func() bool)
 	}
 }
 
-// freePort is one nobody listens on, below the ports that outgoing connections are given.
+// freePort is that of an address which nobody listens on.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))); err == nil {
-			defer ln.Close()
-			return ln.Addr().(*net.TCPAddr).Port
-		}
+	a, err := peer.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("a hundred ports below 30000 are taken")
-	return 0
+	return int(netip.MustParseAddrPort(a).Port())
 }
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

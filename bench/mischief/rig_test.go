@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,17 +43,13 @@ type rig struct {
 // classes are the clients of every rig, each with all rights up to its class.
 var classes = []string{"otp", "transactional", "bulk"}
 
-// free is one nobody listens on, below the ports that outgoing connections are given.
 func free(t testing.TB) string {
 	t.Helper()
-	for range 100 {
-		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))); err == nil {
-			defer ln.Close()
-			return ln.Addr().String()
-		}
+	a, err := peer.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("a hundred ports below 30000 are taken")
-	return ""
+	return a
 }
 
 func write(t testing.TB, file, text string) {

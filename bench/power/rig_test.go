@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,17 +59,13 @@ func (b *lockedBuffer) take() string {
 	return b.b.String()
 }
 
-// free is one nobody listens on, below the ports that outgoing connections are given.
 func free(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))); err == nil {
-			defer ln.Close()
-			return ln.Addr().String()
-		}
+	a, err := peer.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("a hundred ports below 30000 are taken")
-	return ""
+	return a
 }
 
 // newRig makes the disk and a file system on it, and starts the carriers. options are those of the mount.
