@@ -29,6 +29,33 @@ func (l *lane) toRun(ids []ledger.MsgID) (q *queue) {
 	return q
 }
 
+// queued admits messages to a lane that has none, and waits until they wait for their carrier.
+func (n *Node) queued(t *testing.T, lane uint16, k int) []ledger.MsgID {
+	t.Helper()
+	ids := n.admit(t, lane, k)
+	if !n.await(func() bool { return n.x.lanes[lane].book.Live[book.StateRouted] == k }) {
+		t.Fatal("the messages are not queued")
+	}
+	return ids
+}
+
+// inTwoRuns queues forty messages, of which ten and then twenty leave memory for a run each. A deed waits for the first run, which
+// counts as being loaded, and does not come to the second.
+func (n *Node) inTwoRuns(t *testing.T) (l *lane, q *queue, ids []ledger.MsgID) {
+	t.Helper()
+	at := n.x.accounts[1].Lane
+	l, ids = n.x.lanes[at], n.queued(t, at, 40)
+	n.x.call(func() {
+		l.toRun(ids[:10])
+		q = l.toRun(ids[10:30])
+		q.loading = q.runs[0]
+	})
+	if !n.await(func() bool { return l.book.Spilled() == 30 }) {
+		t.Fatal("nothing is on disk")
+	}
+	return l, q, ids
+}
+
 // purge is a deed on all that waits.
 func (n *Node) purge(t *testing.T, want int) {
 	t.Helper()
@@ -42,22 +69,8 @@ func (n *Node) purge(t *testing.T, want int) {
 // replaces another, then another deed takes some. Every message is met once all the same, those in the new runs, too.
 func TestDeedWhileRunsAreWrittenAnew(t *testing.T) {
 	n := newTestNode(t)
-	lane := n.x.accounts[1].Lane
-	l := n.x.lanes[lane]
-	ids := n.admit(t, lane, 40)
-	if !n.await(func() bool { return l.book.Live[book.StateRouted] == 40 }) {
-		t.Fatal("the messages are not queued")
-	}
-	var q *queue
-	n.x.call(func() {
-		l.toRun(ids[:10])
-		q = l.toRun(ids[10:30])
-	})
-	if !n.await(func() bool { return l.book.Spilled() == 30 }) {
-		t.Fatal("nothing is on disk")
-	}
-	first, second := q.runs[0], q.runs[1]
-	n.x.call(func() { q.loading = first }) // the deed waits for it, and does not come to the second
+	l, q, ids := n.inTwoRuns(t)
+	second := q.runs[1]
 	var wg sync.WaitGroup
 	wg.Go(func() { n.purge(t, 39) })
 	if !n.await(func() bool { return l.deeds == 1 && l.book.Counts.Ends[ledger.EndFailed] == 10 }) {
@@ -106,20 +119,7 @@ func TestDeedWhileRunsAreWrittenAnew(t *testing.T) {
 // deed ends, and says so, instead of passing by what it does not find.
 func TestDeedEndsWithTheLead(t *testing.T) {
 	n := newTestNode(t)
-	lane := n.x.accounts[1].Lane
-	l := n.x.lanes[lane]
-	ids := n.admit(t, lane, 40)
-	if !n.await(func() bool { return l.book.Live[book.StateRouted] == 40 }) {
-		t.Fatal("the messages are not queued")
-	}
-	n.x.call(func() {
-		l.toRun(ids[:10])
-		q := l.toRun(ids[10:30])
-		q.loading = q.runs[0] // the deed waits for it, and does not come to the second
-	})
-	if !n.await(func() bool { return l.book.Spilled() == 30 }) {
-		t.Fatal("nothing is on disk")
-	}
+	l, _, ids := n.inTwoRuns(t)
 	var wg sync.WaitGroup
 	var r admin.DeedResult
 	var err error
@@ -162,10 +162,7 @@ func TestDeedMeetsWhatIsOnItsWayToDisk(t *testing.T) {
 	n := newTestNode(t)
 	lane := n.x.accounts[1].Lane
 	l := n.x.lanes[lane]
-	ids := n.admit(t, lane, 20)
-	if !n.await(func() bool { return l.book.Live[book.StateRouted] == 20 }) {
-		t.Fatal("the messages are not queued")
-	}
+	ids := n.queued(t, lane, 20)
 	d, r := admin.Deed{Action: "purge", Client: "acme", Yes: true, Author: "ann", Reason: "why"}, admin.DeedResult{}
 	var sel selector
 	n.x.call(func() { sel, _ = n.x.selector(&d) })

@@ -71,10 +71,7 @@ func TestBodiesLeave(t *testing.T) {
 	n, stop := startTestNode(t, file)
 	n.endUpkeep()
 	lane := n.x.accounts[1].Lane
-	ids := n.admit(t, lane, 60)
-	if !n.await(func() bool { return n.x.lanes[lane].book.Live[book.StateRouted] == 60 }) {
-		t.Fatal("the messages are not queued")
-	}
+	ids := n.queued(t, lane, 60)
 	r, err := n.source().Deed(t.Context(), admin.Deed{Action: "purge", Prefix: "491510000", Yes: true, Author: "t", Reason: "t"})
 	if err != nil || r.Done != 60 {
 		t.Fatalf("purge: %+v, %v", r, err)
@@ -127,10 +124,7 @@ func TestLiveMessagesOutliveTheirBlocks(t *testing.T) {
 	n := newTestNode(t)
 	n.endUpkeep()
 	lane := n.x.accounts[1].Lane
-	ids := n.admit(t, lane, 40)
-	if !n.await(func() bool { return n.x.lanes[lane].book.Live[book.StateRouted] == 40 }) {
-		t.Fatal("the messages are not queued")
-	}
+	ids := n.queued(t, lane, 40)
 	if err := n.retain(t.Context(), n.clock()+int64(n.cfg.Retention.Bodies)*2/3); err != nil {
 		t.Fatal(err)
 	}

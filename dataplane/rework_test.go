@@ -13,22 +13,7 @@ import (
 // onDisk lets the messages 3 to 12 of the lane's only queue leave memory for a run.
 func onDisk(t *testing.T, n *Node, lane uint16, ids []ledger.MsgID) (q *queue) {
 	t.Helper()
-	n.x.call(func() {
-		l := n.x.lanes[lane]
-		q = l.queueOf(ledger.RunInternal, l.book.Get(ids[0]).Present().Carrier, l.book.Get(ids[0]).Class)
-		l.run = l.book.NextRun(l.run)
-		mv := ledger.Move{Run: l.run, Order: l.run, Queue: q.kind, Carrier: q.carrier, Class: q.class}
-		for _, id := range ids[3:13] {
-			m := l.book.Get(id)
-			l.unlist(m)
-			m.Phase = phaseSpilling
-			mv.IDs = ledger.AppendID(mv.IDs, id)
-		}
-		l.begin()
-		l.open = ledger.AppendMove(l.open, n.x.now, &mv)
-		l.recorded(n.x.now)
-		q.runs, q.spilled = []uint32{l.run}, 10 // the lane does not know: nothing loads it but who asks for it
-	})
+	n.x.call(func() { q = n.x.lanes[lane].toRun(ids[3:13]) })
 	if !n.await(func() bool { return n.x.lanes[lane].book.Spilled() == 10 }) {
 		t.Fatal("nothing is on disk")
 	}

@@ -26,20 +26,7 @@ func TestFullDisks(t *testing.T) {
 }
 
 func (w *world) fills(t *testing.T, witness bool) {
-	w.spread, w.perCarrier = true, 1
-	w.patience = 10 * time.Minute
-	w.newCluster(3, false, witness, 0)
-	w.files = shareFiles(w.catalog(1))
-	north := w.newCarrier("north")
-	north.latency, north.receipts, north.manners = 5*time.Millisecond, 10*time.Millisecond, manners{}
-	for _, login := range []string{"post", "pre"} {
-		c := w.newClient(login, false)
-		c.window, c.rate = 40, 50*time.Millisecond
-	}
-	for _, h := range w.hosts {
-		h.clock = 1
-		h.start()
-	}
+	w.sharing(witness)
 	w.until("each host leads the lane of one client", time.Minute, func() bool { return w.apart() && w.answers(pdu.ROK) > 50 }, w.unrest)
 	for _, owner := range []bool{false, true} {
 		full := w.leader()

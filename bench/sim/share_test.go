@@ -28,12 +28,13 @@ func TestShares(t *testing.T) {
 // shareFor is how long each part of it is looked at.
 const shareFor = 4 * time.Second
 
-func (w *world) shares(t *testing.T) {
-	w.spread, w.perCarrier, w.tps, w.linkWindow, w.deliverWindow = true, 1, 100, 30, 20
+// sharing starts three hosts, of which one may be a witness, a carrier with one bind, and two clients of lanes that are led apart.
+func (w *world) sharing(witness bool) (north *carrier) {
+	w.spread, w.perCarrier = true, 1
 	w.patience = 10 * time.Minute
-	w.newCluster(3, false, true, 0)
+	w.newCluster(3, false, witness, 0)
 	w.files = shareFiles(w.catalog(1))
-	north := w.newCarrier("north")
+	north = w.newCarrier("north")
 	north.latency, north.receipts, north.manners = 5*time.Millisecond, 10*time.Millisecond, manners{}
 	for _, login := range []string{"post", "pre"} {
 		c := w.newClient(login, false)
@@ -43,6 +44,12 @@ func (w *world) shares(t *testing.T) {
 		h.clock = 1
 		h.start()
 	}
+	return north
+}
+
+func (w *world) shares(t *testing.T) {
+	w.tps, w.linkWindow, w.deliverWindow = 100, 30, 20
+	north := w.sharing(true)
 	w.until("each host leads the lane of one client, and both have more than is sent", time.Minute, func() bool { return w.apart() && w.offered() }, w.unrest)
 	w.share(t, "led by both", north, shareFor)
 	if !w.apart() {
