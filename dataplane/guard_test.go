@@ -2,7 +2,6 @@ package dataplane
 
 import (
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +17,7 @@ func TestGuard(t *testing.T) {
 	var free, need uint64
 	var failure error
 	told := []replica.Room{}
-	g := &guard{log: slog.New(slog.DiscardHandler), free: func() (uint64, error) { return free, failure }, need: func() uint64 { return need },
+	g := &guard{log: testLog, free: func() (uint64, error) { return free, failure }, need: func() uint64 { return need },
 		reserve: 8 * unit, ballast: filepath.Join(t.TempDir(), "ballast"), tell: func(room replica.Room) { told = append(told, room) }}
 	ballast := func() int64 {
 		st, err := os.Stat(g.ballast)

@@ -41,6 +41,9 @@ func testNodeFile(t *testing.T) string {
 	return file
 }
 
+// testLog tells errors alone: a node that cannot go on ends the test process, which must say why.
+var testLog = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+
 func startTestNode(t *testing.T, file string) (n *Node, stop func()) {
 	t.Helper()
 	return startTestNodeAt(t, file, 0)
@@ -54,7 +57,7 @@ func startTestNodeAt(t *testing.T, file string, off time.Duration) (n *Node, sto
 		t.Fatal(err)
 	}
 	clock := monotonic()
-	n = &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: func() int64 { return clock() + int64(off) }}
+	n = &Node{cfg: cfg, log: testLog, clock: func() int64 { return clock() + int64(off) }}
 	n.state.Store(stateStarting)
 	if err := n.open(); err != nil {
 		t.Fatal(err)

@@ -403,14 +403,18 @@ func (s *source) Check(ctx context.Context) (admin.Report, error) {
 func (s *source) checkArchive(ctx context.Context, r *admin.Report) error {
 	edrs := 0
 	var ended []*book.Ended
+	now := s.n.db.View()
 	for i := range s.n.cfg.Lanes {
-		e, errs := book.CheckArchive(s.n.db, uint16(i))
+		e, errs := book.CheckArchive(now, uint16(i))
 		for _, err := range errs {
 			r.OK = false
 			r.Lines = append(r.Lines, err.Error())
 		}
 		edrs += e.Len()
 		ended = append(ended, e)
+	}
+	if err := now.Close(); err != nil {
+		return err
 	}
 	if s.broken != nil {
 		return nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +17,7 @@ import (
 // rot flips a bit of an entry in a stopped node's log and returns the damaged value.
 func rot(t *testing.T, data string, lane uint16, index uint64) []byte {
 	t.Helper()
-	d, err := journal.Open(journal.Options{Dir: filepath.Join(data, "store"), Logger: slog.New(slog.DiscardHandler)})
+	d, err := journal.Open(journal.Options{Dir: filepath.Join(data, "store"), Logger: testLog})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +55,7 @@ func TestBitRot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: monotonic()}
+	again := &Node{cfg: cfg, log: testLog, clock: monotonic()}
 	again.state.Store(stateStarting)
 	err = again.open()
 	if err == nil || !strings.Contains(err.Error(), where) {

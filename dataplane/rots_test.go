@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -61,7 +60,7 @@ func (n *Node) admitNoise(t *testing.T, lane uint16, prefix string, count, octet
 // settleTables lets everything in a stopped node's store go to tables, without what was dropped.
 func settleTables(t *testing.T, data string) {
 	t.Helper()
-	d, err := journal.Open(journal.Options{Dir: filepath.Join(data, "store"), Logger: slog.New(slog.DiscardHandler)})
+	d, err := journal.Open(journal.Options{Dir: filepath.Join(data, "store"), Logger: testLog})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +260,7 @@ func TestRottenStragglerStopsTheStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: monotonic()}
+	again := &Node{cfg: cfg, log: testLog, clock: monotonic()}
 	again.state.Store(stateStarting)
 	if err := again.open(); !errors.Is(err, journal.ErrCorrupt) || !strings.Contains(err.Error(), fmt.Sprintf("stragglers of lane %d", lane)) {
 		t.Errorf("a damaged straggler: %v", err)
@@ -296,7 +295,7 @@ func TestRottenLoadedRunStopsTheStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := &Node{cfg: cfg, log: slog.New(slog.DiscardHandler), clock: monotonic()}
+	again := &Node{cfg: cfg, log: testLog, clock: monotonic()}
 	again.state.Store(stateStarting)
 	err = again.open()
 	for _, where := range []string{fmt.Sprintf("run %d of lane %d", run, lane), fmt.Sprintf("runs of lane %d, %d, ", lane, run)} {

@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -11,12 +10,12 @@ import (
 
 // Pieces do not say of which export they are: those of a host that led the lane before another began to send it are refused.
 func TestPiecesOfTwoHostsDoNotMix(t *testing.T) {
-	db, err := journal.Open(journal.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	db, err := journal.Open(journal.Options{Dir: t.TempDir(), Logger: testLog})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	n := &Node{db: db, cfg: &config.Node{Lanes: 2}, log: slog.New(slog.DiscardHandler), shipments: newShipments()}
+	n := &Node{db: db, cfg: &config.Node{Lanes: 2}, log: testLog, shipments: newShipments()}
 	tell := func(from string, op byte, body []byte) (answers []string) {
 		n.shipped(from, 1, append([]byte{op}, body...), func(op byte, body []byte) { answers = append(answers, string(append([]byte{'0' + op}, body...))) })
 		return answers

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,14 +123,14 @@ func TestOldStoreIsUpgraded(t *testing.T) {
 	s, done := offline(t, cfg)
 	sound(t, s)
 	done()
-	d, err := journal.Open(journal.Options{Dir: filepath.Join(filepath.Dir(cfg), "data", "store"), Logger: slog.New(slog.DiscardHandler)})
+	d, err := journal.Open(journal.Options{Dir: filepath.Join(filepath.Dir(cfg), "data", "store"), Logger: testLog})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	fresh, err := journal.Open(journal.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	fresh, err := journal.Open(journal.Options{Dir: t.TempDir(), Logger: testLog})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func (d *DB) ReadLog(lane uint16, upTo uint64, f func(e *Entry) error) (*Log, er
 		return nil, err
 	}
 	l.table.base = win.first / chunkLen
-	w := walk{d: d, lane: lane, next: win.first, term: win.prevTerm}
+	w := walk{r: d.p, lane: lane, next: win.first, term: win.prevTerm}
 	err = w.run(func(e *Entry, _ error) error {
 		l.last++
 		l.table.put(e, false)

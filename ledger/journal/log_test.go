@@ -295,3 +295,37 @@ func TestReadLogHandsOverWhatItReads(t *testing.T) {
 		mustClose(t, d)
 	}
 }
+
+// A lane that is written and trimmed while it is checked is no fault: the check looks at one moment of it.
+func TestCheckBesideWork(t *testing.T) {
+	d := mustOpen(t, testOptions(vfs.NewMem()))
+	defer mustClose(t, d)
+	l := mustLog(t, d, 1)
+	extend(t, d, l, run(1, 1, 4, 1)...)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := uint64(5); i < 1000; i++ {
+			e := Entry{Index: i, Term: 1, Data: testBlock(1, 3, i)}
+			l.Extend([]Entry{e})
+			appendWait(d, Append{Lane: 1, Entries: []Entry{e}, Vote: &Vote{Term: 1, Commit: i - 1}})
+			l.Stable(i, 1)
+			l.DropBelow(i - 1)
+			l.DropNow()
+		}
+	}()
+	for working := true; working && !t.Failed(); {
+		select {
+		case <-done:
+			working = false
+		default:
+		}
+		if err := d.Check(); err != nil {
+			t.Error(err)
+		}
+		if err := d.Entries(1, 1, func(Entry) error { return nil }, func(_ uint64, err error) error { return err }); err != nil {
+			t.Error(err)
+		}
+	}
+	<-done
+}

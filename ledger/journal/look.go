@@ -55,18 +55,20 @@ func (d *DB) Sizes() ([]Size, error) {
 // call. Damaged and missing ones go to problem, which returns nil to go on behind them. Any goroutine may call it: it reads
 // what was there when it began.
 func (d *DB) Entries(lane uint16, from uint64, f func(e Entry) error, problem func(index uint64, err error) error) error {
-	_, win, err := d.readMeta(lane)
+	now := d.p.NewSnapshot() // a lane at work is trimmed meanwhile
+	_, win, err := readMeta(now, lane)
 	if err != nil {
-		return err
+		return errors.Join(err, now.Close())
 	}
-	w := walk{d: d, lane: lane, next: max(from, win.first)}
+	w := walk{r: now, lane: lane, next: max(from, win.first)}
 	tell := func(e *Entry, err error) error { return problem(e.Index, err) }
-	return w.run(func(e *Entry, _ error) error {
+	err = w.run(func(e *Entry, _ error) error {
 		if err := checkData(lane, e); err != nil {
 			return tell(e, err)
 		}
 		return f(*e)
 	}, tell)
+	return errors.Join(err, now.Close())
 }
 
 // Raw is the stored value of an entry, damaged or not; nil when there is none that can be read.

@@ -42,7 +42,7 @@ func (r *runReader) seek(i uint64, key []byte) (found bool, err error) {
 	switch {
 	case r.it == nil:
 		_, hi := LaneRange(EntryKind, r.l.lane)
-		if r.it, err = r.l.d.iter(key, hi); err != nil {
+		if r.it, err = iter(r.l.d.p, key, hi); err != nil {
 			return false, err
 		}
 		found = r.it.First()

@@ -9,7 +9,7 @@ import (
 
 // walk reads a lane's entries from disk in order and checks that they follow one another.
 type walk struct {
-	d    *DB
+	r    pebble.Reader
 	lane uint16
 	next uint64 // index that must come
 	term uint64 // of the entry before it; terms never fall
@@ -19,7 +19,7 @@ type walk struct {
 // header goes to problem, which returns nil to go on behind it.
 func (w *walk) run(f, problem func(*Entry, error) error) error {
 	_, hi := LaneRange(EntryKind, w.lane)
-	it, err := w.d.iter(Key(EntryKind, w.lane, w.next), hi)
+	it, err := iter(w.r, Key(EntryKind, w.lane, w.next), hi)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,8 @@ func checkCommit(lane uint16, v Vote, last uint64) error {
 const maxProblems = 20
 
 // Check reads every entry of every lane and returns all problems joined: gaps, damaged headers and blocks,
-// terms that fall, a commit index behind which entries are missing.
+// terms that fall, a commit index behind which entries are missing. It looks at each lane at one moment: lanes at work are
+// written and trimmed meanwhile.
 func (d *DB) Check() error {
 	lanes, err := d.Lanes()
 	if err != nil {
@@ -90,7 +91,13 @@ func (d *DB) Check() error {
 }
 
 func (d *DB) checkLane(lane uint16) (problems []error) {
-	vote, win, err := d.readMeta(lane)
+	now := d.p.NewSnapshot()
+	defer func() {
+		if err := now.Close(); err != nil {
+			problems = append(problems, err)
+		}
+	}()
+	vote, win, err := readMeta(now, lane)
 	if err != nil {
 		return []error{err}
 	}
@@ -100,7 +107,7 @@ func (d *DB) checkLane(lane uint16) (problems []error) {
 		}
 		return nil
 	}
-	w := walk{d: d, lane: lane, next: win.first, term: win.prevTerm}
+	w := walk{r: now, lane: lane, next: win.first, term: win.prevTerm}
 	err = w.run(func(e *Entry, _ error) error {
 		if err := checkData(lane, e); err != nil {
 			return note(e, err)
