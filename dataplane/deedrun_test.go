@@ -7,6 +7,7 @@ import (
 	"smsplane/dataplane/admin"
 	"smsplane/ledger"
 	"smsplane/ledger/book"
+	"smsplane/ledger/journal"
 	"smsplane/pdu"
 )
 
@@ -138,6 +139,9 @@ func TestDeedEndsWithTheLead(t *testing.T) {
 		t.Fatal("the client's order is not done")
 	}
 	n.x.call(func() { // deposed, and elected again
+		flushed := make(chan struct{})
+		n.db.Write(journal.NewBatch(), func() { close(flushed) })
+		<-flushed
 		l.leading = false
 		n.x.forget(l)
 		l.clear()

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,8 +18,7 @@ import (
 // listens: what is tested is what operators and the executor do.
 func newTestNode(t *testing.T) *Node {
 	t.Helper()
-	n, stop := startTestNode(t, testNodeFile(t))
-	t.Cleanup(stop)
+	n, _ := startTestNode(t, testNodeFile(t))
 	return n
 }
 
@@ -63,12 +63,13 @@ func startTestNodeAt(t *testing.T, file string, off time.Duration) (n *Node, sto
 		t.Fatal(err)
 	}
 	go n.x.run()
+	stop = sync.OnceFunc(n.halt)
+	t.Cleanup(stop) // also of a test that failed before it stops the node itself: its store is removed next
 	if err := n.firstCatalog(); err != nil {
-		n.halt()
 		t.Fatal(err)
 	}
 	n.state.Store(stateServing)
-	return n, n.halt
+	return n, stop
 }
 
 // testCatalog is one client and one carrier that nobody answers for; credit tells one catalog from another.
