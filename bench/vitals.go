@@ -1,11 +1,13 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,24 +54,59 @@ func vitals(pid int) (v Vitals, err error) {
 	return v, err
 }
 
-// confine lets what this thread starts use only the cores given, until restore is called. The caller is locked to its
-// thread.
+// wholeSet is what this program was allowed to run on when it began.
+var wholeSet = sync.OnceValues(func() (set unix.CPUSet, err error) {
+	return set, unix.SchedGetaffinity(0, &set)
+})
+
+// confine lets what this thread starts use only the cores given, until restore is called; all else of this program, the
+// generator and the carriers, gets the other cores, so that neither takes the other's time. Where none would be left, or none
+// are given, it keeps all. The caller is locked to its thread.
 func confine(cores []int) (restore func(), err error) {
-	if len(cores) == 0 {
-		return func() {}, nil
-	}
-	var before, set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &before); err != nil {
+	whole, err := wholeSet()
+	if err != nil {
 		return nil, fmt.Errorf("ask for the cores: %w", err)
 	}
+	var set unix.CPUSet
+	rest := whole
 	for _, c := range cores {
-		if c < 0 || c >= runtime.NumCPU() || !before.IsSet(c) {
+		if c < 0 || c >= runtime.NumCPU() || !whole.IsSet(c) {
 			return nil, fmt.Errorf("there is no core %d to confine the appliance to", c)
 		}
 		set.Set(c)
+		rest.Clear(c)
+	}
+	if rest.Count() == 0 {
+		rest = whole
+	}
+	if err := moveAll(&rest); err != nil {
+		return nil, err
+	}
+	if len(cores) == 0 {
+		return func() {}, nil
 	}
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
 		return nil, fmt.Errorf("confine to cores %v: %w", cores, err)
 	}
-	return func() { _ = unix.SchedSetaffinity(0, &before) }, nil
+	return func() { _ = unix.SchedSetaffinity(0, &rest) }, nil
+}
+
+// moveAll moves every thread of this program; threads that begin later take after the one that begins them.
+func moveAll(set *unix.CPUSet) error {
+	for range 2 { // one may have begun another behind our back
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			return fmt.Errorf("list the threads: %w", err)
+		}
+		for _, t := range tasks {
+			tid, err := strconv.Atoi(t.Name())
+			if err != nil {
+				return fmt.Errorf("list the threads: %w", err)
+			}
+			if err := unix.SchedSetaffinity(tid, set); err != nil && !errors.Is(err, unix.ESRCH) {
+				return fmt.Errorf("move thread %d to other cores: %w", tid, err)
+			}
+		}
+	}
+	return nil
 }
