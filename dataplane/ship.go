@@ -118,9 +118,13 @@ func (s *shipment) next(answer []byte) (piece, error) {
 	return piece{shipChunk, chunk, shipWait}, err
 }
 
-// ship sends a lane to a member. It runs on a goroutine of its own.
+// ship sends a lane to a member. It runs on a goroutine of its own. Where the lane is on its way there already, how that ends is
+// what is reported, once.
 func (n *Node) ship(lane uint16, to uint64) {
 	err := n.shipTo(lane, to)
+	if errors.Is(err, errShipping) {
+		return
+	}
 	if err != nil {
 		n.log.Warn("a lane was not sent whole", "lane", lane, "to", n.members.name(to), "err", err)
 	}

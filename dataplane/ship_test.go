@@ -4,8 +4,11 @@ import (
 	"strings"
 	"testing"
 
+	"smsplane/dataplane/cluster"
 	"smsplane/dataplane/config"
 	"smsplane/ledger/journal"
+	"smsplane/ledger/replica"
+	"smsplane/ring"
 )
 
 // Pieces do not say of which export they are: those of a host that led the lane before another began to send it are refused.
@@ -50,5 +53,23 @@ func TestBrokenStreamEndsAShipment(t *testing.T) {
 	way := shipment{want: shipOpened}
 	if _, err := way.next([]byte{shipFailed}); err == nil {
 		t.Error("a shipment ends well that failed")
+	}
+}
+
+// Raft may ask for a lane that is on its way to the same member already, when it is led here again. That is one shipment, and nobody
+// is told how it ended before it has.
+func TestSecondShipmentIsNoFailure(t *testing.T) {
+	ended := make(chan struct{})
+	close(ended) // so that a report, of which the executor would be told, is not waited for
+	n := &Node{log: testLog, members: &membership{formation: cluster.NewFormation(cluster.Hello{Name: "a"}, nil, &cluster.Table{})}, shipments: newShipments(),
+		x: &executor{bell: ring.NewBell(), done: ended}}
+	to := replica.MakeID(2, 1, false)
+	n.members.ways.Store(&map[uint64]*cluster.Peer{to: {Name: "b"}})
+	n.shipments.out[shipKey{"b", 1}] = make(chan []byte, 4)
+	if n.ship(1, to); n.x.queued.Load() != 0 {
+		t.Error("the second shipment reports how the first one ended, which it has not")
+	}
+	if n.ship(0, to+1); n.x.queued.Load() != 1 { // nobody knows that member
+		t.Errorf("%d reports of a shipment that cannot begin", n.x.queued.Load())
 	}
 }

@@ -1,8 +1,6 @@
 package dataplane
 
 import (
-	"errors"
-
 	"smsplane/dataplane/cluster"
 	"smsplane/dataplane/config"
 	"smsplane/ledger/replica"
@@ -181,13 +179,13 @@ type shipPlace struct {
 	lane uint16
 }
 
-// ship begins to send a lane to a member.
+// ship begins to send a lane to a member, unless it is on its way there.
 func (s *Stepped) ship(lane uint16, to uint64) {
 	at := shipPlace{to, lane}
-	way, err := s.n.newShipment(lane, to)
-	if err == nil && s.out[at] != nil {
-		err = errors.Join(errShipping, way.export.Close())
+	if s.out[at] != nil {
+		return
 	}
+	way, err := s.n.newShipment(lane, to)
 	if err != nil {
 		s.n.x.lanes[lane].rep.ReportSnapshot(to, false)
 		return
