@@ -157,6 +157,34 @@ func TestTransfer(t *testing.T) {
 	})
 }
 
+// A host that waits for a snapshot is nobody to hand over to: the leader would take no proposals and wait for it in vain.
+func TestNobodyHandsOverToWhoLacksTheLane(t *testing.T) {
+	mustSimulate(t, 15, 2, 1, 0, func(s *sim) {
+		a, b := s.data()
+		b.kill(false)
+		s.load = 80
+		s.run(4000 * ms) // more than the log that is kept
+		b.start()
+		s.until("b to wait for a snapshot", 3000*ms, func() (waits bool) {
+			a.r.Progress(func(m Member) { waits = waits || m.ID == b.id && m.Active && m.Snapshot })
+			return waits
+		})
+		if err := a.r.Transfer(0); !errors.Is(err, ErrNoSuccessor) {
+			s.failf("it hands over: %v", err)
+		}
+		if !a.r.Propose(testBlock(0, 1, 1<<40)) {
+			s.failf("proposals are dropped for the sake of a host that cannot lead")
+		}
+		s.load = 10
+		s.until("b to have everything", 20000*ms, func() bool { return b.r != nil && b.r.Applied()+20 > a.r.Applied() })
+		if err := a.r.Transfer(0); err != nil {
+			s.failf("%v", err)
+		}
+		s.until("b to lead", 500*ms, func() bool { return s.leader() == b })
+		s.heal()
+	})
+}
+
 // A leader whose disk hangs says so, and hands over before anybody times out.
 func TestStalledDiskHandsOver(t *testing.T) {
 	mustSimulate(t, 6, 3, 0, 0, func(s *sim) {

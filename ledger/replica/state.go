@@ -86,13 +86,14 @@ func (r *Replica) Transfer(to uint64) error {
 	return r.err
 }
 
-// successor is the active data voter that has most, of those with most room.
+// successor is the active data voter that has most, of those with most room. One that waits for a snapshot could not take over in
+// time, and until that is noticed no proposals would be taken.
 func (r *Replica) successor() (best uint64) {
 	var match uint64
 	room := Full // no lane goes to one that is Brimful
 	r.Progress(func(m Member) {
 		of := r.room.of[m.ID]
-		if m.Active && !m.Learner && !IsWitness(m.ID) && (of < room || of == room && (best == 0 || m.Match > match)) {
+		if m.Active && !m.Learner && !m.Snapshot && !IsWitness(m.ID) && (of < room || of == room && (best == 0 || m.Match > match)) {
 			best, match, room = m.ID, m.Match, of
 		}
 	})
