@@ -176,11 +176,12 @@ const handEvery = 500 * time.Millisecond
 // holds says that the replica leads in the term in which the lane was led to work.
 func (l *lane) holds() bool { return l.rep.Leader() && l.rep.Term() == l.term }
 
-// mayLead says that the lane can be led to work. Messages cannot be routed without a catalog; and unless leaders are spread, all
-// lanes are led where the links to carriers are kept.
+// mayLead says that the lane can be led to work: no loop still owes what it began under an earlier lead, also where the store was
+// replaced meanwhile. Messages cannot be routed without a catalog; and unless leaders are spread, all lanes are led where the links
+// to carriers are kept.
 func (l *lane) mayLead() bool {
 	system, f := l.x.lanes[0], l.x.fellows
-	if !l.rep.Leader() || f.ceding {
+	if !l.rep.Leader() || l.owed > 0 || f.ceding {
 		return false
 	}
 	return l.n == 0 || (system.leading || f.spread.on && !system.loading) && system.book.System.Version > 0
