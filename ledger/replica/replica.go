@@ -74,6 +74,7 @@ type Replica struct {
 	confAt     uint64 // the newest membership entry in the log
 	peers      []peer
 	ticks      int64
+	ledAt      int64 // tick at which a leader was known last
 	now        int64 // DoWork's
 	lease      int64
 	leaseFloor int64
@@ -327,6 +328,9 @@ func (r *Replica) tick(now int64) {
 	if r.nextTick != 0 {
 		r.ticks++
 		r.rn.Tick()
+		if r.soft.Lead != 0 {
+			r.ledAt = r.ticks
+		}
 		r.tickRoom()
 		r.tickWitness()
 		r.tickStall()

@@ -18,8 +18,10 @@ import (
 // is kept of that, by a snapshot; a full one is never sent a snapshot.
 //
 // Brimful is the end of the disk: a failed write ends the process, so such a member looks after itself, whatever the others know. It
-// takes no entries, does not campaign, and hands over what it leads. For its leader it does not keep up: without it nothing
-// is committed any more, or with a witness it goes on in a single copy.
+// takes no entries, leaves leading to others, and hands over what it leads. For its leader it does not keep up: without it nothing
+// is committed any more, or with a witness it goes on in a single copy. It may be the only one that can lead, as when all disks are at
+// their end, or when it alone has what was acknowledged last: where nobody has led for a while it campaigns all the same, as long as what it
+// would say can be committed. So a leader's restart changes nothing.
 
 // Room is what a member's disk can still take.
 type Room uint8
@@ -56,6 +58,26 @@ func (r *Replica) SetRooms(of map[uint64]Room) {
 func (r *Replica) Cramped() bool { return r.leads() && r.room.cramped }
 
 func (r *Replica) full(id uint64) bool { return r.room.of[id] != Roomy }
+
+// lastResort is for how many ticks nobody must have led before a member with a Brimful disk campaigns; others have had several tries by then.
+const lastResort = 10 * electionTicks
+
+// shuns says that this member does not campaign, because of its disk.
+func (r *Replica) shuns() bool {
+	return r.room.of[r.c.ID] == Brimful &&
+		(r.ticks-r.ledAt < lastResort || !r.takers(r.group.Voters) || r.group.Joint() && !r.takers(r.group.Outgoing))
+}
+
+// takers says that voters which may take entries, and this one, make a majority.
+func (r *Replica) takers(voters []uint64) bool {
+	n := 0
+	for _, id := range voters {
+		if id == r.c.ID || r.room.of[id] != Brimful {
+			n++
+		}
+	}
+	return n > len(voters)/2
+}
 
 // tickRoom looks once a tick whether a full member is needed.
 func (r *Replica) tickRoom() {

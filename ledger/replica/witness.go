@@ -171,7 +171,7 @@ func (r *Replica) passes(m *pb.Message) *pb.Message {
 	to := IsWitness(m.GetTo())
 	switch m.GetType() {
 	case pb.MsgVote, pb.MsgPreVote:
-		if r.witness || r.Stalled() || r.room.of[r.c.ID] == Brimful {
+		if r.witness || r.Stalled() || r.shuns() {
 			return nil
 		}
 	case pb.MsgTimeoutNow:
