@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -106,6 +107,19 @@ func (g *guard) judge(free, limit uint64) replica.Room {
 		return replica.Full
 	}
 	return replica.Roomy
+}
+
+// takes refuses a lane of about so many octets, some of which are staged, that would bring the disk to its end: until compactions are
+// through it is there twice.
+func (g *guard) takes(size, staged uint64) error {
+	if g == nil {
+		return nil
+	}
+	free, err := g.free()
+	if need := 2*size - min(size, staged) + uint64(g.ballastSize()); err == nil && size > 0 && free < need {
+		return fmt.Errorf("the disk has %d octets free, and needs %d to take the lane", free, need)
+	}
+	return nil
 }
 
 // weigh makes the ballast while there is room for it, and gives it up when nothing else is left.

@@ -15,7 +15,8 @@ import (
 // A lane goes to a host that the log cannot bring up to date: an Export of it here, an Import of it there,
 // chunk by chunk, each acknowledged before the next is sent, so that messages go on between them.
 //
-//	begin, meta ─▶    ◀─ go on behind this key
+//	size ─▶
+//	begin, meta ─▶    ◀─ go on behind this key, or: my disk has not so much room
 //	chunk ─▶          ◀─ staged                      … until there are no more
 //	end ─▶            ◀─ the lane is opened on it, or why not
 //
@@ -33,6 +34,7 @@ const (
 	shipOpened
 	shipFailed
 	shipWanted // to the host that leads the lane
+	shipSize   // of what is going to begin; a build that does not know it takes whatever comes
 )
 
 const (
@@ -40,6 +42,7 @@ const (
 	shipEvery         = 8 * time.Millisecond // 64 MiB a second at most
 	shipWait          = 30 * time.Second     // for an acknowledgment
 	shipOpenWait      = 5 * time.Minute      // for a lane to be installed
+	shipAgain         = time.Second          // after one that failed
 )
 
 // shipments are the exports and imports of this host.
@@ -47,6 +50,7 @@ type shipments struct {
 	mu      sync.Mutex
 	out     map[shipKey]chan []byte // who waits for answers
 	imports map[uint16]landing
+	sizes   map[shipKey]uint64 // of what a host is going to send, in octets
 }
 
 // landing is an import, and the host whose pieces belong to it.
@@ -56,7 +60,7 @@ type landing struct {
 }
 
 func newShipments() shipments {
-	return shipments{out: map[shipKey]chan []byte{}, imports: map[uint16]landing{}}
+	return shipments{out: map[shipKey]chan []byte{}, imports: map[uint16]landing{}, sizes: map[shipKey]uint64{}}
 }
 
 type shipKey struct {
@@ -64,10 +68,7 @@ type shipKey struct {
 	lane uint16
 }
 
-var (
-	errShip     = errors.New("the other host did not take it")
-	errShipping = errors.New("it is being sent already")
-)
+var errShip = errors.New("the other host did not take it")
 
 // shipment is a lane on its way to a member: what it is sent next, by what it said last. Whoever runs it closes export.
 type shipment struct {
@@ -119,44 +120,66 @@ func (s *shipment) next(answer []byte) (piece, error) {
 }
 
 // ship sends a lane to a member. It runs on a goroutine of its own. Where the lane is on its way there already, how that ends is
-// what is reported, once.
+// what is reported, once. A failure is reported a while later, since raft asks again at once.
 func (n *Node) ship(lane uint16, to uint64) {
-	err := n.shipTo(lane, to)
-	if errors.Is(err, errShipping) {
-		return
-	}
-	if err != nil {
-		n.log.Warn("a lane was not sent whole", "lane", lane, "to", n.members.name(to), "err", err)
+	err := fmt.Errorf("no way to member %x", to)
+	if p := (*n.members.ways.Load())[to]; p != nil {
+		key := shipKey{p.Name, lane}
+		answers := n.shipments.begin(key)
+		if answers == nil {
+			return
+		}
+		err = n.shipTo(p, lane, to, answers)
+		if err != nil {
+			n.rest(shipAgain)
+		}
+		n.shipments.end(key)
 	}
 	n.x.call(func() { n.x.lanes[lane].rep.ReportSnapshot(to, err == nil) })
 }
 
-func (n *Node) shipTo(lane uint16, to uint64) (err error) {
-	p := (*n.members.ways.Load())[to]
-	if p == nil {
-		return fmt.Errorf("no way to member %x", to)
-	}
-	answers, key := make(chan []byte, 4), shipKey{p.Name, lane}
-	s := &n.shipments
+// begin notes who waits for the answers to a shipment; nil: it is under way.
+func (s *shipments) begin(key shipKey) chan []byte {
 	s.mu.Lock()
-	under := s.out[key] != nil
-	if !under {
-		s.out[key] = answers
+	defer s.mu.Unlock()
+	if s.out[key] != nil {
+		return nil
 	}
+	answers := make(chan []byte, 4)
+	s.out[key] = answers
+	return answers
+}
+
+func (s *shipments) end(key shipKey) {
+	s.mu.Lock()
+	delete(s.out, key)
 	s.mu.Unlock()
-	if under {
-		return errShipping
+}
+
+// rest waits, unless the node stops.
+func (n *Node) rest(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-n.x.done:
 	}
+}
+
+func (n *Node) shipTo(p *cluster.Peer, lane uint16, to uint64, answers <-chan []byte) (err error) {
 	defer func() {
-		s.mu.Lock()
-		delete(s.out, key)
-		s.mu.Unlock()
+		if err != nil {
+			n.log.Warn("a lane was not sent whole", "lane", lane, "to", p.Name, "err", err)
+		}
 	}()
 	way, err := n.newShipment(lane, to)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, way.export.Close()) }()
+	if !p.Send(cluster.Chunk, lane, []byte{shipSize}, be.AppendUint64(nil, n.db.SizeOf(&way.export.Meta))) {
+		return errShip
+	}
 	pace := time.NewTicker(shipEvery)
 	defer pace.Stop()
 	for answer := []byte(nil); ; <-pace.C {
@@ -227,12 +250,19 @@ func (n *Node) shipped(from string, lane uint16, payload []byte, answer func(op 
 func (n *Node) importPiece(from string, lane uint16, op byte, body []byte, answer func(op byte, body []byte)) error {
 	s := &n.shipments
 	s.mu.Lock()
-	i := s.imports[lane].Import
+	i, size := s.imports[lane].Import, s.sizes[shipKey{from, lane}]
 	if s.imports[lane].from != from {
 		i = nil
 	}
 	s.mu.Unlock()
 	switch op {
+	case shipSize:
+		if len(body) != 8 {
+			return fmt.Errorf("a size of %d octets", len(body))
+		}
+		s.mu.Lock()
+		s.sizes[shipKey{from, lane}] = be.Uint64(body)
+		s.mu.Unlock()
 	case shipBegin:
 		meta, err := journal.DecodeMeta(body)
 		if err != nil {
@@ -242,6 +272,10 @@ func (n *Node) importPiece(from string, lane uint16, op byte, body []byte, answe
 			return fmt.Errorf("lane %d came as lane %d", meta.Lane, lane)
 		}
 		if i, err = n.db.Import(meta); err != nil {
+			return err
+		}
+		if err := n.guard.takes(size, i.Bytes()); err != nil {
+			i.Abort()
 			return err
 		}
 		s.mu.Lock()

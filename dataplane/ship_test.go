@@ -73,3 +73,32 @@ func TestSecondShipmentIsNoFailure(t *testing.T) {
 		t.Errorf("%d reports of a shipment that cannot begin", n.x.queued.Load())
 	}
 }
+
+// A lane that would bring this host's disk to its end is refused before the first piece, by what its sender says of its size; one that
+// says nothing is an older build.
+func TestShipmentNeedsRoom(t *testing.T) {
+	db, err := journal.Open(journal.Options{Dir: t.TempDir(), Logger: testLog})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	free := uint64(0)
+	n := &Node{db: db, cfg: &config.Node{Lanes: 1}, log: testLog, shipments: newShipments(),
+		guard: &guard{reserve: 800, free: func() (uint64, error) { return free, nil }}}
+	meta := journal.Meta{ID: [16]byte{1}}
+	begin := func(from string) (answer byte) {
+		n.shipped(from, 0, append([]byte{shipBegin}, meta.Encode()...), func(op byte, _ []byte) { answer = op })
+		return answer
+	}
+	n.shipped("a", 0, be.AppendUint64([]byte{shipSize}, 500), func(op byte, _ []byte) { t.Errorf("answer %d to a size", op) })
+	for _, v := range []struct {
+		from string
+		free uint64
+		want byte
+	}{{"a", 1099, shipFailed}, {"a", 1100, shipGoOn}, {"b", 0, shipGoOn}} {
+		free = v.free
+		if got := begin(v.from); got != v.want {
+			t.Errorf("%s begins and %d octets are free: answer %d, want %d", v.from, free, got, v.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -53,6 +54,36 @@ func lanePairs(t *testing.T, d *DB, lane uint16, index uint64) map[string]string
 		t.Fatal(err)
 	}
 	return all
+}
+
+// What an Export takes on disk is known about, before any of it is read; other lanes are not in it.
+func TestSizeOfAnExport(t *testing.T) {
+	d := mustOpen(t, testOptions(vfs.NewMem()))
+	defer d.Close()
+	fillLane(t, d, 1, 40, 60, 2)
+	piece := make([]byte, 16<<10)
+	noise := rand.NewChaCha8([32]byte{1}) // which no compression makes smaller
+	for lane := range uint16(3) {
+		b := NewBatch()
+		for n := range uint64(64) {
+			noise.Read(piece)
+			b.Set(Key(Run, lane, 100+n), piece)
+		}
+		writeWait(d, b)
+	}
+	if err := d.p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	e, err := d.Export(1, stateIndex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := d.SizeOf(&e.Meta); n < 1<<20 || n > 3<<19 {
+		t.Errorf("a lane of a MiB is said to take %d octets", n)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func ship(t *testing.T, e *Export, i *Import, chunks int) (ended bool) {

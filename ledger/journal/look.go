@@ -51,6 +51,22 @@ func (d *DB) Sizes() ([]Size, error) {
 	return all, err
 }
 
+// SizeOf is about what an Export holds, in octets of tables here; what only the WAL has is not in it, nor what cannot be estimated.
+func (d *DB) SizeOf(m *Meta) (n uint64) {
+	_ = shipped(func(k Kind) error {
+		lo, hi := LaneRange(k, m.Lane)
+		if k == EntryKind {
+			lo, hi = Key(k, m.Lane, m.First), Key(k, m.Lane, m.Index+1)
+		}
+		size, err := d.p.EstimateDiskUsage(lo, hi)
+		if err == nil {
+			n += size
+		}
+		return nil
+	})
+	return n
+}
+
 // Entries hands a lane's entries from an index on to f, as they are on disk; the data is valid during the
 // call. Damaged and missing ones go to problem, which returns nil to go on behind them. Any goroutine may call it: it reads
 // what was there when it began.

@@ -43,8 +43,8 @@ func (r *Replica) HoldFor(id, index uint64) {
 }
 
 // ReportSnapshot says how the snapshot that Config.Snapshot asked for ended: whether the member has opened its
-// lane on it. It must be called once for each, at any time later; one that failed is asked for again when the member answers
-// the next heartbeat.
+// lane on it. It must be called behind each, at any time later, and once where it was asked for again on its way; one that failed is
+// asked for again when the member answers the next heartbeat.
 func (r *Replica) ReportSnapshot(id uint64, ok bool) {
 	if p := r.peer(id); p != nil && !ok {
 		p.hold = 0
