@@ -15,7 +15,8 @@ import (
 //	Cramped                 no                                                        yes: nothing new should be let in
 //
 // A full member votes, keeps terms and answers heartbeats. When it has room again it gets what it lacks, from the log or, behind what
-// is kept of that, by a snapshot; a full one is never sent a snapshot.
+// is kept of that, by a snapshot. One that is full is sent a snapshot where it would be sent entries, and its host refuses what its disk
+// cannot take.
 //
 // Brimful is the end of the disk: a failed write ends the process, so such a member looks after itself, whatever the others know. It
 // takes no entries, leaves leading to others, and hands over what it leads. For its leader it does not keep up: without it nothing

@@ -84,6 +84,28 @@ func TestFullDiskOfThreeIsSpared(t *testing.T) {
 	}
 }
 
+// A full host that lacks more than the log has is sent the lane as soon as it is needed, as it would be sent entries.
+func TestFullDiskThatIsNeededGetsASnapshot(t *testing.T) {
+	mustSimulate(t, 18, 3, 0, 0, func(s *sim) {
+		a, b := s.data()
+		s.load = 80
+		s.run(300 * ms)
+		s.fill(map[*simHost]Room{b: Full})
+		s.run(4000 * ms)
+		if s.stats.snapshots > 0 || b.r.Applied() >= a.log.First() {
+			s.failf("%d snapshots, the full host has %d, the log begins at %d", s.stats.snapshots, b.r.Applied(), a.log.First())
+		}
+		s.load = 10
+		s.isolate(s.hosts[5-a.n-b.n]) // the third
+		acked := s.check.acked
+		s.until("what was accepted to come to its end with its help", 20000*ms, func() bool { return s.leader() == a && s.check.acked > acked+20 })
+		if s.stats.snapshots == 0 || !a.r.Cramped() {
+			s.failf("%d snapshots, cramped %v", s.stats.snapshots, a.r.Cramped())
+		}
+		s.heal()
+	})
+}
+
 // A host that joins with a full disk gets nothing until it has room, so nobody is refused on its behalf: here the one left of a pair goes
 // on with the witness.
 func TestFullDiskOfALearnerCrampsNobody(t *testing.T) {

@@ -191,7 +191,7 @@ func (r *Replica) passes(m *pb.Message) *pb.Message {
 		return r.afterDisk(r.strip(m))
 	case pb.MsgSnap:
 		if !to {
-			if !r.full(m.GetTo()) {
+			if !r.spares(m.GetTo()) {
 				r.askSnapshot(m.GetTo())
 			}
 			return nil
