@@ -120,10 +120,11 @@ func (n *Node) age(ctx context.Context, now int64) (err error) {
 // agedBlocks bounds how many aged blocks of a lane are emptied in one turn of the executor.
 const agedBlocks = 4
 
-// age moves what lives in the oldest blocks out of them and drops the log behind; more says that some are left.
+// age moves what lives in the oldest blocks out of them and drops the log behind; more says that some are left. While a deed is being
+// done, which knows by its run what it has yet to meet, nothing is moved: a minute later is soon enough.
 func (l *lane) age(now int64) (more bool, err error) {
 	for range agedBlocks {
-		if l.loading {
+		if l.loading || l.deeds > 0 {
 			return false, nil
 		}
 		at, err := l.book.OldestBlock()

@@ -142,6 +142,37 @@ func TestLiveMessagesOutliveTheirBlocks(t *testing.T) {
 	check(t, n)
 }
 
+// What came back from a run stays known as its messages while a deed is being done: it would not find them otherwise.
+func TestNothingAgesDuringADeed(t *testing.T) {
+	n := newTestNode(t)
+	n.endUpkeep()
+	l, q, ids := n.inTwoRuns(t)
+	n.x.call(func() { l.deeds, l.split, q.loading = 1, true, 0 })
+	if !n.await(func() bool { return l.book.Spilled() == 0 && l.rep.InFlight() == 0 }) {
+		t.Fatal("the runs do not come back from disk")
+	}
+	n.x.call(func() {
+		inRun := func() bool { return l.book.Get(ids[0]).Run() > 0 }
+		age := func() {
+			more, err := true, error(nil)
+			for more && err == nil {
+				more, err = l.age(n.x.now + int64(n.cfg.Retention.Bodies))
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if age(); !inRun() {
+			t.Error("a deed does not find the messages of its run")
+		}
+		l.deeds = 0
+		if age(); inRun() {
+			t.Error("nothing is moved")
+		}
+	})
+	check(t, n)
+}
+
 // journal: {retain: all} keeps the log: it folds from empty to what is stored, and a change to the state is
 // found.
 func TestRefold(t *testing.T) {
