@@ -16,6 +16,8 @@ import (
 
 const (
 	levelEvery = int64(time.Second)
+	// stepWait is how long another host's step is waited for: longer than it takes.
+	stepWait = 10 * levelEvery
 	// accountWeight is what an account adds to a lane's weight of one.
 	accountWeight = 16
 )
@@ -34,6 +36,7 @@ type spread struct {
 	to     uint64                   // to that host
 	since  int64                    // it is about to be
 	asked  int64                    // when that host was asked to lead it
+	other  otherStep
 }
 
 // level looks whether another host should lead a lane that is led here.
@@ -71,14 +74,38 @@ func (x *executor) level(now int64) {
 			hosts = append(hosts, id)
 		}
 	}
-	fit := func(_ int, host uint64) bool {
-		since, ok := s.fit[host]
-		return host == f.me || ok && now-since >= s.settle // a full disk may keep a host from following, and it is not among the hosts
-	}
-	if lane, to, ok := cluster.Shift(x.leads(led), hosts, fit); ok && led[lane] == f.me && x.lanes[lane].leading {
+	if lane, to, ok := s.step(f.me, x.leads(led), hosts, now); ok && x.lanes[lane].leading {
 		s.lane, s.to, s.since = x.lanes[lane], to, now
 		s.lane.yields = true
 	}
+}
+
+// step is what this host does next. Hosts take turns: it waits while the next step of all is another's. That one may see no such step,
+// since each knows alone who follows in the lanes that it leads; so what is not done for long is not waited for.
+func (s *spread) step(me uint64, lanes []cluster.Lead, hosts []uint64, now int64) (lane int, to uint64, ok bool) {
+	fit := func(_ int, host uint64) bool {
+		since, ok := s.fit[host]
+		return host == me || ok && now-since >= s.settle // a full disk may keep a host from following, and it is not among the hosts
+	}
+	lane, to, ok = cluster.Shift(lanes, hosts, fit)
+	if !ok || lanes[lane].By == me {
+		s.other = otherStep{}
+		return lane, to, ok
+	}
+	if w := &s.other; w.lane != lane || w.to != to {
+		*w = otherStep{lane, to, now}
+	}
+	if now-s.other.since < stepWait {
+		return 0, 0, false
+	}
+	return cluster.Shift(lanes, hosts, func(lane int, host uint64) bool { return lanes[lane].By == me && fit(lane, host) })
+}
+
+// otherStep is one of another host that is waited for.
+type otherStep struct {
+	lane  int
+	to    uint64
+	since int64
 }
 
 // yieldFor bounds how long a lane that is to be handed over waits for carriers' answers, and yieldLeast how long it takes at least
