@@ -41,7 +41,13 @@ func (l *lane) tell(o *order, st pdu.Status, p []byte) {
 
 // tellDurably answers ESME_ROK once everything decided so far is committed.
 func (l *lane) tellDurably(o *order) {
-	a := ack{session: o.session, seq: o.seq, command: o.p.Command, client: true}
+	if !l.behind(ack{session: o.session, seq: o.seq, command: o.p.Command, client: true}) {
+		l.tell(o, pdu.ROK, nil)
+	}
+}
+
+// behind gives an ack once everything decided so far is committed; false: it is.
+func (l *lane) behind(a ack) bool {
 	switch {
 	case l.records > 0:
 		l.acks = append(l.acks, a)
@@ -52,8 +58,9 @@ func (l *lane) tellDurably(o *order) {
 		p := &l.proposed[len(l.proposed)-1]
 		p.acks = append(p.acks, a)
 	default:
-		l.tell(o, pdu.ROK, nil)
+		return false
 	}
+	return true
 }
 
 // named is the id that a client means by a message_id: 16 digits, or up to eight of a peer bound as 3.3. ok is

@@ -86,7 +86,37 @@ func (s *source) deedInLane(ctx context.Context, at int, d *admin.Deed, sel *sel
 			return err
 		}
 	}
-	return nil
+	if !d.Yes {
+		return nil
+	}
+	return s.deedCommitted(ctx, at)
+}
+
+// deedCommitted waits until all that was decided in a lane so far is committed: what is told as done is done.
+func (s *source) deedCommitted(ctx context.Context, at int) (err error) {
+	asked, committed := false, false // the executor's
+	over := false
+	until(ctx, func() bool {
+		err = s.ask(func(x *executor) error {
+			if over = committed; over {
+				return nil
+			}
+			l := x.lanes[at]
+			if err := x.mustHaveLed(l); err != nil {
+				return err
+			}
+			if !asked {
+				asked = true
+				over = !l.behind(ack{done: func() { committed = true }})
+			}
+			return nil
+		})
+		return err != nil || over
+	})
+	if over {
+		return nil
+	}
+	return errors.Join(err, ctx.Err())
 }
 
 func (sel *selector) record(d *admin.Deed) ledger.Operator {

@@ -57,6 +57,19 @@ func (n *Node) inTwoRuns(t *testing.T) (l *lane, q *queue, ids []ledger.MsgID) {
 	return l, q, ids
 }
 
+// deposed is what becomes of a lane that is led elsewhere for a moment.
+func (l *lane) deposed() {
+	flushed := make(chan struct{})
+	l.x.db.Write(journal.NewBatch(), func() { close(flushed) })
+	<-flushed
+	l.leading = false
+	l.x.forget(l)
+	l.clear()
+	l.book = l.newBook(&blocks{log: l.log})
+	l.reload()
+	l.lead(l.x.now)
+}
+
 // purge is a deed on all that waits.
 func (n *Node) purge(t *testing.T, want int) {
 	t.Helper()
@@ -138,17 +151,7 @@ func TestDeedEndsWithTheLead(t *testing.T) {
 	if !n.await(func() bool { return l.book.Spilled() == 29 && !l.book.Dirty() && l.rep.InFlight() == 0 }) {
 		t.Fatal("the client's order is not done")
 	}
-	n.x.call(func() { // deposed, and elected again
-		flushed := make(chan struct{})
-		n.db.Write(journal.NewBatch(), func() { close(flushed) })
-		<-flushed
-		l.leading = false
-		n.x.forget(l)
-		l.clear()
-		l.book = l.newBook(&blocks{log: l.log})
-		l.reload()
-		l.lead(n.x.now)
-	})
+	n.x.call(l.deposed)
 	wg.Wait()
 	if err == nil {
 		t.Errorf("the deed says that it was done: %+v", r)
@@ -158,6 +161,41 @@ func TestDeedEndsWithTheLead(t *testing.T) {
 			t.Errorf("%d deeds, %+v", l.deeds, l.rewritten)
 		}
 	})
+	check(t, n)
+}
+
+// What was decided and not committed when the lane was deposed is not done, so the deed does not say that it is.
+func TestDeedIsDoneWhenItIsCommitted(t *testing.T) {
+	n := newTestNode(t)
+	lane := n.x.accounts[1].Lane
+	l := n.x.lanes[lane]
+	n.queued(t, lane, 20)
+	if !n.await(func() bool { return !l.book.Dirty() && l.rep.InFlight() == 0 }) {
+		t.Fatal("something is on its way")
+	}
+	d, r := admin.Deed{Action: "purge", Client: "acme", Yes: true, Author: "ann", Reason: "why"}, admin.DeedResult{}
+	var sel selector
+	n.x.call(func() { sel, _ = n.x.selector(&d) })
+	s := &source{n: n, do: func(f func()) bool {
+		return n.x.call(func() {
+			if f(); l.records > 0 {
+				l.deposed()
+			}
+		})
+	}}
+	if err := s.deedInLane(t.Context(), int(lane), &d, &sel, &r); err == nil {
+		t.Errorf("the deed says that it was done: %+v", r)
+	}
+	failed := func() (k uint64) {
+		n.x.call(func() { k = l.book.Counts.Ends[ledger.EndFailed] })
+		return k
+	}
+	if k := failed(); k != 0 {
+		t.Errorf("%d messages failed", k)
+	}
+	if n.purge(t, 20); failed() != 20 {
+		t.Errorf("%d messages failed when the deed was done, want 20", failed())
+	}
 	check(t, n)
 }
 

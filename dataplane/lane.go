@@ -84,13 +84,14 @@ type lane struct {
 	paper    []byte // deliver_sm for clients are written here, one behind the other
 }
 
-// ack is a deliver_sm_resp that a carrier gets once the block is committed.
+// ack is a deliver_sm_resp that a carrier gets once the block is committed, or who else waits for that.
 type ack struct {
 	session uint32
 	seq     uint32
 	command pdu.Command
 	client  bool   // it is the answer to a client's cancel_sm or replace_sm
 	stay    uint64 // seq is the number of what the owner of the links handed over during it
+	done    func() // it is an operator's; on the executor, and never when the lane is deposed before
 }
 
 // proposal is a block of ours on its way.
@@ -245,9 +246,12 @@ func (l *lane) apply(index uint64, block []byte) error {
 		l.stateOut--
 	}
 	for _, a := range p.acks {
-		if a.client {
+		switch {
+		case a.done != nil:
+			a.done()
+		case a.client:
 			l.x.ports[l.loop].push(event{kind: evReply, session: a.session, seq: a.seq, id: ledger.MsgID(a.command)})
-		} else {
+		default:
 			l.x.acknowledge(&a, pdu.ROK)
 		}
 	}

@@ -213,7 +213,7 @@ func (l *lane) demote() {
 func (l *lane) apologise() {
 	later := func(acks []ack) {
 		for _, a := range acks {
-			if !a.client {
+			if !a.client && a.done == nil {
 				l.x.acknowledge(&a, pdu.RXTAppn)
 			}
 		}
