@@ -413,3 +413,19 @@ func TestScaffoldIsValid(t *testing.T) {
 		}
 	}
 }
+
+type verbose struct{}
+
+func (verbose) Error() string { return "a damaged table" }
+func (e verbose) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, e.Error(), "\n-- stack trace:\nmany lines")
+}
+
+// The log tells an error by its message, whatever more it could print.
+func TestLogTellsMessagesOfErrors(t *testing.T) {
+	var b strings.Builder
+	newLog(&b).Error("the store", "err", error(verbose{}), "none", error(nil), "n", 3)
+	if line := b.String(); strings.Contains(line, "stack") || !strings.HasSuffix(line, "level=ERROR msg=\"the store\" err=\"a damaged table\" none=<nil> n=3\n") {
+		t.Error(line)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -23,7 +24,7 @@ func (c *cli) serveCommand() *cobra.Command {
 		RunE: c.does(func(ctx context.Context, _ []string) error {
 			drain, kill, stop := onSignals(ctx)
 			defer stop()
-			return c.node.serve(drain, kill, c.config, slog.New(slog.NewTextHandler(c.err, nil)))
+			return c.node.serve(drain, kill, c.config, newLog(c.err))
 		}),
 	}
 }
@@ -36,9 +37,19 @@ func (c *cli) witnessCommand() *cobra.Command {
 		RunE: c.does(func(ctx context.Context, _ []string) error {
 			stop, _, end := onSignals(ctx)
 			defer end()
-			return c.node.witness(stop, c.config, slog.New(slog.NewTextHandler(c.err, nil)))
+			return c.node.witness(stop, c.config, newLog(c.err))
 		}),
 	}
+}
+
+// newLog writes a line for each event. Errors are told by their message alone: Pebble's would add their stacks, several pages.
+func newLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if err, is := a.Value.Any().(error); is {
+			a.Value = slog.StringValue(err.Error())
+		}
+		return a
+	}}))
 }
 
 // onSignals gives two contexts: the first ends with the first SIGTERM or SIGINT, the second with the next.
