@@ -14,6 +14,7 @@ type Flood struct {
 	Through float64 `json:"through_tps"`           // messages that ended, from the first submit_sm until nothing was on its way
 	CPU     float64 `json:"cpu_us_per_message"`    // of the appliance, all of it
 	Cores   float64 `json:"cores_used"`            // by the appliance while the load lasted
+	Peers   float64 `json:"cores_used_peers"`      // by client and carriers meanwhile
 	Journal float64 `json:"journal_bytes_message"` // written to the store
 	PerSync float64 `json:"messages_per_sync"`
 	Allocs  float64 `json:"allocations_message"` // objects on the appliance's heap until the last answer
@@ -43,7 +44,7 @@ func (s *stand) flood(ctx context.Context, o floodOptions) (f Flood, problems []
 	if err != nil {
 		return f, nil, err
 	}
-	from, err := vitals(s.appliance.pid())
+	from, err := s.used()
 	if err != nil {
 		return f, nil, err
 	}
@@ -66,7 +67,7 @@ func (s *stand) flood(ctx context.Context, o floodOptions) (f Flood, problems []
 		}
 	}
 	sent := time.Now()
-	during, err := vitals(s.appliance.pid())
+	during, err := s.used()
 	if err != nil {
 		return f, nil, err
 	}
@@ -86,7 +87,7 @@ func (s *stand) flood(ctx context.Context, o floodOptions) (f Flood, problems []
 		return f, problems, err
 	}
 	ended := time.Now()
-	to, err := vitals(s.appliance.pid())
+	to, err := s.used()
 	if err != nil {
 		return f, problems, err
 	}
@@ -101,8 +102,9 @@ func (s *stand) flood(ctx context.Context, o floodOptions) (f Flood, problems []
 		return f, append(problems, "no message was accepted"), nil
 	}
 	f.Through = n / ended.Sub(began).Seconds()
-	f.CPU = float64((to.CPU - from.CPU).Microseconds()) / n
-	f.Cores = (during.CPU - from.CPU).Seconds() / sent.Sub(began).Seconds()
+	f.CPU = float64((to.appliance - from.appliance).Microseconds()) / n
+	f.Cores = (during.appliance - from.appliance).Seconds() / sent.Sub(began).Seconds()
+	f.Peers = (during.peers - from.peers).Seconds() / sent.Sub(began).Seconds()
 	a, b := &before.status.Journal, &after.status.Journal
 	f.Journal = float64(b.Bytes-a.Bytes) / n
 	f.Allocs = float64(answered.status.Process.Allocated-before.status.Process.Allocated) / n

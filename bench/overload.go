@@ -47,6 +47,8 @@ type OverloadSlice struct {
 	Throttled float64 `json:"throttled_tps"`
 	P50       float64 `json:"p50_us"` // submit_sm written to its answer, of what was accepted
 	P99       float64 `json:"p99_us"`
+	Cores     float64 `json:"cores_used"`       // by the appliance
+	Peers     float64 `json:"cores_used_peers"` // by client and carriers
 }
 
 // OverloadResult is what became of accepted throughput and of its latency.
@@ -55,8 +57,9 @@ type OverloadResult struct {
 	Options  OverloadOptions `json:"options"`
 	Maximum  float64         `json:"maximum_tps"`
 	Slices   []OverloadSlice `json:"slices"`
-	Kept     float64         `json:"kept"`       // accepted over the maximum
-	Growth   float64         `json:"p99_growth"` // of the last third's median p99 over the first third's
+	Flood    *Flood          `json:"maximum,omitempty"` // the run that found it
+	Kept     float64         `json:"kept"`              // accepted over the maximum
+	Growth   float64         `json:"p99_growth"`        // of the last third's median p99 over the first third's
 	Runs     []Work          `json:"runs"`
 	Digest   string          `json:"digest"`
 	Problems []string        `json:"problems"`
@@ -74,7 +77,7 @@ func Overload(ctx context.Context, o OverloadOptions) (*OverloadResult, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Maximum, r.Runs, r.Problems = f.Through, append(r.Runs, f.Work), append(r.Problems, problems...)
+		r.Maximum, r.Flood, r.Runs, r.Problems = f.Through, &f, append(r.Runs, f.Work), append(r.Problems, problems...)
 	}
 	err := onStand(ctx, o.Stand, func(s *stand) error { return r.offered(ctx, s) })
 	if err != nil {
@@ -97,6 +100,10 @@ func (r *OverloadResult) offered(ctx context.Context, s *stand) error {
 	tick := time.NewTicker(o.Slice)
 	defer tick.Stop()
 	before, at, taken := peer.Report{}, began, peer.Histogram{}
+	used, err := s.used()
+	if err != nil {
+		return err
+	}
 	for time.Since(began)+o.Slice/2 < o.For {
 		select {
 		case <-tick.C:
@@ -104,10 +111,15 @@ func (r *OverloadResult) offered(ctx context.Context, s *stand) error {
 			return ctx.Err()
 		}
 		now, rep, h := time.Now(), load.client.Report(), load.client.Taken()
-		d, s := h.Since(&taken), now.Sub(at).Seconds()
-		r.Slices = append(r.Slices, OverloadSlice{Seconds: now.Sub(began).Seconds(), Offered: float64(rep.Sent-before.Sent) / s, Accepted: float64(rep.Accepted-before.Accepted) / s,
-			Throttled: float64(rep.Throttled-before.Throttled) / s, P50: d.Latency().P50US, P99: d.Latency().P99US})
-		before, at, taken = rep, now, h
+		d, secs := h.Since(&taken), now.Sub(at).Seconds()
+		u, err := s.used()
+		if err != nil {
+			return err
+		}
+		r.Slices = append(r.Slices, OverloadSlice{Seconds: now.Sub(began).Seconds(), Offered: float64(rep.Sent-before.Sent) / secs, Accepted: float64(rep.Accepted-before.Accepted) / secs,
+			Throttled: float64(rep.Throttled-before.Throttled) / secs, P50: d.Latency().P50US, P99: d.Latency().P99US,
+			Cores: (u.appliance - used.appliance).Seconds() / secs, Peers: (u.peers - used.peers).Seconds() / secs})
+		before, at, taken, used = rep, now, h, u
 	}
 	if err := load.wait(ctx); err != nil {
 		return err
@@ -164,11 +176,15 @@ func (r *OverloadResult) Wrong() []string { return r.Problems }
 func (r *OverloadResult) Print(w io.Writer) {
 	r.Origin.print(w)
 	fmt.Fprintf(w, "  maximum %s/s, %g times that offered for %v\n", number(int64(r.Maximum)), r.Options.Times, r.Options.For)
+	if f := r.Flood; f != nil {
+		fmt.Fprintf(w, "  at the maximum the appliance used %.2f cores, client and carriers %.2f\n", f.Cores, f.Peers)
+	}
 	var t table
-	t.row("until s", "offered/s", "accepted/s", "throttled/s", "p50 of accepted", "p99 of accepted")
+	t.row("until s", "offered/s", "accepted/s", "throttled/s", "p50 of accepted", "p99 of accepted", "cores", "of peers")
 	for i := range r.Slices {
 		s := &r.Slices[i]
-		t.row(fmt.Sprintf("%.0f", s.Seconds), number(int64(s.Offered)), number(int64(s.Accepted)), number(int64(s.Throttled)), micros(s.P50), micros(s.P99))
+		t.row(fmt.Sprintf("%.0f", s.Seconds), number(int64(s.Offered)), number(int64(s.Accepted)), number(int64(s.Throttled)), micros(s.P50), micros(s.P99),
+			fmt.Sprintf("%.2f", s.Cores), fmt.Sprintf("%.2f", s.Peers))
 	}
 	t.print(w)
 	fmt.Fprintf(w, "  accepted %.3f of the maximum after the first third; p99 of the last third %.2f times that of the first\n", r.Kept, r.Growth)

@@ -54,6 +54,21 @@ func vitals(pid int) (v Vitals, err error) {
 	return v, err
 }
 
+// used is the CPU time, user and system, of both sides since their starts.
+type used struct{ appliance, peers time.Duration }
+
+// used reads it: client and carriers are this process.
+func (s *stand) used() (u used, err error) {
+	v, err := vitals(s.appliance.pid())
+	if err != nil {
+		return u, err
+	}
+	u.appliance = v.CPU
+	v, err = vitals(os.Getpid())
+	u.peers = v.CPU
+	return u, err
+}
+
 // wholeSet is what this program was allowed to run on when it began.
 var wholeSet = sync.OnceValues(func() (set unix.CPUSet, err error) {
 	return set, unix.SchedGetaffinity(0, &set)

@@ -61,6 +61,7 @@ type Client struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup // a goroutine per connection
 	dealt  int            // to the binds in turn, by a firm schedule; the pacer's
+	turns  []*session     // that may send; the pacer's
 	made   int            // sessions so far
 
 	mu       sync.Mutex
@@ -227,6 +228,8 @@ func (c *Client) Halt() { c.plan.halted.Store(true) }
 
 // pace gives the sessions a turn whenever something may fall due; between, their own answers do.
 func (c *Client) pace(ctx context.Context) error {
+	wake := time.NewTimer(0)
+	defer wake.Stop()
 	for kick := true; ; {
 		now := clock()
 		if kick || c.plan.gap > 0 || c.plan.waiting.Load() > 0 {
@@ -245,36 +248,44 @@ func (c *Client) pace(ctx context.Context) error {
 		case now-c.n.lastMove.Load() > int64(c.load.Drain):
 			return fmt.Errorf("nothing moved for %v with %d messages unanswered", c.load.Drain, open)
 		}
+		wake.Reset(c.plan.idle(now))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(c.plan.idle(now)):
+		case <-wake.C:
 		}
 	}
 }
 
 func (c *Client) pokeAll() {
+	all := c.turns[:0]
 	c.mu.Lock()
-	all := make([]*session, 0, len(c.sessions))
 	for s := range c.sessions {
 		if s.command != pdu.BindReceiver {
 			all = append(all, s)
 		}
 	}
 	c.mu.Unlock()
+	c.turns = all
 	if !c.plan.firm {
 		for _, s := range all {
 			s.poke(batch)
 		}
 		return
 	}
-	// What is due is dealt to the binds in turn, as a client does that wants something of each.
+	// What is due is dealt to the binds in turn, as a client does that wants something of each; what one gets leaves with one write.
 	slices.SortFunc(all, func(a, b *session) int { return a.no - b.no })
-	for due := c.plan.allowance(clock()); due > 0 && len(all) > 0; due-- {
-		c.dealt++
-		all[c.dealt%len(all)].poke(1)
+	due := min(c.plan.allowance(clock()), batch*len(all))
+	for i := range min(due, len(all)) {
+		all[(c.dealt+i)%len(all)].poke(share(due, len(all), i))
+	}
+	if due > 0 {
+		c.dealt = (c.dealt + due) % len(all)
 	}
 }
+
+// share is part i of n dealt one by one to so many.
+func share(n, parts, i int) int { return (n + parts - 1 - i) / parts }
 
 // setTemplate lets the sessions send.
 func (c *Client) setTemplate(t *template) {

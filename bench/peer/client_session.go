@@ -27,6 +27,14 @@ type session struct {
 
 	resp, service, taken, receipt Histogram
 	closing                       bool
+
+	heard heard
+}
+
+// heard is what the answers of one read amount to; the client's counters get it at the end of the turn.
+type heard struct {
+	accepted, throttled, refused int64
+	again                        []uint32 // messages that were throttled
 }
 
 // slot is an unanswered submit_sm. Its place in the table goes with the window: taken when written, free when answered.
@@ -53,6 +61,7 @@ func (s *session) serve() error {
 	s.end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.count(clock())
 	s.tmpl = nil // nothing is sent any more
 	for i := range s.slots {
 		if sl := &s.slots[i]; sl.seq != 0 {
@@ -84,6 +93,7 @@ func (s *session) unbind() {
 
 // turn ends a read: answers made room. A firm schedule deals by itself.
 func (s *session) turn(now int64) {
+	s.count(now)
 	if s.tmpl != nil && !s.c.plan.firm { // the plan is complete once there is a template
 		s.fill(now, batch)
 	}
@@ -158,29 +168,45 @@ func (s *session) answered(now int64, h pdu.Header, p []byte) {
 	if sl.seq != h.Sequence || h.Sequence == 0 {
 		return
 	}
-	n, e := &s.c.n, s.c.book.at(sl.index)
+	e := s.c.book.at(sl.index)
 	s.resp.Record(now - sl.due)
 	s.service.Record(now - sl.wrote)
 	sl.seq = 0
 	s.open--
-	n.lastMove.Store(now)
 	switch st := h.Status; {
 	case h.Command == pdu.SubmitSMResp && st == pdu.ROK:
 		e.state.Store(accepted)
 		s.taken.Record(now - sl.wrote)
-		n.accepted.Add(1)
-		n.lastAccept.Store(now)
+		s.heard.accepted++
 		s.named(p, sl.index)
 	case st == pdu.RThrottled || st == pdu.RMsgQFul:
 		e.state.Store(unsent)
-		n.throttled.Add(1)
-		s.c.plan.retry(sl.index, now+int64(s.c.load.RetryAfter))
+		s.heard.throttled++
+		s.heard.again = append(s.heard.again, sl.index)
 	default:
 		e.state.Store(refused)
-		n.refused.Add(1)
-		n.refuse(st)
+		s.heard.refused++
+		s.c.n.refuse(st)
 	}
-	n.outstanding.Add(-1) // last: a run with none outstanding is over
+}
+
+// count passes on what was heard.
+func (s *session) count(now int64) {
+	n, h := &s.c.n, &s.heard
+	answers := h.accepted + h.throttled + h.refused
+	if answers == 0 {
+		return
+	}
+	n.lastMove.Store(now)
+	if h.accepted > 0 {
+		n.accepted.Add(h.accepted)
+		n.lastAccept.Store(now)
+	}
+	n.throttled.Add(h.throttled)
+	n.refused.Add(h.refused)
+	s.c.plan.retry(h.again, now+int64(s.c.load.RetryAfter))
+	*h = heard{again: h.again[:0]}
+	n.outstanding.Add(-answers) // last: a run with none outstanding is over
 }
 
 func (n *clientCounters) refuse(st pdu.Status) {

@@ -14,9 +14,10 @@
 // # Goroutines
 //
 // Each connection has a reader and a writer goroutine. The reader takes the connection's mutex once per read, handles all
-// whole PDUs of it, and leaves one contiguous piece of output to the writer: one write per turn, whatever the window. What
-// is due later (delayed answers and receipts, paced or retried messages) comes from one timer per connection or one pacer
-// per client. No code holds two connections' mutexes at once.
+// whole PDUs of it, and writes one contiguous piece of output: one write per turn, whatever the window. What the kernel does
+// not take is left to the writer, so that nobody waits for a peer that does not read. What is due later (delayed answers and
+// receipts, paced or retried messages) comes from one timer per connection or one pacer per client. No code holds two
+// connections' mutexes at once.
 //
 // # Bounds
 //

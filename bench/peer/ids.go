@@ -14,10 +14,61 @@ type idTable struct {
 
 type idShard struct {
 	mu    sync.Mutex
-	index map[uint64]uint32
+	index hashTable
 	early map[uint64]earlyReceipt
 	lost  int64 // early receipts beyond maxEarly
 	twice int64 // early receipts whose id was waiting already
+}
+
+// hashTable is a map from hashes to indices in one piece: with millions of messages each look at it is one line of memory that
+// no cache has, where a Go map takes three. A hash lies at its lowest free place from its upper bits on.
+type hashTable struct {
+	slots []hashSlot // a power of two, or none
+	used  int
+}
+
+type hashSlot struct {
+	hash uint64 // 0: free
+	i    uint32
+}
+
+// place is where k is, or where it would be put.
+func (t *hashTable) place(k uint64) *hashSlot {
+	mask := len(t.slots) - 1
+	for at := int(k >> 20); ; at++ {
+		if s := &t.slots[at&mask]; s.hash == k || s.hash == 0 {
+			return s
+		}
+	}
+}
+
+func (t *hashTable) get(k uint64) (i uint32, ok bool) {
+	if t.used == 0 {
+		return 0, false
+	}
+	s := t.place(max(k, 1))
+	return s.i, s.hash != 0
+}
+
+// put adds k unless it is there.
+func (t *hashTable) put(k uint64, i uint32) (added bool) {
+	if 4*(t.used+1) > 3*len(t.slots) {
+		old := t.slots
+		t.slots = make([]hashSlot, max(64, 2*len(old)))
+		for _, s := range old {
+			if s.hash != 0 {
+				*t.place(s.hash) = s
+			}
+		}
+	}
+	k = max(k, 1)
+	s := t.place(k)
+	if s.hash != 0 {
+		return false
+	}
+	*s = hashSlot{k, i}
+	t.used++
+	return true
 }
 
 const maxEarly = 1 << 14 // per shard
@@ -40,15 +91,13 @@ func (t *idTable) give(id []byte, i uint32) (early earlyReceipt, came, reused bo
 	s, k := t.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.index == nil {
-		s.index, s.early = map[uint64]uint32{}, map[uint64]earlyReceipt{}
-	}
-	if _, reused = s.index[k]; reused {
+	if !s.index.put(k, i) {
 		return early, false, true
 	}
-	s.index[k] = i
-	early, came = s.early[k]
-	delete(s.early, k)
+	if len(s.early) > 0 {
+		early, came = s.early[k]
+		delete(s.early, k)
+	}
 	return early, came, false
 }
 
@@ -57,11 +106,11 @@ func (t *idTable) find(id []byte, r earlyReceipt) (i uint32, ok bool) {
 	s, k := t.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i, ok = s.index[k]; ok {
+	if i, ok = s.index.get(k); ok {
 		return i, true
 	}
 	if s.early == nil {
-		s.index, s.early = map[uint64]uint32{}, map[uint64]earlyReceipt{}
+		s.early = map[uint64]earlyReceipt{}
 	}
 	switch _, waiting := s.early[k]; {
 	case waiting:

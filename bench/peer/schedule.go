@@ -65,13 +65,15 @@ func (s *schedule) take(now int64, n int, out []due) []due {
 func (s *schedule) takeRetries(now int64, n int, out []due) []due {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	before := len(out)
 	for ; n > 0 && s.retries.len() > 0 && s.retries.first().at <= now; n-- {
 		out = append(out, *s.retries.first())
 		s.retries.drop()
-		s.waiting.Add(-1)
-		if s.firm {
-			s.again.Add(1)
-		}
+	}
+	k := int64(len(out) - before)
+	s.waiting.Add(-k)
+	if s.firm {
+		s.again.Add(k)
 	}
 	return out
 }
@@ -81,7 +83,7 @@ func (s *schedule) allowance(now int64) int {
 	if s.gap == 0 {
 		return batch
 	}
-	return int(min(int64(float64(now-s.start)/s.gap)+1-s.next.Load()-s.again.Load(), batch))
+	return int(int64(float64(now-s.start)/s.gap) + 1 - s.next.Load() - s.again.Load())
 }
 
 // limit is one past the last new message that may go out by now.
@@ -99,12 +101,17 @@ func (s *schedule) dueAt(i, now int64) int64 {
 	return s.start + int64(float64(i+s.again.Load())*s.gap)
 }
 
-// retry sends message i again at the given time.
-func (s *schedule) retry(i uint32, at int64) {
+// retry sends messages again at the given time.
+func (s *schedule) retry(messages []uint32, at int64) {
+	if len(messages) == 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.retries.push(due{i, at})
-	s.waiting.Add(1)
+	for _, i := range messages {
+		s.retries.push(due{i, at})
+	}
+	s.waiting.Add(int64(len(messages)))
 }
 
 func (s *schedule) ended(now int64) bool { return s.end > 0 && now >= s.end || s.halted.Load() }
@@ -114,12 +121,16 @@ func (s *schedule) over(now int64) bool {
 	return s.ended(now) || s.waiting.Load() == 0 && s.next.Load() >= s.count
 }
 
-// idle is how long nothing can fall due.
+// idle is how long nothing can fall due, or little enough to wait for more: at a firm rate, which is for offering more than is
+// taken, each bind's share of a moment leaves together.
 func (s *schedule) idle(now int64) time.Duration {
-	const rest, least = 10 * time.Millisecond, 200 * time.Microsecond
+	const rest, least, moment = 10 * time.Millisecond, 200 * time.Microsecond, 5 * time.Millisecond
 	next := s.next.Load()
-	if s.gap == 0 || next >= s.count {
+	switch {
+	case s.gap == 0 || next >= s.count:
 		return rest
+	case s.firm:
+		return max(moment, min(rest, time.Duration(s.dueAt(next, now)-now)))
 	}
 	return max(least, min(rest, time.Duration(s.dueAt(next, now)-now)))
 }

@@ -16,7 +16,7 @@ func TestFirmScheduleCountsRepeats(t *testing.T) {
 				}
 				if sent%2 == 0 { // half is throttled
 					again++
-					s.retry(d.index, now+10*ms)
+					s.retry([]uint32{d.index}, now+10*ms)
 				}
 			}
 		}

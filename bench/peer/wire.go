@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"smsplane/pdu"
@@ -16,16 +17,20 @@ var epoch = time.Now()
 // clock is unix nanoseconds that never step back while the process lives.
 func clock() int64 { return epoch.UnixNano() + int64(time.Since(epoch)) }
 
-// wire is one connection: a reader that frames, a writer that writes whatever has gathered since its last write.
+// wire is one connection: a reader that frames, and who has something to say writes it at the end of its turn. What the
+// kernel does not take at once, or what comes meanwhile, is left to a writer: waking one for every turn costs more than the write.
 //
 // mu guards everything of the connection's owner too; out is appended to under mu and belongs to the writer once swapped.
 type wire struct {
 	nc     net.Conn
+	raw    syscall.RawConn // of nc; nil: the writer writes all
+	atOnce func(fd uintptr)
+	wrote  int // of atOnce
 	mu     sync.Mutex
 	wake   sync.Cond
 	out    []byte
-	spare  []byte
-	ending bool // write what is there, then close
+	spare  []byte // nil while the writer writes
+	ending bool   // write what is there, then close
 }
 
 func newWire(nc net.Conn) wire { return wire{nc: nc, spare: make([]byte, 0, 16<<10)} }
@@ -33,6 +38,10 @@ func newWire(nc net.Conn) wire { return wire{nc: nc, spare: make([]byte, 0, 16<<
 // start begins the writer; w must not be moved from here on.
 func (w *wire) start() {
 	w.wake.L = &w.mu
+	if sc, ok := w.nc.(syscall.Conn); ok {
+		w.raw, _ = sc.SyscallConn() // without it the writer writes all
+	}
+	w.atOnce = func(fd uintptr) { w.wrote, _ = syscall.Write(int(fd), w.out) } // the writer meets the error again
 	go w.write()
 }
 
@@ -61,11 +70,16 @@ func (w *wire) write() {
 	}
 }
 
-// flush lets the writer go; mu is held. A peer that does not read long enough is cut off.
+// flush writes, or lets the writer go; mu is held. A peer that does not read long enough is cut off.
 func (w *wire) flush() {
 	if len(w.out) > maxUnsent {
 		w.out, w.ending = w.out[:0], true
 		w.nc.Close()
+	}
+	if len(w.out) > 0 && w.spare != nil && w.raw != nil {
+		w.wrote = 0
+		_ = w.raw.Control(w.atOnce) // closed: the writer finds out
+		w.out = w.out[:copy(w.out, w.out[max(0, w.wrote):])]
 	}
 	if len(w.out) > 0 || w.ending {
 		w.wake.Signal()
