@@ -44,7 +44,7 @@ func (o *OutageOptions) fill() {
 	s := &o.Stand
 	s.Carriers, s.Clients, s.Apart, s.Sessions = 2, 2, true, 1
 	if s.Hot == 0 {
-		s.Hot = 32
+		s.Hot = 8
 	}
 	if s.Keep == 0 {
 		s.Keep = max(time.Minute, o.For/15)

@@ -234,8 +234,9 @@ func (n *Node) executor() *executor {
 	return x
 }
 
-// hotShare is how many bytes of the memory setting stand for one message in memory, besides its block.
-const hotShare = 256
+// hotShare is how many bytes of the memory setting stand for one message in memory, besides its block: what its slot takes, and
+// its place in the index.
+const hotShare = 512
 
 // scatteredWindow is how many entries of a lane's log in a row may be without a live message before those that hold them
 // are moved out of the log.

@@ -25,7 +25,7 @@ type queue struct {
 const (
 	runMessages = 1024      // messages of one run: what is folded in one go when it comes back
 	fetchAhead  = 4         // runs of a queue that are read before they are needed
-	keepFront   = 32 << 10  // messages that stay in memory, whatever else is spilled
+	keepFront   = 16 << 10  // messages that stay in memory, whatever else is spilled
 	loadBelow   = 8 << 10   // messages in front below which the next run is loaded
 	spillTurn   = 64 << 10  // messages moved from front to back in one go, at most
 	externalCap = 128 << 10 // planned and unverified messages above which the router leaves the rest where it is

@@ -101,12 +101,12 @@ func TestOrderOutlastsARestart(t *testing.T) {
 	file := testNodeFile(t)
 	n, stop := startTestNode(t, file)
 	lane := n.x.accounts[1].Lane
-	const messages = keepFront + 4*runMessages
+	const messages = keepFront + 20*runMessages
 	for range messages / 512 {
 		n.admit(t, lane, 512)
 	}
 	n.x.call(func() { n.x.maxHot = 1000 })
-	spilled := func() bool { return n.x.lanes[lane].book.Spilled() >= 3*runMessages }
+	spilled := func() bool { return n.x.lanes[lane].book.Spilled() >= 19*runMessages }
 	if !n.await(spilled) {
 		t.Fatalf("%d messages are in runs", n.x.lanes[lane].book.Spilled())
 	}
