@@ -82,8 +82,6 @@ type executor struct {
 	early   early
 	belated belated
 	intake  intake
-	spacer  spacer
-	napper  napper
 	warm    uint64 // what ahead read
 	adapt   adapter
 	doubts  doubts
@@ -149,32 +147,18 @@ const (
 func (x *executor) run() {
 	defer close(x.done)
 	defer x.crashed()
-	defer x.napper.close()
 	if x.began != nil {
 		x.began()
 	}
 	ready := x.ready
 	for !x.halt {
 		x.now = x.clock()
-		began := x.now
-		if n := x.turn(began); n > 0 {
-			if d := x.spacer.turned(began, n); d > 0 {
-				x.rest(d - time.Duration(x.clock()-began))
+		if x.turn(x.now) == 0 {
+			if d := x.next(x.now) - x.now; d > 0 {
+				x.bell.Wait(time.Duration(min(d, int64(idleFor))), ready)
+				x.idle += x.clock() - x.now - int64(x.bell.Late())
 			}
-			continue
 		}
-		if d := x.next(x.now) - x.now; d > 0 {
-			x.bell.Wait(time.Duration(min(d, int64(idleFor))), ready)
-			x.idle += x.clock() - x.now - int64(x.bell.Late())
-		}
-	}
-}
-
-// rest sleeps though there may be work, see spacer.
-func (x *executor) rest(d time.Duration) {
-	if d > 0 {
-		x.napper.sleep(d)
-		x.idle += int64(d)
 	}
 }
 
