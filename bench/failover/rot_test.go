@@ -65,6 +65,11 @@ func TestDamagedCopy(t *testing.T) {
 	s.account(c, 5)
 	c.close()
 
+	layers("pause") // so that the log holds something that lives
+	held := newClient("load", 7, 2, 100, 500, 0, "127.77.0.1:2775", "127.77.0.2:2775")
+	eventually(t, time.Minute, "some are queued", func() bool { _, acked, _ := held.counts(); return acked > 300 })
+	held.halt()
+	s.caughtUp()
 	o.damage(func(d *journal.DB, w *journal.Batch, i uint16) int {
 		if i != lane {
 			return 0
@@ -95,6 +100,9 @@ func TestDamagedCopy(t *testing.T) {
 	})
 	s.renewed(o, lane, 2)
 	s.caughtUp()
+	layers("resume")
+	s.account(held, 7)
+	held.close()
 	l.kill()
 	eventually(t, time.Minute, "the host that was damaged leads", func() bool { return o.leads() && o.ready() && s.carriersBound() })
 	if out, err := o.ask("store", "check"); err != nil {
