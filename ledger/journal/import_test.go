@@ -132,14 +132,7 @@ func TestRenewOfALogThatIsBehind(t *testing.T) {
 // importCrashes imports lane 2 over an old state of it by install; vote and last are what its log has then.
 func importCrashes(t *testing.T, old []Entry, oldVote Vote, install func(i *Import, done func()) error, vote Vote, last uint64) {
 	t.Helper()
-	from := mustOpen(t, testOptions(vfs.NewMem()))
-	defer mustClose(t, from)
-	fillLane(t, from, 2, 40, 60, 9)
-	e, err := from.Export(2, stateIndex)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
+	from, e := exported(t)
 	if m := e.Meta; m.Index != 40 || m.Term != 9 || m.VoteTerm != 11 || m.First != 20 || m.PrevTerm != 9 || string(m.Group) != "group" {
 		t.Fatalf("meta %+v", m)
 	}
@@ -303,17 +296,24 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
-// Another host may begin to send the lane between the last piece of one and its Install, or during that: what is installed is one
-// Export whole, never the end of one with the pieces of another, or with none.
-func TestInstallIsOfOneExport(t *testing.T) {
-	from := mustOpen(t, testOptions(vfs.NewMem()))
-	defer mustClose(t, from)
+// exported is a store with lane 2, and an Export of it up to 40 of 60.
+func exported(t *testing.T) (from *DB, e *Export) {
+	t.Helper()
+	from = mustOpen(t, testOptions(vfs.NewMem()))
+	t.Cleanup(func() { mustClose(t, from) })
 	fillLane(t, from, 2, 40, 60, 9)
 	e, err := from.Export(2, stateIndex)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close()
+	t.Cleanup(func() { e.Close() })
+	return from, e
+}
+
+// Another host may begin to send the lane between the last piece of one and its Install, or during that: what is installed is one
+// Export whole, never the end of one with the pieces of another, or with none.
+func TestInstallIsOfOneExport(t *testing.T) {
+	from, e := exported(t)
 	want := lanePairs(t, from, 2, 40)
 	o := testOptions(vfs.NewMem())
 	o.Stepped = true
@@ -361,14 +361,7 @@ func TestInstallIsOfOneExport(t *testing.T) {
 
 // A log that begins behind the Export is not put together with it: nobody has what is between.
 func TestRenewRefusesAGap(t *testing.T) {
-	from := mustOpen(t, testOptions(vfs.NewMem()))
-	defer mustClose(t, from)
-	fillLane(t, from, 2, 40, 60, 9)
-	e, err := from.Export(2, stateIndex)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
+	_, e := exported(t)
 	to := mustOpen(t, testOptions(vfs.NewMem()))
 	defer mustClose(t, to)
 	l := mustLog(t, to, 2)
