@@ -28,7 +28,11 @@ func (w *watched) file(name string, f vfs.File, err error) (vfs.File, error) {
 	if err != nil || !strings.HasPrefix(name, w.dir) && w.FS.PathJoin(name, "x") != w.dir+"x" {
 		return f, err
 	}
-	return &watchedFile{File: f, d: w.d, name: name, isManifest: strings.HasPrefix(w.FS.PathBase(name), "MANIFEST")}, nil
+	watched := &watchedFile{File: f, d: w.d, name: name, isManifest: strings.HasPrefix(w.FS.PathBase(name), "MANIFEST")}
+	if strings.HasSuffix(name, ".log") {
+		return newWAL(watched), nil
+	}
+	return watched, nil
 }
 
 // made is file for a new one, of which a failure is as good as a failed write. Whoever opens a store that he may not
