@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -24,6 +25,17 @@ func (f *fence) of(guest, lane uint16) *atomic.Int64 { return &f.until[int(guest
 
 // shut says that the lease of a lane is over.
 func (f *fence) shut(lane uint16) bool { return f.clock() >= f.until[lane].Load() }
+
+// errFenced says that a bind with a carrier was not made, or ended, because the lease of the links is over.
+var errFenced = errors.New("this host's lease of the links is over: another host may keep them")
+
+// mayKeep says why no bind may be made with a carrier now. Keepers ask; nil is a single host.
+func (f *fence) mayKeep() error {
+	if f != nil && f.shut(0) {
+		return errFenced
+	}
+	return nil
+}
 
 // fence renews the leases and notes which lanes may send to carriers now. A new leader waits until those of its
 // predecessors have run out.

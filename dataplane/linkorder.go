@@ -91,21 +91,35 @@ func (kp *keeper) bound(address string) {
 	kp.tell(admin.LinkBound, "bound as "+kp.link.decl.SystemID, address)
 }
 
-// mayBind waits while the link is drained; false when ctx ended.
+// mayBind waits while the link is drained, and while the lease of the links is over: whoever keeps them then may be bound. False
+// when ctx ended.
 func (kp *keeper) mayBind(ctx context.Context, address string) bool {
-	for {
+	for ctx.Err() == nil {
 		kp.mu.Lock()
 		held, by := kp.held, kp.by
 		kp.mu.Unlock()
-		if held != ledger.OrderDrain {
-			return ctx.Err() == nil
+		look := time.Duration(never)
+		if held == ledger.OrderDrain {
+			kp.tell(linkDrained, "unbound, and kept so by "+by, address)
+		} else if err := kp.links.fence.mayKeep(); err != nil {
+			kp.tell(linkDown, err.Error(), address)
+			look = fencedRest
+		} else {
+			return true
 		}
-		kp.tell(linkDrained, "unbound, and kept so by "+by, address)
-		select {
-		case <-ctx.Done():
-			return false
-		case <-kp.nudge:
-		}
+		kp.await(ctx, look)
+	}
+	return false
+}
+
+// await waits until orders change, but not longer than d.
+func (kp *keeper) await(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-kp.nudge:
+	case <-t.C:
 	}
 }
 

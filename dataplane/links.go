@@ -32,6 +32,7 @@ type links struct {
 	loops  []*loop
 	ids    *atomic.Uint32
 	clock  func() int64
+	fence  *fence // nil on a single host
 
 	mu     sync.Mutex
 	keep   map[linkKey]*keptLink
@@ -300,7 +301,7 @@ func (kp *keeper) emptiest(n int) int {
 // before the next, and why.
 func (kp *keeper) once(ctx context.Context, address string, out *transport.Outbind, back *egress.Backoff) (wait time.Duration, state, reason string) {
 	d := &kp.link.decl
-	o := transport.DialOptions{Address: address, Timeout: d.BindTimeout, Bind: pdu.Bind{Command: d.Bind, SystemID: d.SystemID, Password: d.Password,
+	o := transport.DialOptions{Address: address, Timeout: d.BindTimeout, May: kp.links.fence.mayKeep, Bind: pdu.Bind{Command: d.Bind, SystemID: d.SystemID, Password: d.Password,
 		SystemType: d.SystemType, Version: d.Version}}
 	if d.Source.IsValid() {
 		o.Source = d.Source.String()
@@ -308,6 +309,8 @@ func (kp *keeper) once(ctx context.Context, address string, out *transport.Outbi
 	nc, peer, rest, err := kp.bind(ctx, out, o)
 	var refused *transport.BindError
 	switch {
+	case errors.Is(err, errFenced):
+		return back.Ours(kp.pick.Uint64()), linkDown, err.Error()
 	case errors.As(err, &refused):
 		return back.Refused(refused.Status, kp.pick.Uint64()), linkRefused, fmt.Sprintf("the carrier refused the bind: %v", refused.Status)
 	case err != nil:
@@ -319,6 +322,8 @@ func (kp *keeper) once(ctx context.Context, address string, out *transport.Outbi
 		back.Bound()
 	}
 	switch {
+	case errors.Is(end.err, errFenced): // it may be bound anew as soon as the lease is renewed: the carrier did nothing
+		return back.Ours(kp.pick.Uint64()), linkDown, end.err.Error()
 	case end.unfit != 0:
 		return back.Refused(end.unfit, kp.pick.Uint64()), linkRefused, fmt.Sprintf("the carrier answered messages with %v: the session is unfit", end.unfit)
 	case end.ordered:
@@ -363,7 +368,13 @@ func (kp *keeper) live(ctx context.Context, nc net.Conn, peer transport.BindResu
 	}
 	gone := make(chan error, 1)
 	p := newLinkPort(kp.link, id, loop, peer.Version)
-	p.closed, p.opened = func(err error) { gone <- err }, func() { kp.bound(address) }
+	p.opened = func() { kp.bound(address) }
+	p.closed = func(err error) {
+		if p.fenced {
+			err = errFenced
+		}
+		gone <- err
+	}
 	s := newLinkSession(kp.link, id, loop.index, nil)
 	s.end = kp.spoilt
 	if !k.x.call(func() {

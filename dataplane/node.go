@@ -331,6 +331,9 @@ func (n *Node) transport() error {
 	x.wakeUp = func(i int) { n.engine.Wake(i) }
 	n.pin()
 	n.links = &links{log: n.log, x: x, engine: n.engine, loops: n.loops, ids: &n.ids, clock: n.clock, keep: map[linkKey]*keptLink{}, lost: make(chan struct{})}
+	if x.fellows != nil {
+		n.links.fence = &x.fellows.fence
+	}
 	for _, l := range n.loops {
 		l.hurry = n.engine.Hurry
 	}

@@ -35,6 +35,10 @@ func (b *Backoff) Failed(pick uint64) time.Duration {
 	return jitter(d, pick)
 }
 
+// Ours is how long to wait after a session or a dial that we ended for a reason of our own. The carrier did nothing: the wait is
+// the shortest one, however often that happens, and those for its failures do not grow by it.
+func (b *Backoff) Ours(pick uint64) time.Duration { return jitter(backoffMin, pick) }
+
 // Refused notes a bind_resp with an error status. Statuses that mean "not now" wait like a failed dial.
 func (b *Backoff) Refused(st pdu.Status, pick uint64) time.Duration {
 	if st == pdu.RSysErr || st == pdu.RThrottled {

@@ -93,6 +93,12 @@ func TestBackoffGrowsAndForgets(t *testing.T) {
 	if d := b.Failed(0); d > backoffMin {
 		t.Fatalf("first wait after a bind is %v", d)
 	}
+	before := b
+	for range 12 {
+		if d := b.Ours(0); d > backoffMin || b != before {
+			t.Fatalf("waits %v after a session that we ended, and then from %+v on", d, b)
+		}
+	}
 	for st, least := range map[pdu.Status]time.Duration{pdu.RInvPaswd: wrongMin, pdu.RInvSysID: wrongMin, pdu.RBindFail: refusedMin, pdu.RAlyBnd: refusedMin} {
 		b, last := Backoff{}, time.Duration(0)
 		for range 12 {

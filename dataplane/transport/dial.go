@@ -20,6 +20,7 @@ type DialOptions struct {
 	Timeout time.Duration // for connecting and binding together; 0: 30 s
 	Bind    pdu.Bind      // sent with sequence_number 1; the session's own numbers begin at 2
 	TLS     *tls.Config   // nil: plain TCP. An empty ServerName is the host of Address
+	May     func() error  // asked just before the bind is sent: why it must not be; nil: it may always
 }
 
 // BindResult is what the peer said when it accepted.
@@ -131,6 +132,11 @@ func sourceAddr(s string) (net.Addr, error) {
 }
 
 func bind(nc net.Conn, first []byte, o DialOptions) (BindResult, []byte, error) {
+	if o.May != nil {
+		if err := o.May(); err != nil {
+			return BindResult{}, nil, err
+		}
+	}
 	if _, err := nc.Write(pdu.AppendBind(nil, &o.Bind, dialSequence)); err != nil {
 		return BindResult{}, nil, fmt.Errorf("bind to %s: %w", o.Address, err)
 	}
