@@ -3,6 +3,7 @@ package dataplane
 import (
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"smsplane/dataplane/admin"
 	"smsplane/dataplane/entry"
@@ -35,9 +36,11 @@ type loop struct {
 	down  *ring.Ring[event]
 	bell  *ring.Bell
 	ticks int
+	timed int64  // when the timers of sessions were looked at last
 	hurry func() // Tick soon again
 
 	accepted meter
+	sampled  int64 // when it was last
 	alerts   admin.Alerts
 
 	boot   int64  // the fence's clock at the last look
@@ -47,10 +50,12 @@ type loop struct {
 	inflight atomic.Int64 // blocks of this loop that are not committed; read by the drain
 }
 
-// tickEvery is how many ticks of the engine (10 ms) pass between two looks at the timers of sessions.
-const tickEvery = 10
-
-const ticksPerSecond = 100
+// tickEvery is how many ticks of a busy engine (10 ms) pass between two looks at the timers of sessions and at the lease of links. A
+// quiet one ticks every half second; then they are looked at with each tick, as they are after lookAfter.
+const (
+	tickEvery = 10
+	lookAfter = int64(200 * time.Millisecond)
+)
 
 // Turn implements transport.LoopHandler.
 func (l *loop) Turn(now int64) {
@@ -85,11 +90,13 @@ func (l *loop) Tick(now int64) {
 	if l.desk.Pacing() {
 		l.desk.Pace(now)
 	}
-	if l.ticks++; l.ticks%tickEvery != 0 {
+	if l.ticks++; l.ticks%tickEvery != 0 && now-l.timed < lookAfter {
 		return
 	}
-	if l.ticks%ticksPerSecond == 0 {
+	l.timed = now
+	if d := now - l.sampled; d < 0 || d >= int64(time.Second) { // below 0 the clock was set back
 		l.accepted.sample(l.desk.Counts.Accepted)
+		l.sampled = now
 	}
 	for _, c := range l.clients {
 		c.tick(now)
