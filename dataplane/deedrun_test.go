@@ -65,8 +65,10 @@ func (l *lane) deposed() {
 	l.leading = false
 	l.x.forget(l)
 	l.clear()
-	l.book = l.newBook(&blocks{log: l.log})
-	l.reload()
+	l.unload()
+	for l.loading {
+		l.reload()
+	}
 	l.lead(l.x.now)
 }
 

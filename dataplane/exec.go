@@ -60,6 +60,7 @@ type executor struct {
 
 	scattered   int        // entries of a lane's log in a row that may be without a live message
 	maxWindow   uint64     // entries of a lane's log above which stragglers are moved out of it
+	reloadTurn  int        // octets of a lane's log that are folded anew in a turn
 	maxHot      int        // messages of all lanes kept in memory; more are spilled
 	doing       step       // for the note about a crash
 	folding     *book.Book // the book that doing is about, while folding

@@ -57,9 +57,11 @@ type lane struct {
 
 	sweepAt  uint32
 	flushAt  int64
+	lowWater uint64 // first block that the flush before needs; 0: there was none yet
 	leading  bool
-	loading  bool           // deposed: the book is to be read anew
-	readable bool           // the store shows what was flushed before
+	loading  bool // deposed: the book is to be read anew
+	readable bool // the store shows what was flushed before
+	anew     reloading
 	owed     int            // loops that may still send something of before
 	fenced   bool           // nothing of it may be sent to carriers now
 	cramped  bool           // its clients are refused: it would need a disk that is full
@@ -205,7 +207,7 @@ func (l *lane) work(now int64) (n int) {
 		l.x.fail(fmt.Errorf("lane %d: %w", l.n, err))
 		return 0
 	}
-	l.stand(now)
+	n += l.stand(now)
 	if !l.leading {
 		return n
 	}
@@ -412,10 +414,11 @@ func (l *lane) flushNow(now int64) {
 		l.x.fail(fmt.Errorf("lane %d: %w", l.n, err))
 		return
 	}
+	l.lowWater = l.book.LowWater()
 	n := l.book.Flushes()
 	l.x.db.Write(w, func() { l.x.post(func() { l.book.Stored(n) }) })
 	if !l.x.retainAll {
-		l.log.DropBelow(min(l.book.LowWater(), l.rep.Needed()))
+		l.log.DropBelow(min(l.lowWater, l.rep.Needed()))
 	}
 }
 

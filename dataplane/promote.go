@@ -80,8 +80,8 @@ func (x *executor) leaderless() error {
 // goAlone opens the lane anew as that of a group of one.
 func (l *lane) goAlone(told chan<- error) {
 	x := l.x
-	l.away, l.loading, l.readable = true, true, false
-	l.book = l.newBook(&blocks{log: l.log})
+	l.away = true
+	l.unload()
 	replica.Alone(x.db, l.log, x.fellows.me, func() {
 		x.post(func() {
 			last, _ := l.log.Term(l.log.Last())

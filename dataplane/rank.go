@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"fmt"
 	"maps"
 	"time"
 
@@ -103,10 +102,10 @@ func (l *lane) loadHere() error {
 	return err
 }
 
-// stand looks whether the lane's rank is still what its replica says.
-func (l *lane) stand(now int64) {
+// stand looks whether the lane's rank is still what its replica says. It says how many entries it folded for that.
+func (l *lane) stand(now int64) (n int) {
 	if l.x.fellows == nil {
-		return
+		return 0
 	}
 	if id := l.rep.LeaderID(); id != l.ledBy.Load() {
 		l.ledBy.Store(id)
@@ -122,14 +121,16 @@ func (l *lane) stand(now int64) {
 	case l.spoilt != nil:
 		l.renew(now)
 	case l.loading:
+		l.leave(now)
 		if l.readable && l.owed == 0 {
-			l.reload()
+			n = l.reload()
 		}
 	case l.mayLead():
 		l.promote(now)
 	default:
 		l.cede(now)
 	}
+	return n
 }
 
 // heirs says that a lane is led here which another host could lead.
@@ -191,12 +192,12 @@ func (l *lane) mayLead() bool {
 func (l *lane) demote() {
 	x := l.x
 	x.log.Warn("a lane is led here no more", "lane", l.n, "term", l.term, "led_by", x.fellows.name(l.rep.LeaderID()))
-	l.leading, l.loading, l.readable = false, true, false
+	l.leading = false
 	l.led.Store(false)
 	x.forget(l)
 	l.apologise()
 	l.clear()
-	l.book = l.newBook(&blocks{log: l.log})
+	l.unload()
 	for _, p := range x.ports {
 		p.push(event{kind: evDemoted, lane: l.n})
 		l.owed++
@@ -277,32 +278,6 @@ func (l *lane) clear() {
 	l.groups, l.groupAge = nil, nil // parts that others had meanwhile meet as after a start
 	l.open, l.records, l.acks = nil, 0, nil
 	l.proposed, l.head, l.backlog, l.stateOut = nil, 0, nil, 0
-}
-
-// reload brings the book to where the replica is.
-func (l *lane) reload() {
-	x := l.x
-	err := l.loadHere()
-	if err == nil {
-		err = l.log.Scan(l.book.Applied()+1, l.rep.Applied(), func(e journal.Entry) error {
-			if e.Kind != journal.KindBlock || len(e.Data) == 0 {
-				return l.book.Apply(e.Index, nil)
-			}
-			return l.book.Apply(e.Index, e.Data)
-		})
-	}
-	if err != nil {
-		err = l.spoil(err)
-		if err == nil {
-			return
-		}
-	}
-	if l.loading = false; err == nil && l.n == 0 && l.book.System.Version > 0 {
-		err = x.install()
-	}
-	if err != nil {
-		x.fail(fmt.Errorf("lane %d: loading the books anew: %w", l.n, err))
-	}
 }
 
 // promote leads the lane to work.

@@ -323,8 +323,8 @@ func (l *lane) replaceBy(i *journal.Import, answer func(op byte, body []byte)) {
 	if l.spoilt != nil {
 		install = i.Renew
 	}
-	l.away, l.loading, l.readable = true, true, false
-	l.book = l.newBook(&blocks{log: l.log})
+	l.away = true
+	l.unload()
 	x.aside(func() {
 		done := func() {
 			x.post(func() {
@@ -348,7 +348,7 @@ func (l *lane) replaceBy(i *journal.Import, answer func(op byte, body []byte)) {
 func (l *lane) reopen(what string) (err error) {
 	x := l.x
 	l.clear()
-	l.evictAt, l.sweepAt = 0, 0
+	l.evictAt, l.sweepAt, l.lowWater = 0, 0, 0
 	if err := l.loadHere(); err != nil {
 		return err
 	}

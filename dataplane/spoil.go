@@ -38,9 +38,8 @@ func (l *lane) spoil(why error) error {
 	if l.leading {
 		l.demote()
 	} else {
-		l.loading, l.readable = true, false
 		l.clear()
-		l.book = l.newBook(&blocks{log: l.log})
+		l.unload()
 	}
 	return nil
 }

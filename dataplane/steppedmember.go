@@ -137,6 +137,12 @@ func (s *Stepped) Term(lane uint16) uint64 { return s.n.x.lanes[lane].rep.Term()
 // Applied is the index of the last block in a lane's book.
 func (s *Stepped) Applied(lane uint16) uint64 { return s.n.x.lanes[lane].book.Applied() }
 
+// Refolded is how many entries of a lane's log were folded anew when it was deposed last.
+func (s *Stepped) Refolded(lane uint16) uint64 { return s.n.x.lanes[lane].anew.entries }
+
+// ReloadTurn sets how many octets of a lane's log are folded anew in a turn; with 0 its books are never through.
+func (s *Stepped) ReloadTurn(octets int) { s.n.x.reloadTurn = octets }
+
 // Group is who belongs to a lane's raft group, as far as this host has applied.
 func (s *Stepped) Group(lane uint16) replica.Group { return s.n.x.lanes[lane].rep.Group() }
 

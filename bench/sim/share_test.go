@@ -30,6 +30,15 @@ const shareFor = 4 * time.Second
 
 // sharing starts three hosts, of which one may be a witness, a carrier with one bind, and two clients of lanes that are led apart.
 func (w *world) sharing(witness bool) (north *carrier) {
+	north = w.sharers(witness)
+	for _, h := range w.hosts {
+		h.start()
+	}
+	return north
+}
+
+// sharers are they before they start.
+func (w *world) sharers(witness bool) (north *carrier) {
 	w.spread, w.perCarrier = true, 1
 	w.patience = 10 * time.Minute
 	w.newCluster(3, false, witness, 0)
@@ -42,7 +51,6 @@ func (w *world) sharing(witness bool) (north *carrier) {
 	}
 	for _, h := range w.hosts {
 		h.clock = 1
-		h.start()
 	}
 	return north
 }

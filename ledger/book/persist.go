@@ -155,26 +155,23 @@ type Store interface {
 // the log. blocks reads the log from its first entry on and hands the blocks up to an index to f; a block is valid during the
 // call. It is called once, however little there is to load.
 func (b *Book) Load(s Store, blocks func(upTo uint64, f func(index uint64, block []byte) error) error) error {
-	if err := b.loadStored(s); err != nil {
+	if err := b.LoadStored(s); err != nil {
 		return err
 	}
-	b.replay = true
-	defer func() { b.replay = false }()
-	err := blocks(b.applied, func(index uint64, block []byte) error {
-		b.lastAt = ledger.BlockAt(block)
-		if err := b.walk(index, block); err != nil {
-			return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)
-		}
-		return nil
-	})
-	if err != nil {
+	if err := blocks(b.applied, b.Replay); err != nil {
 		return err
 	}
-	b.nameAll()
-	if b.open {
-		b.addOpen()
-	}
+	b.Loaded()
 	return nil
+}
+
+// LoadStored, Replay and Loaded are Load in steps, for who must do something else in between. LoadStored loads what has keys of
+// its own, up to Applied; Replay takes each block of the log from the low-water mark of that flush, or from before it, up to there;
+// then Loaded makes it a book that goes on with Apply.
+func (b *Book) LoadStored(s Store) error {
+	err := b.loadStored(s)
+	b.replay = true
+	return err
 }
 
 // loadStored loads what has keys of its own.
@@ -202,6 +199,24 @@ func (b *Book) loadStored(s Store) error {
 		return err
 	}
 	return b.lastSealAt(s)
+}
+
+// Replay brings messages of a block back that live. The block is valid during the call.
+func (b *Book) Replay(index uint64, block []byte) error {
+	b.lastAt = ledger.BlockAt(block)
+	if err := b.walk(index, block); err != nil {
+		return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)
+	}
+	return nil
+}
+
+// Loaded says that every block up to Applied was replayed.
+func (b *Book) Loaded() {
+	b.replay = false
+	b.nameAll()
+	if b.open {
+		b.addOpen()
+	}
 }
 
 // addOpen adds up what an older build did not keep.

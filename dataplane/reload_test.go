@@ -1,0 +1,84 @@
+package dataplane
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"smsplane/dataplane/admin"
+	"smsplane/ledger"
+	"smsplane/ledger/book"
+	"smsplane/ledger/journal"
+	"smsplane/pdu"
+)
+
+// admitQuietly admits messages whose client asked for no receipt, each in a block of its own. It runs on the executor.
+func (l *lane) admitQuietly(count int) {
+	for range count {
+		s := pdu.Submit{SrcTON: 5, Src: []byte("shop"), DstTON: 1, DstNPI: 1, Dst: []byte("491510000001"), Text: []byte("quiet")}
+		id := ledger.MakeMsgID(l.n, l.book.NextSeq())
+		l.begin()
+		l.open = ledger.AppendAccept(l.open, 0, id, l.x.now, &ledger.Accept{Account: 1, Parts: 1, Price: 45_000, Number: 491510000001,
+			ValidUntil: l.x.now + int64(48*time.Hour), PDU: s.Append(nil, 1)})
+		l.recorded(l.x.now)
+		l.cut(l.x.now, true)
+		for at := l.book.NextSeq(); l.book.NextSeq() == at; l.x.park() { // until it is committed
+			if _, err := l.rep.DoWork(l.x.clock(), l.apply); err != nil {
+				panic(err)
+			}
+		}
+	}
+}
+
+// The books of a lane that was deposed are loaded anew in turns of a bounded size, from the block on that the flush before needs, though
+// the log begins long before it. They are the lane's when they are whole, and as they were.
+func TestBooksAreLoadedAnewInTurns(t *testing.T) {
+	n := newTestNode(t)
+	x, l := n.x, n.x.lanes[n.x.accounts[1].Lane]
+	const old, more = 30, 5
+	x.call(func() {
+		x.retainAll = true // as for a member that is away
+		l.admitQuietly(old)
+	})
+	if !n.await(func() bool { return l.book.Live[book.StateRouted] == old }) {
+		t.Fatal("the messages are not queued")
+	}
+	r, err := n.source().Deed(t.Context(), admin.Deed{Action: "purge", Client: "acme", Yes: true, Author: "ann", Reason: "why"})
+	if err != nil || r.Done != old || !n.await(func() bool { return l.book.InMemory() == 0 }) {
+		t.Fatalf("%+v, %v; they are still there", r, err)
+	}
+	n.queued(t, l.n, 10)
+	x.call(func() {
+		l.flushNow(x.now)
+		flushed := make(chan struct{})
+		x.db.Write(journal.NewBatch(), func() { close(flushed) })
+		<-flushed
+		low, stored := l.lowWater, l.book.Applied()
+		if low < l.log.First()+old {
+			t.Errorf("the log begins at %d and is needed from %d on: nothing is tested", l.log.First(), low)
+		}
+		l.admitQuietly(more)
+		state, live, applied := l.book.State(), l.book.InMemory(), l.book.Applied()
+		l.leading = false
+		x.forget(l)
+		l.clear()
+		l.unload()
+		x.reloadTurn = 1
+		turns := uint64(0)
+		for ; l.loading && turns < 1000; turns++ {
+			if n := l.reload(); n > 1 {
+				t.Errorf("%d entries are folded in a turn that has room for one", n)
+			}
+			if l.anew.next <= stored && l.book.InMemory() > 0 {
+				t.Error("half of a book is the lane's")
+			}
+		}
+		if want := applied - low + 1; l.anew.entries != want || turns != want {
+			t.Errorf("%d entries are folded anew in %d turns; %d to %d are needed", l.anew.entries, turns, low, applied)
+		}
+		if !bytes.Equal(l.book.State(), state) || l.book.InMemory() != live || live != 10+more {
+			t.Errorf("%d messages live, %d did before; the same state: %v", l.book.InMemory(), live, bytes.Equal(l.book.State(), state))
+		}
+		l.lead(x.now)
+	})
+}
