@@ -116,7 +116,7 @@ func (g *guard) takes(size, staged uint64) error {
 		return nil
 	}
 	free, err := g.free()
-	if need := 2*size - min(size, staged) + uint64(g.ballastSize()); err == nil && size > 0 && free < need {
+	if need := 2*size - min(size, staged) + uint64(g.ballastSize()); err == nil && free < need {
 		return fmt.Errorf("the disk has %d octets free, and needs %d to take the lane", free, need)
 	}
 	return nil

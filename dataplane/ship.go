@@ -250,7 +250,8 @@ func (n *Node) shipped(from string, lane uint16, payload []byte, answer func(op 
 func (n *Node) importPiece(from string, lane uint16, op byte, body []byte, answer func(op byte, body []byte)) error {
 	s := &n.shipments
 	s.mu.Lock()
-	i, size := s.imports[lane].Import, s.sizes[shipKey{from, lane}]
+	i := s.imports[lane].Import
+	size, told := s.sizes[shipKey{from, lane}]
 	if s.imports[lane].from != from {
 		i = nil
 	}
@@ -274,9 +275,11 @@ func (n *Node) importPiece(from string, lane uint16, op byte, body []byte, answe
 		if i, err = n.db.Import(meta); err != nil {
 			return err
 		}
-		if err := n.guard.takes(size, i.Bytes()); err != nil {
-			i.Abort()
-			return err
+		if told { // 0, too: what only the WAL has of it does not count, and must not fill a disk that is at its end
+			if err := n.guard.takes(size, i.Bytes()); err != nil {
+				i.Abort()
+				return err
+			}
 		}
 		s.mu.Lock()
 		s.imports[lane] = landing{i, from}

@@ -90,12 +90,14 @@ func TestShipmentNeedsRoom(t *testing.T) {
 		n.shipped(from, 0, append([]byte{shipBegin}, meta.Encode()...), func(op byte, _ []byte) { answer = op })
 		return answer
 	}
-	n.shipped("a", 0, be.AppendUint64([]byte{shipSize}, 500), func(op byte, _ []byte) { t.Errorf("answer %d to a size", op) })
+	for from, size := range map[string]uint64{"a": 500, "c": 0} {
+		n.shipped(from, 0, be.AppendUint64([]byte{shipSize}, size), func(op byte, _ []byte) { t.Errorf("answer %d to a size", op) })
+	}
 	for _, v := range []struct {
 		from string
 		free uint64
 		want byte
-	}{{"a", 1099, shipFailed}, {"a", 1100, shipGoOn}, {"b", 0, shipGoOn}} {
+	}{{"a", 1099, shipFailed}, {"a", 1100, shipGoOn}, {"b", 0, shipGoOn}, {"c", 99, shipFailed}, {"c", 100, shipGoOn}} {
 		free = v.free
 		if got := begin(v.from); got != v.want {
 			t.Errorf("%s begins and %d octets are free: answer %d, want %d", v.from, free, got, v.want)

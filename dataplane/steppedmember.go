@@ -17,6 +17,7 @@ type Fellows struct {
 	Settle   int64                                                        // how long all must have been quiet before a lane is handed over, ns
 	Hold     int64                                                        // octets of log kept for a member that is away; 0: the default
 	Chunk    int                                                          // octets of a piece of a lane; 0: the default
+	Free     func() uint64                                                // octets that the host's disk can still take; nil: any number
 	Own      func()                                                       // the links to carriers are this host's from now on,
 	Lose     func()                                                       // and not any more: their connections end at once
 }
@@ -71,6 +72,9 @@ func (m *SteppedMember) Serve() (*Stepped, error) {
 	return m.n.step(&m.o, func(s *Stepped) *fellows {
 		n, f := m.n, m.o.Fellows
 		s.f, n.shipments = f, newShipments()
+		if f.Free != nil {
+			n.guard = &guard{log: n.log, free: func() (uint64, error) { return f.Free(), nil }, reserve: uint64(n.cfg.Journal.Reserve)}
+		}
 		return &fellows{me: m.me(), group: groupOf(m.Table()), hold: f.Hold, clock: f.Clock, send: f.Send, link: f.Link, unreached: map[uint64]bool{},
 			ship: func(lane uint16, to uint64) { n.x.post(func() { s.ship(lane, to) }) }, own: s.own, lose: f.Lose, quorum: s.quorum,
 			name: n.members.name, rose: func(*lane) {}, leader: func(uint16, uint64) {}, ranked: func() {},
@@ -200,6 +204,10 @@ func (s *Stepped) ship(lane uint16, to uint64) {
 		way.octets = s.f.Chunk
 	}
 	s.out[at] = &steppedShip{shipment: way}
+	if s.f.Free != nil && !s.f.Ship(to, lane, false, be.AppendUint64([]byte{shipSize}, s.n.db.SizeOf(&way.export.Meta))) {
+		s.arrived(at, errShip)
+		return
+	}
 	s.goOn(at, nil)
 }
 

@@ -52,7 +52,7 @@ func (w *world) host(name string) *host {
 // fellows is the cluster as the process of one life sees it.
 func (h *host) fellows() *dataplane.Fellows {
 	life, w := h.life, h.w
-	return &dataplane.Fellows{Announce: h.announce, Clock: h.now, Send: h.send, Link: h.sendLink, Ship: h.ship, Settle: int64(300 * time.Millisecond), Hold: h.hold, Chunk: 4 << 10,
+	return &dataplane.Fellows{Announce: h.announce, Clock: h.now, Send: h.send, Link: h.sendLink, Ship: h.ship, Settle: int64(300 * time.Millisecond), Hold: h.hold, Chunk: 4 << 10, Free: h.free,
 		Own: func() {
 			h.owning = w.ownings + 1
 			w.ownings++

@@ -33,8 +33,9 @@ type host struct {
 	ends  []*end // of its connections, in this life
 
 	lanes  int
-	owning int   // the links to carriers, for the n-th time; 0: it does not
-	hold   int64 // octets of log that it keeps for a member that is away
+	owning int           // the links to carriers, for the n-th time; 0: it does not
+	hold   int64         // octets of log that it keeps for a member that is away
+	free   func() uint64 // octets that its disk can still take; nil: any number
 
 	store cluster.ID
 	old   *disk // that it had before its store was lost

@@ -75,3 +75,41 @@ func (w *world) answers(st pdu.Status) (n int) {
 	}
 	return n
 }
+
+// TestLaneWithoutRoom: a host that was away for so long that it must be sent whole lanes refuses them while its disk has no room for
+// them, however often it is asked, and takes them once it has. The others go on meanwhile.
+func TestLaneWithoutRoom(t *testing.T) {
+	sceneOf(t, 11, func(w *world) {
+		w.linkWindow, w.deliverWindow = 30, 20
+		w.sharers(true)
+		room := uint64(1 << 50)
+		for _, h := range w.hosts {
+			h.hold, h.free = 4<<10, func() uint64 { return room }
+			h.start()
+		}
+		w.until("each host leads the lane of one client", time.Minute, func() bool { return w.apart() && w.answers(pdu.ROK) > 50 }, w.unrest)
+		away := w.hosts[0]
+		if away.s.Leads(0) {
+			away = w.hosts[1]
+		}
+		away.spare = true // it stays so
+		away.die("kill -9", away.disk.killed(), false)
+		taken := w.answers(pdu.ROK)
+		w.until("the others go on", time.Minute, func() bool { return w.answers(pdu.ROK) > taken+400 }, w.unrest)
+		room, away.spare = 1<<20, false // less than the ballast
+		away.start()
+		w.until("it is asked to take a lane", time.Minute, func() bool { return w.faults["pieces of lanes sent to a host"] > 0 }, w.unrest)
+		taken = w.answers(pdu.ROK)
+		at := away.s.Applied(1)
+		w.pass(3 * time.Second)
+		if got := w.answers(pdu.ROK); got < taken+50 || away.s.Applied(1) != at || w.leader() == nil {
+			t.Errorf("%d messages accepted while it refuses lanes; it went from %d to %d", got-taken, at, away.s.Applied(1))
+		}
+		t.Logf("%d pieces in all, the size and the beginning of one lane after the other", w.faults["pieces of lanes sent to a host"])
+		room = 1 << 50
+		w.until("it follows", time.Minute, func() bool { return away.s.Applied(1) > at }, w.unrest)
+		w.clear()
+		w.rest()
+		w.equal(w.judge(w.leader()))
+	})
+}
