@@ -58,6 +58,9 @@ func (l *lane) reload() (n int) {
 		x.fail(fmt.Errorf("lane %d: loading the books anew: %w", l.n, err))
 		return n
 	}
+	if x.guests != nil { // what was in doubt when the lane was led here is known no more
+		l.recallDoubts()
+	}
 	x.log.Info("a lane's books were loaded anew", "lane", l.n, "entries", l.anew.entries)
 	return n
 }

@@ -82,3 +82,40 @@ func TestBooksAreLoadedAnewInTurns(t *testing.T) {
 		l.lead(x.now)
 	})
 }
+
+// What was in doubt in a lane when it was deposed is found by its number afterwards, too, at the host that keeps the links: a receipt
+// with an id that nobody knows can be about it alone.
+func TestDoubtsOfADeposedLaneAreFound(t *testing.T) {
+	n := newTestNode(t)
+	x, l := n.x, n.x.lanes[n.x.accounts[1].Lane]
+	id := n.queued(t, l.n, 1)[0]
+	x.call(func() {
+		m := l.book.Get(id)
+		carrier, number := m.Present().Carrier, m.Number
+		l.leading = false
+		x.forget(l)
+		l.clear()
+		l.begin()
+		l.open = ledger.AppendDispatch(l.open, 0, 0, id, x.now, &ledger.Dispatch{Carrier: carrier, Attempt: 1, Session: 1})
+		l.open = ledger.AppendDoubt(l.open, 0, id, x.now, ledger.PolicyHold, 0)
+		l.records++
+		l.recorded(x.now)
+		l.cut(x.now, true)
+		for ; l.book.Live[book.StateDoubt] == 0; x.park() { // until it is committed
+			if _, err := l.rep.DoWork(x.clock(), l.apply); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		x.guests = &guests{of: map[uint64]*guest{}, lanes: make([]*guest, len(x.lanes))}
+		l.unload()
+		for l.loading {
+			l.reload()
+		}
+		if got := x.doubtful(party{carrier, number}); len(got) != 1 || got[0] != id {
+			t.Errorf("%v is in doubt at the carrier for its number, found are %v", id, got)
+		}
+		x.guests = nil
+		l.lead(x.now)
+	})
+}

@@ -74,14 +74,21 @@ func (x *executor) stillDoubted(k party) []ledger.MsgID {
 func (x *executor) recallDoubts() {
 	x.doubted = nil
 	for _, l := range x.lanes {
-		if !l.leading && !l.loading && l.book.Live[book.StateDoubt] > 0 {
-			l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
-				if m.State == book.StateDoubt {
-					x.watchDoubt(m)
-				}
-			})
+		if !l.leading && !l.loading { // one that is being loaded does it then
+			l.recallDoubts()
 		}
 	}
+}
+
+func (l *lane) recallDoubts() {
+	if l.book.Live[book.StateDoubt] == 0 {
+		return
+	}
+	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
+		if m.State == book.StateDoubt {
+			l.x.watchDoubt(m)
+		}
+	})
 }
 
 // doubtful lists the messages to a number that are in doubt, here and at guests.
