@@ -178,13 +178,13 @@ func (n *Node) quorum(there bool) {
 		n.log.Warn("there is a quorum again; clients are received")
 	}
 	go func() {
-		if n.quorate.Load() {
-			if err := n.doors.reopen(); err != nil {
-				n.x.fail(err)
-			}
+		switch open, err := n.doors.heed(n.quorate.Load); {
+		case err != nil:
+			n.x.fail(err)
+			return
+		case open:
 			return
 		}
-		n.doors.shut()
 		if n.relays != nil {
 			n.relays.end()
 		}

@@ -49,10 +49,20 @@ func (d *doors) receive(v door) {
 	d.mu.Unlock()
 }
 
-// shut stops listening. Those who are bound stay.
-func (d *doors) shut() {
+// heed listens, or does not, as want says; those who are bound stay. want is asked when nobody else can open or shut any more: else who
+// was told first might have the last word.
+func (d *doors) heed(want func() bool) (open bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if open = want(); open {
+		return true, d.reopen()
+	}
+	d.shut()
+	return false, nil
+}
+
+// shut stops listening. The doors are locked, as for reopen.
+func (d *doors) shut() {
 	all := d.open
 	d.open = nil
 	closeDoors(all)
@@ -60,8 +70,6 @@ func (d *doors) shut() {
 
 // reopen listens again after a shut.
 func (d *doors) reopen() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if d.over || len(d.open) > 0 {
 		return nil
 	}
@@ -79,8 +87,8 @@ func (d *doors) reopen() error {
 // end shuts the doors for good.
 func (d *doors) end() {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.over = true
-	d.mu.Unlock()
 	d.shut()
 }
 
