@@ -12,7 +12,8 @@ import (
 // goes by turns of the executor, a part of the log in each. Other lanes are led and followed here meanwhile: were they not heard for as
 // long as one lane takes, each of them would be deposed, too, and have to be loaded anew next.
 //
-// Who wins the lane again before it is through leaves it to a host that has its book.
+// Until it is through the lane is not taken from whoever would hand it over, who leads it to work; and where it is won by election it is
+// left to a host that has its book.
 
 // reloading is how far that is.
 type reloading struct {
@@ -34,6 +35,7 @@ const (
 func (l *lane) unload() {
 	l.loading, l.readable, l.anew = true, false, reloading{since: l.x.now}
 	l.book = l.newBook(&blocks{log: l.log})
+	l.rep.SetUnfit(true)
 }
 
 // reload brings the book nearer to where the replica is, and says how many entries it folded.
@@ -51,6 +53,7 @@ func (l *lane) reload() (n int) {
 		}
 	}
 	l.loading, l.untidy = false, true
+	l.rep.SetUnfit(false)
 	if err == nil && l.n == 0 && l.book.System.Version > 0 {
 		err = x.install()
 	}
@@ -108,7 +111,7 @@ func (l *lane) refold() (n int, through bool, err error) {
 	return n, err == nil && r.next > l.rep.Applied(), err
 }
 
-// leave hands a lane that was won again before its book is here to a host that has it.
+// leave hands a lane that was won before its book is here to a host that has it.
 func (l *lane) leave(now int64) {
 	if now >= max(l.handAt, l.anew.since+int64(handEvery)) && l.rep.Leader() {
 		l.handAt = now + int64(handEvery)

@@ -133,6 +133,9 @@ func (x *executor) yield(now int64) {
 	case now-s.asked < yieldFor:
 		return
 	}
+	if l.leading { // it was not taken: whoever did not has to follow for a while before it is asked again
+		delete(s.fit, s.to)
+	}
 	l.yields, s.lane, s.asked, s.quiet = false, nil, 0, now
 }
 

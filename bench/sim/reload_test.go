@@ -15,8 +15,9 @@ func TestDeposedLaneFoldsWhatLives(t *testing.T) {
 	sceneOf(t, 9, func(w *world) { w.foldsAnew(t) })
 }
 
-// TestLaneWithoutBooksIsLeft: a host that is given a lane while it folds that anew leaves it to the one that has its books.
-func TestLaneWithoutBooksIsLeft(t *testing.T) {
+// TestLaneWithoutBooks: a host that folds a lane anew is not given it meanwhile, since whoever would hand it over leads it to work, and
+// leaves it to that one when it was elected, because the other was away.
+func TestLaneWithoutBooks(t *testing.T) {
 	sceneOf(t, 10, func(w *world) {
 		w.linkWindow, w.deliverWindow = 30, 20
 		w.sharing(true)
@@ -30,10 +31,23 @@ func TestLaneWithoutBooksIsLeft(t *testing.T) {
 		slow.s.Hand(lane, quick.id(slow))
 		slow.warm()
 		w.until("another host leads it", time.Minute, func() bool { return quick.s.Leads(lane) }, w.unrest)
-		term := quick.s.Term(lane)
-		quick.s.Hand(lane, slow.id(quick))
-		quick.warm()
-		w.until("it is given back, and left", time.Minute, func() bool { return quick.s.Leads(lane) && quick.s.Term(lane) > term }, w.unrest)
+		term, taken := quick.s.Term(lane), w.answers(pdu.ROK)
+		for range 3 {
+			quick.s.Hand(lane, slow.id(quick))
+			quick.warm()
+			w.pass(time.Second)
+		}
+		if got := w.answers(pdu.ROK); !quick.s.Leads(lane) || quick.s.Term(lane) != term || got < taken+50 {
+			t.Errorf("the lane was handed to a host without its books: %d messages were accepted, it is led there: %v", got-taken, quick.s.Leads(lane))
+		}
+		w.tell("%s is alone", quick.name)
+		for _, h := range w.hosts {
+			w.net.cut[way{quick, h}], w.net.cut[way{h, quick}] = true, true
+		}
+		w.until("the other one is elected", time.Minute, func() bool { return slow.s.Term(lane) > term && !quick.s.Leads(lane) }, w.unrest)
+		w.pass(time.Second)
+		clear(w.net.cut)
+		w.until("it leaves the lane", time.Minute, func() bool { return quick.s.Leads(lane) }, w.unrest)
 		slow.s.ReloadTurn(1 << 20)
 		w.clear()
 		w.rest()

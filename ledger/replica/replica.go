@@ -86,6 +86,7 @@ type Replica struct {
 	hold       hold
 	stall      stall
 	room       room
+	unfit      bool
 	todo       []func()
 
 	soft        raft.SoftState
@@ -274,6 +275,10 @@ func (r *Replica) hear(m *pb.Message) error {
 	case pb.MsgHeartbeat:
 		if ctx := m.GetContext(); len(ctx) == stampBytes && m.GetTerm() >= r.vote.Term {
 			r.told = le.Uint64(ctx[8:])
+		}
+	case pb.MsgTimeoutNow:
+		if r.unfit {
+			return nil // lost: whoever hands over goes on leading
 		}
 	case pb.MsgApp:
 		if len(m.GetEntries()) > 0 && r.room.of[r.c.ID] == Brimful {

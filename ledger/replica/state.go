@@ -86,6 +86,10 @@ func (r *Replica) Transfer(to uint64) error {
 	return r.err
 }
 
+// SetUnfit says whether the owner could lead to work: as long as it could not, leadership that another member hands over is not taken.
+// This member may still be elected where nobody leads.
+func (r *Replica) SetUnfit(unfit bool) { r.unfit = unfit }
+
 // successor is the active data voter that has most, of those with most room. One that waits for a snapshot could not take over in
 // time, and until that is noticed no proposals would be taken.
 func (r *Replica) successor() (best uint64) {
