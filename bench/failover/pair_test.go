@@ -69,6 +69,9 @@ func suffer(t *testing.T, f *fault) {
 		over := time.Now().UnixNano()
 		eventually(t, 30*time.Second, "messages are accepted after "+f.name, func() bool { return c.ackAfter(over) != 0 })
 		s.caughtUp()
+		for i := range s.first { // a silence that lasts still would not be found
+			eventually(t, 30*time.Second, "carriers are sent messages after "+f.name, func() bool { return s.first[i].since(over) })
+		}
 		wait(300 * time.Millisecond)
 		seen = append(seen, s.outage(c, at))
 	}
@@ -171,6 +174,13 @@ func (s *site) outage(c *client, at int64) (o outage) {
 		w.mu.Unlock()
 	}
 	return o
+}
+
+// since says that the carrier took a message first after a moment.
+func (w *watch) since(at int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.when) > 0 && w.when[len(w.when)-1] > at
 }
 
 // silenceAfter is when the longest silence that began around a moment was over, from that moment on.
