@@ -34,6 +34,8 @@ var faults = []fault{
 		begin: func(s *site, l *member, _ *rand.Rand) { l.signal(syscall.SIGSTOP) }, end: func(s *site, l *member) { l.signal(syscall.SIGCONT) }},
 	{name: "stop-follower", lasts: [2]time.Duration{100 * time.Millisecond, 3 * time.Second},
 		begin: func(s *site, l *member, _ *rand.Rand) { s.other(l).signal(syscall.SIGSTOP) }, end: func(s *site, l *member) { s.other(l).signal(syscall.SIGCONT) }},
+	{name: "stop-all", lasts: [2]time.Duration{350 * time.Millisecond, 700 * time.Millisecond}, // as on a machine that stands still: leases end, and mostly nobody is deposed
+		begin: func(s *site, _ *member, _ *rand.Rand) { s.signal(syscall.SIGSTOP) }, end: func(s *site, _ *member) { s.signal(syscall.SIGCONT) }},
 	{name: "partition-leader", halts: true, lasts: [2]time.Duration{100 * time.Millisecond, 3 * time.Second},
 		begin: func(s *site, l *member, _ *rand.Rand) { s.cut(l, s.other(l), true); s.cut(l, s.w, true) }, end: mend},
 	{name: "partition-follower", lasts: [2]time.Duration{100 * time.Millisecond, 3 * time.Second},
@@ -61,6 +63,13 @@ var faults = []fault{
 			l.net.run(s.t, "tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "3mbit", "burst", "16kb", "latency", "300ms")
 		},
 		end: func(s *site, l *member) { l.net.run(s.t, "tc", "qdisc", "del", "dev", "eth0", "root") }},
+}
+
+// signal sends one to every member.
+func (s *site) signal(sig syscall.Signal) {
+	for _, m := range s.all() {
+		m.signal(sig)
+	}
 }
 
 // cut drops what goes from one host to another, and what comes back when both is set.
