@@ -71,7 +71,7 @@ func (n *Node) retain(ctx context.Context, now int64) error {
 	}
 	for _, l := range n.x.lanes {
 		w := journal.NewBatch()
-		gone, err := book.DropPast(n.db, l.n, now-int64(r.EDR), w)
+		gone, err := book.DropPast(n.db, l.n, now-int64(r.EDR), now, w)
 		if err != nil {
 			return err
 		}

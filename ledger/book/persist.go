@@ -149,6 +149,7 @@ func AppliedIn(fold []byte) (uint64, error) {
 type Store interface {
 	Get(key []byte) ([]byte, error)
 	Scan(lo, hi []byte, f func(k, v []byte) error) error
+	ScanReverse(lo, hi []byte, f func(k, v []byte) error) error
 }
 
 // Load brings an empty book to the applied index that was last flushed: state blob, stragglers, and the live messages from

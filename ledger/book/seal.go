@@ -60,22 +60,30 @@ type Seal struct {
 }
 
 func readSeal(lane uint16, k, v []byte) (s Seal, err error) {
-	if len(v) < 9 || v[0] != sealVersion {
-		return s, fmt.Errorf("%w: seal of lane %d has an unknown version", ErrBooks, lane)
+	if s.At, err = sealTime(lane, v); err != nil {
+		return s, err
 	}
-	s.Index, s.At, s.Book = be.Uint64(k[len(k)-8:]), int64(le.Uint64(v[1:])), New(lane, nil, nil)
+	s.Index, s.Book = be.Uint64(k[len(k)-8:]), New(lane, nil, nil)
 	return s, s.Book.readState(v[9:])
 }
 
 // lastSealAt finds the time of the newest seal, 0 without one.
 func (b *Book) lastSealAt(s Store) error {
 	lo, hi := journal.LaneRange(journal.Seal, b.Lane)
-	return s.Scan(lo, hi, func(_, v []byte) error {
-		if len(v) >= 9 {
-			b.sealedAt = int64(le.Uint64(v[1:]))
+	return s.ScanReverse(lo, hi, func(_, v []byte) (err error) {
+		if b.sealedAt, err = sealTime(b.Lane, v); err != nil {
+			return err
 		}
-		return nil
+		return journal.ErrStop
 	})
+}
+
+// sealTime is when the last block before a seal was cut.
+func sealTime(lane uint16, v []byte) (int64, error) {
+	if len(v) < 9 || v[0] != sealVersion {
+		return 0, fmt.Errorf("%w: seal of lane %d has an unknown version", ErrBooks, lane)
+	}
+	return int64(le.Uint64(v[1:])), nil
 }
 
 // SealBefore is the newest seal of a lane that is not younger than at; without one the oldest there is. ok is
@@ -96,25 +104,38 @@ func SealBefore(s Archive, lane uint16, at int64) (v Seal, ok bool, err error) {
 }
 
 // DropPast removes packs and seals that ended before at, as ranges: everything up to the newest seal that is
-// that old. It returns the index up to which the past is gone, 0 when there is nothing to drop.
-func DropPast(s Archive, lane uint16, at int64, w *journal.Batch) (uint64, error) {
-	v, ok, err := SealBefore(s, lane, at)
-	if err != nil || !ok || v.At > at {
+// that old. It returns the index up to which the past is gone, 0 when there is nothing to drop. There is a seal for each minute
+// of the time that the past is kept, so it looks from the oldest on, and stops at the first that may stay; what is later than now
+// was sealed by a clock that had leapt, and is passed over.
+func DropPast(s Archive, lane uint16, at, now int64, w *journal.Batch) (uint64, error) {
+	last := uint64(0)
+	lo, hi := journal.LaneRange(journal.Seal, lane)
+	if err := s.Scan(lo, hi, func(k, v []byte) error {
+		switch sealed, err := sealTime(lane, v); {
+		case err != nil:
+			return err
+		case sealed <= at:
+			last = be.Uint64(k[len(k)-8:])
+		case sealed <= now:
+			return journal.ErrStop
+		}
+		return nil
+	}); err != nil || last == 0 {
 		return 0, err
 	}
-	first := v.Index
-	lo, hi := journal.LaneRange(journal.EDR, lane)
+	first := last
+	lo, hi = journal.LaneRange(journal.EDR, lane)
 	if err := s.Scan(lo, hi, func(k, _ []byte) error {
 		first = be.Uint64(k[len(k)-8:])
 		return journal.ErrStop
-	}); err != nil || first > v.Index {
+	}); err != nil || first > last {
 		return 0, err
 	}
 	for _, k := range []journal.Kind{journal.EDR, journal.EDRIndex} {
-		w.DeleteRange(journal.Key(k, lane), journal.Key(k, lane, v.Index+1))
+		w.DeleteRange(journal.Key(k, lane), journal.Key(k, lane, last+1))
 	}
-	w.DeleteRange(journal.Key(journal.Seal, lane), journal.Key(journal.Seal, lane, v.Index))
-	return v.Index, nil
+	w.DeleteRange(journal.Key(journal.Seal, lane), journal.Key(journal.Seal, lane, last))
+	return last, nil
 }
 
 // ErrProof says that the stored past does not explain the books.
@@ -221,14 +242,16 @@ func (p *Proof) chain(s Archive, lane uint16, now *Book, entries func(from uint6
 	if now.chainFrom == 0 {
 		begin(0, head)
 	}
-	seals, err := p.heads(s, lane)
-	if err != nil {
-		return err
-	}
+	var seals map[uint64]Chain
 	next := uint64(0)
-	err = entries(0, func(e journal.Entry) error {
+	err := entries(0, func(e journal.Entry) (err error) {
 		if e.Index > p.To {
 			return journal.ErrStop
+		}
+		if next == 0 {
+			if seals, err = heads(s, lane, e.Index); err != nil {
+				return err
+			}
 		}
 		if next == 0 && e.Index > 1 { // the log's beginning is gone: begin at the first seal behind it
 			begun = false
@@ -259,10 +282,11 @@ func (p *Proof) chain(s Archive, lane uint16, now *Book, entries func(from uint6
 	return nil
 }
 
-func (p *Proof) heads(s Archive, lane uint16) (map[uint64]Chain, error) {
+// heads are those of the seals from an index on.
+func heads(s Archive, lane uint16, from uint64) (map[uint64]Chain, error) {
 	heads := map[uint64]Chain{}
-	lo, hi := journal.LaneRange(journal.Seal, lane)
-	err := s.Scan(lo, hi, func(k, v []byte) error {
+	_, hi := journal.LaneRange(journal.Seal, lane)
+	err := s.Scan(journal.Key(journal.Seal, lane, from), hi, func(k, v []byte) error {
 		seal, err := readSeal(lane, k, v)
 		if err == nil {
 			heads[seal.Index] = seal.Book.chain

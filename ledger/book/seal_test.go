@@ -217,7 +217,7 @@ func TestDropPast(t *testing.T) {
 	dropped := uint64(0)
 	s.write(func(w *journal.Batch) {
 		var err error
-		if dropped, err = DropPast(s.db, 0, middle, w); err != nil || dropped == 0 {
+		if dropped, err = DropPast(s.db, 0, middle, s.last, w); err != nil || dropped == 0 {
 			t.Fatalf("dropped up to %d: %v", dropped, err)
 		}
 	})
@@ -232,8 +232,77 @@ func TestDropPast(t *testing.T) {
 		t.Errorf("after the drop: %+v", p)
 	}
 	s.write(func(w *journal.Batch) {
-		if again, err := DropPast(s.db, 0, middle, w); err != nil || again != 0 || w.Len() != 0 {
+		if again, err := DropPast(s.db, 0, middle, s.last, w); err != nil || again != 0 || w.Len() != 0 {
 			t.Errorf("a second drop up to %d, %d changes: %v", again, w.Len(), err)
 		}
 	})
+}
+
+// sealReader counts the seals that are read.
+type sealReader struct {
+	*journal.DB
+	seals int
+}
+
+func (r *sealReader) counted(f func(k, v []byte) error) func(k, v []byte) error {
+	return func(k, v []byte) error {
+		if k[0] == byte(journal.Seal) {
+			r.seals++
+		}
+		return f(k, v)
+	}
+}
+
+func (r *sealReader) Scan(lo, hi []byte, f func(k, v []byte) error) error {
+	return r.DB.Scan(lo, hi, r.counted(f))
+}
+
+func (r *sealReader) ScanReverse(lo, hi []byte, f func(k, v []byte) error) error {
+	return r.DB.ScanReverse(lo, hi, r.counted(f))
+}
+
+// There are as many seals as the past has minutes, 130,000 in ninety days. A start reads one, the look for what may go, which is
+// made each minute, stops at the first that stays, and a proof reads those that its log and its span have.
+func TestSealsAreNotAllRead(t *testing.T) {
+	s := newSealed(t, 3)
+	all := &sealReader{DB: s.db}
+	lo, hi := journal.LaneRange(journal.Seal, 0)
+	if err := all.Scan(lo, hi, func(_, _ []byte) error { return nil }); err != nil || all.seals < 15 {
+		t.Fatalf("%d seals: %v", all.seals, err)
+	}
+	r := &sealReader{DB: s.db}
+	b := New(0, s, s)
+	if err := b.Load(r, func(uint64, func(uint64, []byte) error) error { return nil }); err != nil || r.seals != 1 || b.sealedAt != s.b.sealedAt {
+		t.Errorf("to begin reads %d seals, and finds one of %d where there is one of %d: %v", r.seals, b.sealedAt, s.b.sealedAt, err)
+	}
+	r.seals = 0
+	if gone, err := DropPast(r, 0, int64(time.Hour)-1, s.last, journal.NewBatch()); err != nil || gone != 0 || r.seals != 1 {
+		t.Errorf("to drop nothing, %d, reads %d seals: %v", gone, r.seals, err)
+	}
+	r.seals = 0
+	last := uint64(len(s.log))
+	if p, err := Prove(r, 0, s.last-2*int64(time.Minute), s.entries(last-10)); err != nil || len(p.Problems) > 0 || r.seals > all.seals/2 {
+		t.Errorf("a proof of the end reads %d of %d seals: %+v, %v", r.seals, all.seals, p, err)
+	}
+}
+
+// Seals of a clock that had leapt ahead keep nothing of the past longer than it may stay.
+func TestDropPastBehindALeap(t *testing.T) {
+	s := newSealed(t, 3)
+	lo, hi := journal.LaneRange(journal.Seal, 0)
+	var first []byte
+	if err := s.db.Scan(lo, hi, func(k, _ []byte) error { first = slices.Clone(k); return journal.ErrStop }); err != nil {
+		t.Fatal(err)
+	}
+	s.write(func(w *journal.Batch) {
+		v, err := s.db.Get(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		le.PutUint64(v[1:], uint64(s.last)+uint64(time.Hour))
+		w.Set(first, v)
+	})
+	if gone, err := DropPast(s.db, 0, s.last-10*int64(time.Minute), s.last, journal.NewBatch()); err != nil || gone == 0 {
+		t.Errorf("dropped up to %d: %v", gone, err)
+	}
 }

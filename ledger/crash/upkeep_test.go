@@ -36,7 +36,7 @@ func (c *clerk) upkeep(d *desk) error {
 		}
 	case k < 97:
 		w := journal.NewBatch()
-		gone, err := book.DropPast(c.h.db, l.n, c.now-pastKept, w)
+		gone, err := book.DropPast(c.h.db, l.n, c.now-pastKept, c.now, w)
 		if err != nil {
 			return err
 		}
