@@ -303,12 +303,10 @@ func (x *executor) clientName(n uint32) string  { return x.name(ledger.PartyClie
 
 // name is what the catalog calls an account number; the number itself for none.
 func (x *executor) name(p ledger.Party, n uint32) string {
-	for _, a := range x.lanes[0].book.System.Accounts {
-		if a.Party == p && a.Number == n {
-			return a.Name
-		}
-	}
-	if n == 0 {
+	switch name, ok := x.lanes[0].book.System.Name(p, n); {
+	case ok:
+		return name
+	case n == 0:
 		return ""
 	}
 	return fmt.Sprintf("#%d", n)

@@ -37,6 +37,8 @@ type System struct {
 	Held      map[LinkName]Hold // links that an operator paused or drains
 	Dropped   uint64            // orphans that were dropped for want of room since the book was opened
 
+	byName      map[partyName]int   // into Accounts
+	byNumber    map[partyNumber]int // likewise
 	orphanN     uint64
 	firstOrphan uint64            // no older one is there
 	orphanBytes int               // of their PDUs
@@ -46,8 +48,25 @@ type System struct {
 	fileVersion uint32 // that is stored
 }
 
+type partyName struct {
+	party ledger.Party
+	name  string
+}
+
+type partyNumber struct {
+	party  ledger.Party
+	number uint32
+}
+
 func newSystem() *System {
-	return &System{Orphans: map[uint64]*Orphan{}, Held: map[LinkName]Hold{}, byPDU: map[uint64]uint64{}}
+	return &System{Orphans: map[uint64]*Orphan{}, Held: map[LinkName]Hold{}, byPDU: map[uint64]uint64{}, byName: map[partyName]int{}, byNumber: map[partyNumber]int{}}
+}
+
+// add puts a row into the account table; none ever leaves it.
+func (s *System) add(a AccountRow) {
+	s.byName[partyName{a.Party, a.Name}] = len(s.Accounts)
+	s.byNumber[partyNumber{a.Party, a.Number}] = len(s.Accounts)
+	s.Accounts = append(s.Accounts, a)
 }
 
 // Bounds of what orphans may take: the oldest go first.
@@ -83,12 +102,20 @@ func (s *System) Same(carrier uint16, p []byte) uint64 {
 
 // Number finds the account number of a party; ok is false for one the catalog never named.
 func (s *System) Number(p ledger.Party, name string) (AccountRow, bool) {
-	for _, a := range s.Accounts {
-		if a.Party == p && a.Name == name {
-			return a, true
-		}
+	i, ok := s.byName[partyName{p, name}]
+	if !ok {
+		return AccountRow{}, false
 	}
-	return AccountRow{}, false
+	return s.Accounts[i], true
+}
+
+// Name is what the catalog called an account number; ok is false for a number that nobody was given.
+func (s *System) Name(p ledger.Party, number uint32) (name string, ok bool) {
+	i, ok := s.byNumber[partyNumber{p, number}]
+	if !ok {
+		return "", false
+	}
+	return s.Accounts[i].Name, true
 }
 
 // Forget removes an orphan that found its message. The stored copy goes with the next flush.
@@ -123,7 +150,7 @@ func (b *Book) system(index uint64, r *ledger.Record) error {
 		if !r.Account(&a) {
 			return bad(r, nil, "cut short")
 		}
-		s.Accounts = append(s.Accounts, AccountRow{Party: a.Party, Number: a.Number, Lane: a.Lane, Name: string(a.Name)})
+		s.add(AccountRow{Party: a.Party, Number: a.Number, Lane: a.Lane, Name: string(a.Name)})
 	case ledger.KindCatalog:
 		var c ledger.Catalog
 		if !r.Catalog(&c) || c.Version <= s.Version {
@@ -170,6 +197,6 @@ func (s *System) read(r *reader) {
 	s.fileVersion = s.Version
 	s.orphanN = r.u64()
 	for n := r.u32(); n > 0 && !r.bad; n-- {
-		s.Accounts = append(s.Accounts, AccountRow{Party: ledger.Party(r.u8()), Number: r.u32(), Lane: r.u16(), Name: string(r.bytes())})
+		s.add(AccountRow{Party: ledger.Party(r.u8()), Number: r.u32(), Lane: r.u16(), Name: string(r.bytes())})
 	}
 }
