@@ -133,7 +133,7 @@ func boottime() int64 {
 // own begins to keep the links to carriers; the catalog says which.
 func (n *Node) own() {
 	if t := n.x.table; t.Version() > 0 {
-		n.links.set(numbers{n.x.lanes[0].book.System}, t.Catalog())
+		n.links.set(numbersOf(n.x.lanes[0].book.System), t.Catalog())
 	}
 }
 

@@ -90,7 +90,7 @@ func (g *given) catalog(file, old, new string) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.n.x.call(func() { g.n.x.table = router.Compile(c, g.n.x.table.Version(), numbers{g.n.x.lanes[0].book.System}) })
+	g.n.x.call(func() { g.n.x.table = router.Compile(c, g.n.x.table.Version(), numbersOf(g.n.x.lanes[0].book.System)) })
 }
 
 // A message in doubt that its carrier has no price for any more cannot be sent again, but it may have arrived: it stays in

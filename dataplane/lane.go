@@ -323,7 +323,7 @@ func (l *lane) follow(r *ledger.Record, m *book.Msg) error {
 		}
 	case ledger.KindCatalog:
 		if l.leading || l.x.fellows != nil && !l.loading {
-			return l.x.install()
+			l.x.installBeside()
 		}
 	case ledger.KindOrder:
 		if l.leading && r.ID == 0 {

@@ -228,7 +228,7 @@ func (n *Node) executor() *executor {
 	x.retainAll, x.aged = n.cfg.Journal.RetainAll, int64(n.cfg.Retention.Bodies)/agedShare
 	x.now = n.clock()
 	x.grace = x.now + startGrace - downFor
-	x.table = router.Compile(&catalog.Catalog{}, 0, numbers{&book.System{}})
+	x.table = router.Compile(&catalog.Catalog{}, 0, numbers{})
 	x.shared.Store(x.table)
 	x.sharedAccounts.Store(&x.accounts)
 	return x

@@ -178,11 +178,11 @@ const handEvery = 500 * time.Millisecond
 func (l *lane) holds() bool { return l.rep.Leader() && l.rep.Term() == l.term }
 
 // mayLead says that the lane can be led to work: no loop still owes what it began under an earlier lead, also where the store was
-// replaced meanwhile. Messages cannot be routed without a catalog; and unless leaders are spread, all lanes are led where the links
-// to carriers are kept.
+// replaced meanwhile. Messages cannot be routed without a catalog, nor by one before that by which they were accepted; and unless
+// leaders are spread, all lanes are led where the links to carriers are kept.
 func (l *lane) mayLead() bool {
 	system, f := l.x.lanes[0], l.x.fellows
-	if !l.rep.Leader() || l.owed > 0 || f.ceding {
+	if !l.rep.Leader() || l.owed > 0 || f.ceding || l.x.table.Version() != system.book.System.Version {
 		return false
 	}
 	return l.n == 0 || (system.leading || f.spread.on && !system.loading) && system.book.System.Version > 0

@@ -16,5 +16,10 @@ func TestLaneLeadsBehindItsLoops(t *testing.T) {
 		if n.x.handle(nil, &event{kind: evForgotten, lane: l.n}, n.x.now); !l.mayLead() {
 			t.Error("it may not lead though nothing is owed")
 		}
+		sys := l.book.System
+		if sys.Version++; l.mayLead() {
+			t.Error("it may lead by an older catalog than that by which its messages were accepted")
+		}
+		sys.Version--
 	})
 }

@@ -175,7 +175,7 @@ func (s *Stepped) Books() admin.Books { return s.n.x.books() }
 
 // Account is the number of a client, 0 for none.
 func (s *Stepped) Account(client string) uint32 {
-	n, _ := numbers{s.n.x.lanes[0].book.System}.Client(client)
+	n, _ := numbersOf(s.n.x.lanes[0].book.System).Client(client)
 	return n
 }
 

@@ -85,7 +85,7 @@ func (m *SteppedMember) Serve() (*Stepped, error) {
 // own takes the links over, and what the catalog in force says of them.
 func (s *Stepped) own() {
 	if x := s.n.x; x.table.Version() > 0 {
-		s.declare(numbers{x.lanes[0].book.System}, x.table.Catalog())
+		s.declare(numbersOf(x.lanes[0].book.System), x.table.Catalog())
 	}
 	s.f.Own()
 }

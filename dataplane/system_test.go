@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"smsplane/ledger"
@@ -64,4 +65,57 @@ func TestWhoPays(t *testing.T) {
 			t.Errorf("delivered, a broadcast, taken %v: pays %v", taken, !pays)
 		}
 	}
+}
+
+// A large catalog is compiled beside the executor: while lane 0 holds it already, what is asked of the executor is done by the
+// one before. In a cluster that is the heartbeats, too.
+func TestTrafficGoesOnWhileACatalogIsCompiled(t *testing.T) {
+	n := newTestNode(t)
+	files := testCatalog(20)
+	routes := bytes.NewBuffer(files["routes.csv"])
+	for i := range 100_000 {
+		fmt.Fprintf(routes, "standard,49%07d,,,,1,1,north\n", i)
+	}
+	files["routes.csv"] = routes.Bytes()
+	c, err := catalog.Parse(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.x.call(func() { n.x.apply(c, files, "test", n.x.now) })
+	between := 0
+	if !n.await(func() bool {
+		if n.x.lanes[0].book.System.Version == 2 && n.x.table.Version() == 1 {
+			between++
+		}
+		return n.x.table.Version() == 2
+	}) {
+		t.Fatal("the catalog does not come into force")
+	}
+	if between == 0 {
+		t.Error("nothing was done between the commit of the catalog and its coming into force")
+	}
+	if n.x.shared.Load().Catalog() != c || n.x.facts == nil {
+		t.Error("another catalog is in force")
+	}
+}
+
+// What was compiled when a newer catalog was committed already, or came into force otherwise meanwhile, changes nothing.
+func TestOvertakenEditionIsDropped(t *testing.T) {
+	n := newTestNode(t)
+	n.x.call(func() {
+		sys, before := n.x.lanes[0].book.System, n.x.table
+		e := n.x.edition()
+		if err := e.compile(); err != nil {
+			t.Error(err)
+			return
+		}
+		if n.x.arrived(e); n.x.table != before {
+			t.Error("the catalog in force was put in force again")
+		}
+		sys.Version++
+		n.x.arrived(e)
+		if sys.Version--; n.x.table != before {
+			t.Error("an old catalog came into force behind a newer one")
+		}
+	})
 }
