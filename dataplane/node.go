@@ -285,7 +285,13 @@ func (b *blocks) Block(i uint64) ([]byte, error) {
 	return c.Data, nil
 }
 
-type stragglers struct{ db *journal.DB }
+// stragglers reads what left the log, from the store or from a view of it.
+type stragglers struct {
+	db interface {
+		Get(key []byte) ([]byte, error)
+		Scan(lo, hi []byte, f func(k, v []byte) error) error
+	}
+}
 
 func (s stragglers) Stragglers(lane uint16, from uint64, f func(v []byte) error) error {
 	_, hi := journal.LaneRange(journal.Moved, lane)
