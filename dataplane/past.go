@@ -96,16 +96,21 @@ func (s *source) find(ctx context.Context, text string) (*life, error) {
 // archive searches the packs of every lane.
 func (s *source) archive(hash uint32, p book.Past) error {
 	for _, l := range s.n.x.lanes {
-		if err := book.Search(s.n.db, l.n, hash, p); err != nil {
+		if err := s.archiveOf(l, hash, p); err != nil {
 			return err
-		}
-		if l.rep == nil { // a store that is only read: what was replayed is not in it
-			if err := l.book.Unflushed(p); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// archiveOf searches those of one lane.
+func (s *source) archiveOf(l *lane, hash uint32, p book.Past) error {
+	if l.rep == nil { // a store that is only read: what was replayed is not in it
+		if err := l.book.Unflushed(p); err != nil {
+			return err
+		}
+	}
+	return book.Search(s.n.db, l.n, hash, p)
 }
 
 // life gathers one message; nil when nobody knows it.
@@ -143,10 +148,13 @@ func (s *source) life(ctx context.Context, id ledger.MsgID) (v *life, err error)
 	if v == nil {
 		v = &life{state: book.StateNone}
 	}
+	if int(id.Lane()) >= len(s.n.x.lanes) {
+		return nil, nil
+	}
 	if err := s.flushed(ctx); err != nil { // behind the live ones: what ended meanwhile is in the archive by now
 		return nil, err
 	}
-	err = s.archive(book.HashID(id), book.Past{
+	err = s.archiveOf(s.n.x.lanes[id.Lane()], book.HashID(id), book.Past{
 		EDR: func(e *book.EDR) error {
 			if e.ID == id && !live {
 				v.edr, v.state = *e, book.StateEnded
@@ -204,43 +212,110 @@ func (s *source) Find(ctx context.Context, q admin.FindQuery) ([]admin.Found, er
 	if err != nil {
 		return nil, err
 	}
-	found := []admin.Found{}
-	seen := map[ledger.MsgID]bool{}
-	var view pdu.Message
-	err = s.live(ctx, func(x *executor, m *book.Msg, p []byte) bool {
-		if m.MO || m.State == book.StateEnded || seen[m.ID] || view.Parse(p) != pdu.ROK {
-			return true
-		}
-		if e := m.Summary(view.SrcAddr(), view.DstAddr()); match(&e) {
-			seen[m.ID] = true
-			found = append(found, x.found(&e, m.State))
-		}
-		return len(found) < limit
-	})
-	if err != nil {
+	c := catch{match: match, limit: limit, found: []admin.Found{}, seen: map[ledger.MsgID]bool{}}
+	if err := s.findLive(ctx, &c); err != nil {
 		return nil, err
 	}
 	if err := s.flushed(ctx); err != nil { // behind the live ones: what ends meanwhile is in the archive by now
 		return nil, err
 	}
-	var hits []book.EDR
-	err = s.archive(hash, book.Past{EDR: func(e *book.EDR) error {
-		if len(found)+len(hits) < limit && !seen[e.ID] && match(e) {
-			hits = append(hits, *e)
+	for lane := range s.n.x.lanes {
+		if err := s.findEnded(ctx, lane, hash, &c); err != nil {
+			return nil, err
 		}
-		return nil
-	}})
-	if err != nil {
-		return nil, err
 	}
-	err = s.ask(func(x *executor) error {
+	c.shorten()
+	return c.found, nil
+}
+
+// catch is what a query has found so far: of all that is in memory the newest, of what is on disk in a lane as many, those that
+// were stored last before others.
+type catch struct {
+	match func(e *book.EDR) bool
+	limit int
+	found []admin.Found
+	seen  map[ledger.MsgID]bool
+	floor int64 // nothing accepted until then is among the newest
+	view  pdu.Message
+}
+
+// shorten leaves the newest, in their order.
+func (c *catch) shorten() {
+	slices.SortStableFunc(c.found, func(a, b admin.Found) int { return b.Accepted.Compare(a.Accepted) })
+	if len(c.found) >= c.limit {
+		c.found = c.found[:c.limit]
+		c.floor = c.found[c.limit-1].Accepted.UnixNano()
+	}
+}
+
+// look takes a message that has not ended if it matches.
+func (c *catch) look(x *executor, m *book.Msg, p []byte) bool {
+	if m.MO || m.State == book.StateEnded || c.seen[m.ID] || c.view.Parse(p) != pdu.ROK {
+		return false
+	}
+	e := m.Summary(c.view.SrcAddr(), c.view.DstAddr())
+	if !c.match(&e) {
+		return false
+	}
+	c.seen[m.ID] = true
+	c.found = append(c.found, x.found(&e, m.State))
+	return true
+}
+
+// findLive looks among what has not ended, in memory and in runs. Messages go on meanwhile: one that is spilled or loaded just then
+// may be met twice or, if its place was passed already, not at all.
+func (s *source) findLive(ctx context.Context, c *catch) error {
+	if err := s.inMemory(ctx, func(x *executor, l *lane, m *book.Msg) bool {
+		if m.Accepted <= c.floor {
+			return true
+		}
+		if p, err := l.book.PDU(m); err == nil && c.look(x, m, p) && len(c.found) >= 2*c.limit {
+			c.shorten()
+		}
+		return true
+	}); err != nil {
+		return err
+	}
+	for lane := range s.n.cfg.Lanes {
+		n := 0
+		if err := s.inRunsOf(ctx, lane, func(x *executor, m *book.Msg, p []byte) bool {
+			if c.look(x, m, p) {
+				n++
+			}
+			return n < c.limit
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findEnded looks in a lane's archive.
+func (s *source) findEnded(ctx context.Context, lane int, hash uint32, c *catch) error {
+	var hits []book.EDR
+	err := s.archiveOf(s.n.x.lanes[lane], hash, book.Past{
+		Before: func() error {
+			if len(hits) >= c.limit {
+				return journal.ErrStop
+			}
+			return ctx.Err()
+		},
+		EDR: func(e *book.EDR) error {
+			if !c.seen[e.ID] && c.match(e) {
+				hits = append(hits, *e)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return s.ask(func(x *executor) error {
 		for i := range hits {
-			found = append(found, x.found(&hits[i], book.StateEnded))
+			c.found = append(c.found, x.found(&hits[i], book.StateEnded))
 		}
 		return nil
 	})
-	slices.SortFunc(found, func(a, b admin.Found) int { return b.Accepted.Compare(a.Accepted) })
-	return found, err
 }
 
 func (x *executor) found(e *book.EDR, st book.State) admin.Found {
@@ -315,11 +390,11 @@ func (s *source) Doubt(ctx context.Context, resent bool) ([]admin.DoubtInfo, err
 		return true
 	}
 	err := s.inMemory(ctx, func(x *executor, _ *lane, m *book.Msg) bool { return look(x, m) })
-	if err == nil {
-		err = s.inRuns(ctx, func(x *executor, m *book.Msg, _ []byte) bool { return look(x, m) })
-	}
-	if err != nil || !resent {
+	if err != nil || !resent { // what is in doubt is in no run
 		return list, err
+	}
+	if err := s.inRuns(ctx, func(x *executor, m *book.Msg, _ []byte) bool { return look(x, m) }); err != nil {
+		return nil, err
 	}
 	if err := s.flushed(ctx); err != nil {
 		return nil, err
@@ -359,10 +434,36 @@ func (s *source) Audit(ctx context.Context) (r admin.Report, err error) {
 			b.Delivered+b.Failed+b.Expired+b.Sent+b.Unknown, b.InFlight, b.InDoubt), fmt.Sprintf("ledger sum %d", b.LedgerSumMicro))
 		return nil
 	})
+	for lane := 0; err == nil && lane < s.n.cfg.Lanes; lane++ {
+		if err = ctx.Err(); err == nil {
+			err = s.auditLane(lane, &r)
+		}
+	}
 	if err != nil {
 		return r, err
 	}
 	return r, s.prove(ctx, &r)
+}
+
+// auditLane checks the books of a lane: those in memory while the executor waits, then here what is in runs, as it was then.
+func (s *source) auditLane(lane int, r *admin.Report) error {
+	var tally *book.Tally
+	var then *journal.View
+	if err := s.ask(func(x *executor) error {
+		tally, then = x.lanes[lane].book.Tally(), x.db.View()
+		return nil
+	}); err != nil {
+		return err
+	}
+	problems := tally.Check(stragglers{then})
+	for _, p := range problems {
+		r.OK = false
+		r.Lines = append(r.Lines, p.Error())
+	}
+	if len(problems) == 0 {
+		r.Lines = append(r.Lines, fmt.Sprintf("lane %d: every message in one state, holds and balances agree", lane))
+	}
+	return then.Close()
 }
 
 // Check implements admin.Source: the audit, and a walk over everything stored.
@@ -424,38 +525,12 @@ func (s *source) checkArchive(ctx context.Context, r *admin.Report) error {
 		err = s.inRuns(ctx, func(_ *executor, m *book.Msg, _ []byte) bool { return look(m) })
 	}
 	if damaged(err) { // the audit has told where
-	for lane := 0; err == nil && lane < s.n.cfg.Lanes; lane++ {
-		if err = ctx.Err(); err == nil {
-			err = s.auditLane(lane, &r)
-		}
-	}
 		r.OK = false
 		r.Lines = append(r.Lines, "what waits in runs is not held against the archive: "+err.Error())
 	} else if err != nil {
 		return err
 	}
 	r.OK = r.OK && both == 0
-// auditLane checks the books of a lane: those in memory while the executor waits, then here what is in runs, as it was then.
-func (s *source) auditLane(lane int, r *admin.Report) error {
-	var tally *book.Tally
-	var then *journal.View
-	if err := s.ask(func(x *executor) error {
-		tally, then = x.lanes[lane].book.Tally(), x.db.View()
-		return nil
-	}); err != nil {
-		return err
-	}
-	problems := tally.Check(stragglers{then})
-	for _, p := range problems {
-		r.OK = false
-		r.Lines = append(r.Lines, p.Error())
-	}
-	if len(problems) == 0 {
-		r.Lines = append(r.Lines, fmt.Sprintf("lane %d: every message in one state, holds and balances agree", lane))
-	}
-	return then.Close()
-}
-
 	r.Lines = append(r.Lines, fmt.Sprintf("archive: %d EDRs, each of another message, found by their indexes; %d messages live and have ended", edrs, both))
 	return nil
 }

@@ -89,4 +89,17 @@ func TestFindAmongLive(t *testing.T) {
 	if got := n.find(t, admin.FindQuery{From: "447700900001", Limit: 500}); len(got) != 500 {
 		t.Errorf("%d hits of a limit of 500", len(got))
 	}
+	n.x.call(func() { n.journal(1, count+1, 20) })
+	if !n.await(func() bool { return n.x.lanes[lane].book.Live[book.StateAccepted] == count+20 }) {
+		t.Fatal("they are not accepted")
+	}
+	got := n.find(t, admin.FindQuery{From: "447700900001", Limit: 20})
+	for _, f := range got {
+		if f.To <= fmt.Sprintf("4412345%05d", count) {
+			t.Errorf("%s is among the newest 20", f.To)
+		}
+	}
+	if len(got) != 20 {
+		t.Errorf("%d hits of a limit of 20", len(got))
+	}
 }

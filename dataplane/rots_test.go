@@ -166,6 +166,9 @@ func TestRottenRunIsSetAside(t *testing.T) {
 	if err != nil || r.OK || !strings.Contains(strings.Join(r.Lines, "\n"), fmt.Sprintf("runs of lane %d", lane)) {
 		t.Errorf("check: %+v, %v", r, err)
 	}
+	if _, err := n.source().Doubt(t.Context(), false); err != nil {
+		t.Errorf("what is in doubt is in no run, and cannot be listed: %v", err)
+	}
 	d, err := n.source().Deed(t.Context(), admin.Deed{Action: "purge", Client: "acme", Yes: true, Author: "ann", Reason: "why"})
 	if err != nil || d.Done != 13 || d.Damaged != 10 {
 		t.Errorf("a purge of all: %+v, %v", d, err)

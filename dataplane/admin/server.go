@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// How long an endpoint may work: quick ones read memory and indexes, long ones the whole store.
+// How long an endpoint may work: quick ones read memory, long ones the store, or all of its archive.
 const (
 	quick = 10 * time.Second
 	long  = 10 * time.Minute
@@ -59,10 +59,10 @@ func endpoints(s Source) []endpoint {
 		{get, "/api/v1/status", nil, quick, answer(func(ctx context.Context, _ *http.Request) (Status, error) {
 			return s.Status(ctx)
 		})},
-		{get, "/api/v1/trace", []string{"id"}, quick, answer(func(ctx context.Context, r *http.Request) ([]TraceLine, error) {
+		{get, "/api/v1/trace", []string{"id"}, long, answer(func(ctx context.Context, r *http.Request) ([]TraceLine, error) {
 			return s.Trace(ctx, r.FormValue("id"))
 		})},
-		{get, "/api/v1/find", findParams, quick, answer(func(ctx context.Context, r *http.Request) ([]Found, error) {
+		{get, "/api/v1/find", findParams, long, answer(func(ctx context.Context, r *http.Request) ([]Found, error) {
 			q, err := findQuery(r)
 			if err != nil {
 				return nil, err

@@ -26,6 +26,9 @@ type Past struct {
 	Repeated func(v *Repeated) error
 	Part     func(v *PartNote) error
 
+	// Before is asked before each pack of a search; journal.ErrStop ends it well.
+	Before func() error
+
 	// Damaged hears of a pack that cannot be read, and returns nil to go on behind it; without it that ends the search.
 	Damaged func(pack uint64, err error) error
 }
@@ -59,6 +62,11 @@ func search(s Archive, lane uint16, wanted func(hash uint32) bool, p Past) error
 	return s.ScanReverse(lo, hi, func(k, v []byte) error {
 		if wanted != nil && !indexed(v, wanted) {
 			return nil
+		}
+		if p.Before != nil {
+			if err := p.Before(); err != nil {
+				return err
+			}
 		}
 		key := append([]byte(nil), k...)
 		key[0] = byte(journal.EDR)
