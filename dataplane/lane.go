@@ -423,7 +423,7 @@ func (l *lane) flushNow(now int64) {
 }
 
 // tidy keeps the log's window small: when it has outgrown its bound, the few messages that live in its
-// oldest blocks move to keys of their own; and blocks beyond the memory budget leave memory.
+// oldest blocks move to keys of their own; and blocks beyond the memory budget leave memory (evict.go).
 func (l *lane) tidy() error {
 	low, last := l.book.LowWater(), l.log.Last()
 	blocks, limit := 0, 0
@@ -444,12 +444,7 @@ func (l *lane) tidy() error {
 			break
 		}
 	}
-	l.evictAt = max(l.evictAt, l.log.First())
-	for over := l.x.resident() - l.x.maxResident; over > 0 && l.evictAt < l.book.Applied(); l.evictAt++ {
-		before := l.log.Resident()
-		l.log.Evict(l.evictAt)
-		over -= before - l.log.Resident()
-	}
+	l.x.evict()
 	return nil
 }
 
