@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"smsplane/ledger"
@@ -34,6 +35,7 @@ const (
 	inEgress   = "egress"
 	inAnswer   = "answer"
 	inReturns  = "returns"
+	inSweep    = "sweep" // its time may be over
 )
 
 // crashNote is one line of the file.
@@ -116,12 +118,17 @@ func (n *Node) heedCrashes() error {
 		}
 		n.log.Error("the message is quarantined: it ended the process before", "message", c.Name, "layer", c.Layer)
 		n.quarantined = append(n.quarantined, c)
-		if c.Layer == inFold && int(c.ID.Lane()) < n.cfg.Lanes {
+		if int(c.ID.Lane()) >= n.cfg.Lanes {
+			continue
+		}
+		n.x.poison = append(n.x.poison, c)
+		if c.Layer == inFold {
 			if err := n.skip(c); err != nil {
 				return err
 			}
 		}
 	}
+	n.x.quarantined.Store(len(n.x.poison) == 0)
 	return nil
 }
 
@@ -139,35 +146,28 @@ func (n *Node) skip(c crashNote) error {
 	return nil
 }
 
-// hold marks the quarantined messages before their lanes begin to work, and journals that.
-func (n *Node) holdQuarantined() {
-	for _, c := range n.quarantined {
-		if int(c.ID.Lane()) >= len(n.x.lanes) {
+// holdPoison holds the messages of a lane that ended the process too often, before the lane begins to work, and journals that:
+// here, or on another host of the cluster that comes to lead it.
+func (l *lane) holdPoison(now int64) {
+	x := l.x
+	for _, c := range x.poison {
+		m := l.book.Get(c.ID)
+		if c.ID.Lane() != l.n || m == nil {
 			continue
 		}
-		if m := n.x.lanes[c.ID.Lane()].book.Get(c.ID); m != nil {
-			m.Held = true
-		}
+		m.Held = true
+		l.begin()
+		l.open = ledger.AppendOperator(l.open, now, &ledger.Operator{Action: ledger.ActionQuarantine, Author: []byte("smsplane"),
+			Reason: []byte("crashed twice in layer " + c.Layer), IDs: []ledger.MsgID{c.ID}})
+		l.recorded(now)
 	}
+	x.harmless(func(c *crashNote) bool { return c.ID.Lane() == l.n && l.book.Get(c.ID) == nil })
 }
 
-func (n *Node) journalQuarantined() {
-	live := false
-	for _, c := range n.quarantined {
-		if int(c.ID.Lane()) >= len(n.x.lanes) {
-			continue
-		}
-		l := n.x.lanes[c.ID.Lane()]
-		if m := l.book.Get(c.ID); m == nil {
-			continue
-		}
-		l.begin()
-		l.open = ledger.AppendOperator(l.open, n.x.now, &ledger.Operator{Action: ledger.ActionQuarantine, Author: []byte("smsplane"),
-			Reason: []byte("crashed twice in layer " + c.Layer), IDs: []ledger.MsgID{c.ID}})
-		l.recorded(n.x.now)
-		live = true
-	}
-	n.x.quarantined.Store(!live)
+// harmless forgets the notes about messages that are held by committed records, or are not there any more.
+func (x *executor) harmless(now func(c *crashNote) bool) {
+	x.poison = slices.DeleteFunc(x.poison, func(c crashNote) bool { return now(&c) })
+	x.quarantined.Store(len(x.poison) == 0)
 }
 
 // forgetCrashes drops the notes about quarantined messages, once the records that hold them are in the log.

@@ -124,7 +124,7 @@ func TestAcceptedMessageOutlivesItsRecord(t *testing.T) {
 			m := n.x.lanes[lane].book.Get(ids[2])
 			return m != nil && m.Held && m.State == book.StateAccepted
 		}) {
-			t.Error("the message is gone, or not held")
+			t.Errorf("the message is gone, or not held: %+v", n.x.lanes[lane].book.Get(ids[2]))
 		}
 		check(t, n)
 		stop()
@@ -159,6 +159,30 @@ func TestFoldNamesItsMessage(t *testing.T) {
 	stop()
 	all, err := crashNotes(filepath.Join(n.cfg.Data, crashFile))
 	if err != nil || len(all) != 1 || all[0].Layer != inFold || all[0].ID != ledger.MakeMsgID(lane, 2) || all[0].Index == 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// So is one while messages are looked through for those whose time is over.
+func TestSweepNamesItsMessage(t *testing.T) {
+	n, stop := startTestNode(t, testNodeFile(t))
+	died := make(chan any, 1)
+	lane := n.x.accounts[1].Lane
+	ids := n.queued(t, lane, 3)
+	n.x.call(func() { n.x.die = func(p any) { died <- p } })
+	n.x.post(func() {
+		l := n.x.lanes[lane]
+		m := l.book.Get(ids[1])
+		m.ValidUntil = 1
+		n.x.table = nil // by which it is settled who pays
+		for range 2 {
+			l.sweep(n.x.now)
+		}
+	})
+	<-died
+	stop()
+	all, err := crashNotes(filepath.Join(n.cfg.Data, crashFile))
+	if err != nil || len(all) != 1 || all[0].Layer != inSweep || all[0].ID != ids[1] {
 		t.Errorf("%+v, %v", all, err)
 	}
 }

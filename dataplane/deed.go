@@ -350,17 +350,17 @@ func (l *lane) unheld(m *book.Msg, now int64) {
 
 // operated follows a committed OPERATOR record.
 func (l *lane) operated(r *ledger.Record) {
-	if !l.leading {
-		return
-	}
 	var d ledger.Operator
 	if !r.Operator(&d) {
 		return
 	}
-	if d.Action == ledger.ActionQuarantine {
-		l.x.quarantined.Store(true)
+	if d.Action == ledger.ActionQuarantine { // by whichever host; what is skipped of a message since holds it not
+		l.x.harmless(func(c *crashNote) bool {
+			m := l.book.Get(c.ID)
+			return slices.Contains(d.IDs, c.ID) && (m == nil || m.Held)
+		})
 	}
-	if d.Action != ledger.ActionReroute {
+	if !l.leading || d.Action != ledger.ActionReroute {
 		return
 	}
 	for _, id := range d.IDs {

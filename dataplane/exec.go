@@ -67,6 +67,7 @@ type executor struct {
 	progress    *progress  // of recovery; may be nil
 	crashFile   string
 	quarantine  string      // folder
+	poison      []crashNote // messages that are to be quarantined
 	quarantined atomic.Bool // what had to be quarantined is, by committed records
 	die         func(panicked any)
 
@@ -515,6 +516,7 @@ func (x *executor) fail(err error) {
 // carrier when the process died is in doubt now.
 func (l *lane) lead(now int64) (doubts int) {
 	l.leading, l.book.Leads = true, true
+	l.holdPoison(now)
 	l.leadRuns()
 	l.lines = nil
 	for _, id := range l.inOrder() {

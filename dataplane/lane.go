@@ -459,6 +459,7 @@ func (l *lane) sweep(now int64) {
 	l.stripped = 0
 	budget := min(max(1024, l.book.Slots()/40), sweepSlots)
 	l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) })
+	l.x.doing = step{}
 	l.spill(now)
 	l.sweepGroups(now)
 }
@@ -470,6 +471,7 @@ const sweepSlots = 4096
 
 // timeout ends what waited too long: validity in our queues, receipt_wait at the carrier.
 func (l *lane) timeout(m *book.Msg, now int64) {
+	l.x.doing = step{inSweep, m.ID}
 	switch m.Phase {
 	case phaseRouting, phaseVerifying, phaseQueued, phaseResting, phaseHeld, phaseKept, phaseOperator, phaseBehind:
 		if m.State == book.StateEnded { // quarantined; only its receipt waits

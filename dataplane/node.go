@@ -413,13 +413,11 @@ func (n *Node) lead() {
 			return
 		}
 	}
-	n.holdQuarantined()
 	doubts := 0
 	for _, l := range x.lanes {
 		doubts += l.lead(x.now)
 		l.led.Store(true)
 	}
-	n.journalQuarantined()
 	if doubts > 0 {
 		n.log.Warn("messages were with carriers when the process ended; their fate is in doubt", "messages", doubts)
 	}
