@@ -2,12 +2,15 @@ package dataplane_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -281,4 +284,44 @@ func TestFullDiskOpens(t *testing.T) {
 	}
 	s := text(m.number(), "none")
 	m.bind(trx).refused("on a full disk", s.Append(nil, 0), pdu.RMsgQFul)
+}
+
+// Clients, and whoever knocks, cannot take the last files that the process may open: some are left to the store, to links and to
+// operators. A store that cannot begin another log would end the process.
+func TestClientsLeaveFilesToTheStore(t *testing.T) {
+	const files, knocks = 512, 600
+	m := newMoody(t, "")
+	m.env = []string{fmt.Sprintf("%s=%d", dataplane.MoodyFiles, files)}
+	m.begin()
+	var ended atomic.Int64
+	for range knocks {
+		c, err := net.Dial("tcp", m.smpp)
+		if errors.Is(err, syscall.ECONNRESET) { // already turned away
+			ended.Add(1)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		go func() {
+			_, _ = c.Read(make([]byte, 1)) // nothing comes but the end
+			ended.Add(1)
+		}()
+	}
+	most := 0
+	eventually(t, "all have been let in or turned away", func() bool {
+		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", m.process.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, len(open))
+		return ended.Load() >= knocks-files || most >= files-4
+	})
+	if most > files*7/8 {
+		t.Errorf("%d of %d files are open", most, files)
+	}
+	if b := m.books(); b.Accepted != 0 {
+		t.Errorf("the books have %d", b.Accepted)
+	}
 }

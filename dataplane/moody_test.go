@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,10 +23,12 @@ import (
 
 // In the environment moodyNode names the node file of an appliance that this test binary is to be, see TestMain. moodySize
 // gives it a file system of its own for its data, of so many octets; moodyFull fills that before the start, but for the ballast.
+// moodyFiles is how many files it may open.
 const (
-	moodyNode = "SMSPLANE_MOODY_NODE"
-	moodySize = "SMSPLANE_MOODY_SIZE"
-	moodyFull = "SMSPLANE_MOODY_FULL"
+	moodyNode  = "SMSPLANE_MOODY_NODE"
+	moodySize  = "SMSPLANE_MOODY_SIZE"
+	moodyFull  = "SMSPLANE_MOODY_FULL"
+	moodyFiles = "SMSPLANE_MOODY_FILES"
 )
 
 // TestMain is the appliance on a disk that it is told about on its input, when a test has started the binary once more for
@@ -59,6 +62,15 @@ func serveMoody(file string) error {
 	if os.Getenv(moodyFull) != "" {
 		g := newGuard(cfg, log)
 		if err := errors.Join(makeBallast(g.ballast, g.ballastSize()), d.fill(0)); err != nil {
+			return err
+		}
+	}
+	if text := os.Getenv(moodyFiles); text != "" {
+		files, err := strconv.ParseUint(text, 10, 32)
+		if err == nil {
+			err = unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: files})
+		}
+		if err != nil {
 			return err
 		}
 	}

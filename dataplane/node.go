@@ -327,7 +327,11 @@ func (n *Node) transport() error {
 	}
 	count := min(n.plan.loops, n.cfg.Workers.Entry.Count)
 	n.log.Info("threads", "plan", n.plan.String())
-	n.gate = gate.New(gate.Options{MaxConnections: n.cfg.SMPP.MaxConnections, MaxPerSource: n.cfg.SMPP.MaxPerSource,
+	most, err := n.maxConnections()
+	if err != nil {
+		return err
+	}
+	n.gate = gate.New(gate.Options{MaxConnections: most, MaxPerSource: n.cfg.SMPP.MaxPerSource,
 		BindTimeout: n.cfg.SMPP.BindTimeout, Allow: n.cfg.SMPP.Allow, Deny: n.cfg.SMPP.Deny})
 	n.makeLoops(count)
 	n.engine, err = transport.Start(transport.Options{Loops: count, Logger: n.log}, func(i int) transport.LoopHandler { return n.loops[i] })

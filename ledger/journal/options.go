@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -19,6 +20,7 @@ type Options struct {
 	Fatal   func(error)       // after a failed write or sync; MUST NOT return. Default: a log line, then exit 70
 	Clock   func() int64      // unix nanoseconds; default: the machine's clock
 	Damaged func(file string) // any goroutine: a table of the store is not what was written; nil: it is logged only
+	Files   int               // open at most, about; 0: OpenFiles of what the process may open. Those who read all of it fill that
 	NoSync  bool              // Done without a sync: a crash of the machine loses acknowledged entries. Benchmarks only
 
 	// Stepped starts no goroutine: the caller does the appender's and the syncer's work with Step and Sync, so
@@ -39,6 +41,9 @@ func (o Options) withDefaults() Options {
 	if o.Clock == nil {
 		o.Clock = func() int64 { return time.Now().UnixNano() }
 	}
+	if o.Files == 0 {
+		o.Files = OpenFiles(maxFiles())
+	}
 	if o.Fatal == nil {
 		log := o.Logger
 		o.Fatal = func(err error) {
@@ -47,6 +52,25 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	return o
+}
+
+// Bounds of the store's open files: Pebble never keeps fewer than 64 tables open, and has some files besides.
+const (
+	fewestFiles = 74
+	mostFiles   = 1000
+)
+
+// OpenFiles is how many of the files that a process may open a store takes: a quarter. One that finds none left when it begins
+// another log cannot write, and ends the process.
+func OpenFiles(limit int) int { return min(max(limit/4, fewestFiles), mostFiles) }
+
+// maxFiles is RLIMIT_NOFILE, which Go has raised as far as it may at the start.
+func maxFiles() int {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil || l.Cur > 4*mostFiles {
+		return 4 * mostFiles
+	}
+	return int(l.Cur)
 }
 
 // formatVersion is pinned, not "newest": the store's format moves when we decide, never because a library
@@ -72,6 +96,7 @@ func (d *DB) pebbleOptions(readOnly bool) *pebble.Options {
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: memTables,
 		CacheSize:                   blockCache,
+		MaxOpenFiles:                d.o.Files,
 		L0CompactionThreshold:       l0Compaction,
 		L0StopWritesThreshold:       l0StopWrites,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, maxCompactions },
