@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"time"
 
 	"smsplane/dataplane/admin"
 	"smsplane/ledger"
@@ -14,7 +15,7 @@ const replayBatch = 256
 
 // Replay implements admin.Operations: receipts are written anew from EDRs and wait for the client as messages
 // from carriers do, durably. What the client wrote is gone with the body: no text, and the type of number is
-// told from how the address looks.
+// told from how the address looks. They go in the order in which their messages ended, as many as memory has room for.
 func (s *source) Replay(ctx context.Context, q admin.Replay) (r admin.DeedResult, err error) {
 	if s.n.links == nil {
 		return r, admin.Unavailable("a running node does this; start it first")
@@ -43,6 +44,10 @@ func (s *source) Replay(ctx context.Context, q admin.Replay) (r admin.DeedResult
 		return s.ask(func(x *executor) error {
 			if err := x.mustLead(x.lanes[row.Lane]); err != nil {
 				return err
+			}
+			if q.Yes && len(batch) > 0 && x.hot() > x.maxHot { // they wait in memory
+				return admin.Unavailable("%d receipts wait for %s again, and memory has no room for more now; once they are taken go on with --since %s",
+					r.Done, q.Client, instant(batch[0].Ended).Format(time.RFC3339Nano))
 			}
 			n := x.lanes[row.Lane].replay(batch, &q, x.now)
 			r.Matched += n
