@@ -33,6 +33,8 @@ const (
 	backupVersion = 1
 	storeFolder   = "store"     // below the data folder
 	restoring     = "restoring" // below the data folder, until the copy is verified
+
+	lostFound = "lost+found" // of the file system, where the data folder is the place that it is mounted at
 )
 
 // backupFile is what backup.json says.
@@ -75,7 +77,7 @@ func (s *source) Backup(ctx context.Context, dir string) (r admin.Report, err er
 	if err != nil {
 		return r, err
 	}
-	if err := writeSynced(filepath.Join(dir, backupList), append(text, '\n')); err != nil {
+	if err := errors.Join(writeSynced(filepath.Join(dir, backupList), append(text, '\n')), syncDir(dir)); err != nil {
 		return r, err
 	}
 	r, err = verifyStore(ctx, s.n.cfg, store)
@@ -109,16 +111,21 @@ func Restore(ctx context.Context, cfgPath, dir string) (r admin.Report, err erro
 	if err != nil {
 		return r, fmt.Errorf("%s is not a backup: %w", dir, err)
 	}
-	if err := json.Unmarshal(text, &list); err != nil || list.Version != backupVersion {
-		return r, fmt.Errorf("%s: %s of version %d does not load (this build knows %d): %w", dir, backupList, list.Version, backupVersion, err)
+	if err := json.Unmarshal(text, &list); err != nil {
+		return r, fmt.Errorf("%s: %s does not load: %w", dir, backupList, err)
+	}
+	if list.Version != backupVersion {
+		return r, fmt.Errorf("%s: %s is of version %d, this build knows %d", dir, backupList, list.Version, backupVersion)
 	}
 	if list.Lanes != cfg.Lanes {
 		return r, fmt.Errorf("%s has %d lanes, the node file says %d: the lane count of a store is fixed", dir, list.Lanes, cfg.Lanes)
 	}
-	if left, err := os.ReadDir(cfg.Data); err == nil && len(left) > 0 {
-		return r, fmt.Errorf("the data folder %s is not empty: nothing was restored", cfg.Data)
-	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+	left, err := os.ReadDir(cfg.Data)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return r, err
+	}
+	if slices.ContainsFunc(left, func(e os.DirEntry) bool { return e.Name() != lostFound }) {
+		return r, fmt.Errorf("the data folder %s is not empty: nothing was restored", cfg.Data)
 	}
 	temp := filepath.Join(cfg.Data, restoring)
 	if err := os.MkdirAll(temp, 0o700); err != nil {

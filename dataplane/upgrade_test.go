@@ -172,6 +172,9 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Errorf("restore over a store: %v", err)
 	}
 	fresh := nodeFile(t, t.TempDir(), "")
+	if err := os.MkdirAll(filepath.Join(filepath.Dir(fresh), "data", "lost+found"), 0o700); err != nil { // a file system of its own
+		t.Fatal(err)
+	}
 	if r, err := Restore(ctx, fresh, backup); err != nil || !r.OK {
 		t.Fatalf("restore: %v\n%s", err, strings.Join(r.Lines, "\n"))
 	}
