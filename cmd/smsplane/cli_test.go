@@ -92,6 +92,13 @@ func (a *answers) DoubtOrder(_ context.Context, o admin.DoubtOrder) error {
 	a.note("%s %s, by %v", o.Verb, o.ID, o.Author != "")
 	return nil
 }
+func (a *answers) Deed(_ context.Context, d admin.Deed) (admin.DeedResult, error) {
+	r := admin.DeedResult{Matched: 9, Dry: !d.Yes, Damaged: 3}
+	if d.Yes {
+		r.Done = 5
+	}
+	return r, nil
+}
 func (a *answers) Audit(context.Context) (admin.Report, error) {
 	return admin.Report{OK: a.proof, Lines: []string{"12 messages"}}, nil
 }
@@ -173,7 +180,18 @@ func TestExitCodesAndWords(t *testing.T) {
 		{good, "trace", 2, "accepts 1 arg"},
 		{good, "trace", 2, "usage: smsplane trace ID"},
 		{good, "link", 2, "usage: smsplane link COMMAND; smsplane link --help tells more"},
-		{good, "find", 1, "at least one"},
+		{good, "find", 2, "at least one"},
+		{good, "find --to 49151* --limit 1000000", 2, "limit"},
+		{good, "queue hold", 2, "at least one of carrier, client, prefix, class, older than"},
+		{good, "queue hold", 2, "usage: smsplane queue hold"},
+		{good, "queue purge --client acme --yes", 2, "needs a reason"},
+		{good, "queue purge --client acme --yes --reason " + strings.Repeat("x", 256), 2, "at most 255 octets"},
+		{good, "queue purge --client acme", 0, "purge: 9 message(s) match"},
+		{good, "queue purge --client acme", 0, "3 more could not be looked at"},
+		{good, "queue hold --client acme --yes --reason why", 0, "hold: done to 5 message(s)"},
+		{good, "queue hold --client acme --yes --reason why", 0, "4 more match and were left"},
+		{good, "receipts replay --since 90m", 2, "needs a client"},
+		{good, "receipts replay --client acme --since soon", 2, "--since"},
 		{good, "find --to 49151*", 0, "ACCEPTED"},
 		{good, "find --to 49151* --json", 0, "[]"},
 		{good, "find --since tomorrow", 2, "--since"},

@@ -46,7 +46,9 @@ func (c *cli) findCommand() *cobra.Command {
 	f.StringVar(&since, "since", "", "a time such as 2026-01-31T08:00:00Z, a day, or how long ago, such as 90m")
 	f.IntVar(&q.Limit, "limit", admin.DefaultFind, "most messages to print")
 	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
-		q.Since, err = instant(since, time.Now())
+		if q.Since, err = instant(since, time.Now()); err == nil {
+			err = q.Valid()
+		}
 		return err
 	}
 	cmd.RunE = c.asks(func(ctx context.Context, s admin.Source, _ []string) error {

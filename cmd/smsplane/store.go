@@ -159,8 +159,11 @@ func (c *cli) deedCommand(action, short string) *cobra.Command {
 		Use:   action,
 		Short: short + "; without --yes it only counts",
 		Args:  cobra.NoArgs,
-		RunE: c.asks(func(ctx context.Context, s admin.Source, _ []string) error {
+		PreRunE: func(*cobra.Command, []string) error {
 			d.Author = author()
+			return d.Valid()
+		},
+		RunE: c.asks(func(ctx context.Context, s admin.Source, _ []string) error {
 			r, err := s.Deed(ctx, d)
 			return c.deed(action, r, err)
 		}),
@@ -186,9 +189,15 @@ func (c *cli) deed(action string, r admin.DeedResult, err error) error {
 		}
 		if r.Dry {
 			t.line(fmt.Sprintf("%s: %d message(s) match; nothing was done, --yes --reason does it", action, r.Matched))
-			return
+		} else {
+			t.line(fmt.Sprintf("%s: done to %d message(s)", action, r.Done))
 		}
-		t.line(fmt.Sprintf("%s: done to %d message(s)", action, r.Done))
+		if left := r.Matched - r.Done; !r.Dry && left > 0 {
+			t.line(fmt.Sprintf("%d more match and were left as they are: memory has no room for them; ask again later", left))
+		}
+		if r.Damaged > 0 {
+			t.line(fmt.Sprintf("%d more could not be looked at: they stand in damaged runs, see queue list", r.Damaged))
+		}
 	})
 }
 
@@ -207,13 +216,16 @@ func (c *cli) replayCommand() *cobra.Command {
 	f.BoolVar(&r.Yes, "yes", false, "act")
 	f.StringVar(&r.Reason, "reason", "", "why, for the journal; needed with --yes")
 	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		r.Author = author()
 		if r.Since, err = instant(since, time.Now()); err == nil {
 			r.Until, err = instant(until, time.Now())
+		}
+		if err == nil {
+			err = r.Valid()
 		}
 		return err
 	}
 	cmd.RunE = c.asks(func(ctx context.Context, s admin.Source, _ []string) error {
-		r.Author = author()
 		v, err := s.Replay(ctx, r)
 		return c.deed("replay", v, err)
 	})

@@ -36,12 +36,20 @@ func (c checked) Trace(ctx context.Context, id string) ([]TraceLine, error) {
 	return l, err
 }
 
-func (c checked) Find(ctx context.Context, q FindQuery) ([]Found, error) {
-	if q.To == "" && q.From == "" && q.Client == "" && q.CarrierID == "" && q.Since.IsZero() {
-		return nil, BadRequest("find needs at least one of to, from, client, carrier id, since")
+// Valid says what makes no sense about a query; nil is nothing.
+func (q *FindQuery) Valid() error {
+	switch {
+	case q.To == "" && q.From == "" && q.Client == "" && q.CarrierID == "" && q.Since.IsZero():
+		return BadRequest("find needs at least one of to, from, client, carrier id, since")
+	case q.Limit < 0 || q.Limit > MaxFind:
+		return BadRequest("limit %d is outside 1 to %d", q.Limit, MaxFind)
 	}
-	if q.Limit < 0 || q.Limit > MaxFind {
-		return nil, BadRequest("limit %d is outside 1 to %d", q.Limit, MaxFind)
+	return nil
+}
+
+func (c checked) Find(ctx context.Context, q FindQuery) ([]Found, error) {
+	if err := q.Valid(); err != nil {
+		return nil, err
 	}
 	if q.Limit == 0 {
 		q.Limit = DefaultFind

@@ -199,24 +199,56 @@ func (c checked) Dump(ctx context.Context, q DumpQuery) ([]DumpLine, error) {
 	return filled(l), err
 }
 
-func (c checked) Deed(ctx context.Context, d Deed) (DeedResult, error) {
+// Valid says what makes no sense about a deed, whatever waits; nil is nothing.
+func (d *Deed) Valid() error {
 	switch {
 	case !slices.Contains(DeedActions, d.Action):
-		return DeedResult{}, BadRequest("%q is not done to a queue; hold, release, reroute and purge are", d.Action)
+		return BadRequest("%q is not done to a queue; hold, release, reroute and purge are", d.Action)
 	case d.Carrier == "" && d.Client == "" && d.Prefix == "" && d.Class == "" && d.OlderThan <= 0:
-		return DeedResult{}, BadRequest("queue %s needs at least one of carrier, client, prefix, class, older than", d.Action)
-	case d.Yes && d.Reason == "":
-		return DeedResult{}, BadRequest("queue %s needs a reason: it is journaled with the author", d.Action)
+		return BadRequest("queue %s needs at least one of carrier, client, prefix, class, older than", d.Action)
+	case d.Yes:
+		return journaled("queue "+d.Action, d.Author, d.Reason)
+	}
+	return nil
+}
+
+// Valid is Deed.Valid for a replay.
+func (r *Replay) Valid() error {
+	switch {
+	case r.Client == "" || r.Since.IsZero():
+		return BadRequest("receipts replay needs a client and since when")
+	case r.Yes:
+		return journaled("receipts replay", r.Author, r.Reason)
+	}
+	return nil
+}
+
+// maxWords is how many octets of an author, and of a reason, a record has room for.
+const maxWords = 255
+
+// journaled says what keeps an order from being journaled with who gave it, and why.
+func journaled(what, author, reason string) error {
+	switch {
+	case reason == "":
+		return BadRequest("%s needs a reason: it is journaled with the author", what)
+	case author == "":
+		return BadRequest("%s needs an author: he is journaled with the reason", what)
+	case len(reason) > maxWords || len(author) > maxWords:
+		return BadRequest("%s: author and reason are journaled, of at most %d octets each", what, maxWords)
+	}
+	return nil
+}
+
+func (c checked) Deed(ctx context.Context, d Deed) (DeedResult, error) {
+	if err := d.Valid(); err != nil {
+		return DeedResult{}, err
 	}
 	return c.Source.Deed(ctx, d)
 }
 
 func (c checked) Replay(ctx context.Context, r Replay) (DeedResult, error) {
-	switch {
-	case r.Client == "" || r.Since.IsZero():
-		return DeedResult{}, BadRequest("receipts replay needs a client and since when")
-	case r.Yes && r.Reason == "":
-		return DeedResult{}, BadRequest("receipts replay needs a reason: it is journaled with the author")
+	if err := r.Valid(); err != nil {
+		return DeedResult{}, err
 	}
 	return c.Source.Replay(ctx, r)
 }
