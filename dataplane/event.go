@@ -85,7 +85,7 @@ type event struct {
 const ringSize = 1 << 14
 
 // outbox is the producer's end of a ring. What does not fit waits here, in order; its size is bounded by the
-// windows and blocks whose events it carries.
+// windows and blocks whose events it carries. Its owner may sleep when some does not fit: it is woken when there is room.
 type outbox struct {
 	ring    *ring.Ring[event]
 	waiting []event
@@ -113,6 +113,9 @@ func (o *outbox) flush() (n int, all bool) {
 	o.waiting = o.waiting[:rest]
 	return n, false
 }
+
+// stuck says that something waits for room in the ring and there is none; whoever takes from the ring will say so when there is.
+func (o *outbox) stuck() bool { return len(o.waiting) > 0 && !o.ring.AwaitRoom() }
 
 // aheadEvents is how many events are looked at together, so that what they are about is fetched together.
 const aheadEvents = 16

@@ -62,6 +62,7 @@ type executor struct {
 	maxWindow   uint64     // entries of a lane's log above which stragglers are moved out of it
 	reloadTurn  int        // octets of a lane's log that are folded anew in a turn
 	maxHot      int        // messages of all lanes kept in memory; more are spilled
+	maxPlanned  int        // planned and unverified messages of a lane above which the router leaves the rest where it is
 	doing       step       // for the note about a crash
 	folding     *book.Book // the book that doing is about, while folding
 	progress    *progress  // of recovery; may be nil
@@ -169,7 +170,17 @@ const idleFor = time.Second
 
 // ready is asked by the bell before it sleeps: is there anything that somebody rang for?
 func (x *executor) ready() bool {
-	return x.woken.Load() || x.queued.Load() > 0 || !x.heard()
+	return x.woken.Load() || x.queued.Load() > 0 || !x.heard() || x.unstuck()
+}
+
+// unstuck says that some loop made room for events that had found its ring full.
+func (x *executor) unstuck() bool {
+	for _, p := range x.ports {
+		if len(p.waiting) > 0 && !p.stuck() {
+			return true
+		}
+	}
+	return false
 }
 
 // turn does all there is to do now, in the order in which a message passes.
@@ -178,6 +189,9 @@ func (x *executor) turn(now int64) (n int) {
 	n += x.hear()
 	for _, p := range x.ports {
 		n += drain(p.up, ringSize, x.ahead, func(e *event) { x.handle(p, e, now) })
+		if p.up.RoomWanted() {
+			x.wakeUp(p.index)
+		}
 	}
 	x.woken.Store(false)
 	x.doing = step{}
@@ -208,9 +222,6 @@ func (x *executor) turn(now int64) (n int) {
 	for _, p := range x.ports {
 		if k, all := p.flush(); k > 0 || !all {
 			x.wakeUp(p.index)
-			if !all {
-				n++
-			}
 		}
 	}
 	return n

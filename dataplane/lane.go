@@ -378,7 +378,7 @@ func (l *lane) next(now int64) int64 {
 	if tick := l.rep.Next(); tick > 0 && !l.away {
 		at = min(at, tick)
 	}
-	if l.routing.front.Len() > 0 {
+	if l.plans() {
 		at = min(at, l.x.routers.wait(now))
 	}
 	if l.verifying.Len() > 0 {

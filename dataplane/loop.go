@@ -62,6 +62,9 @@ func (l *loop) Turn(now int64) {
 	l.turned = now
 	l.look()
 	drain(l.down, ringSize, l.ahead, func(e *event) { l.handle(e, now) })
+	if l.down.RoomWanted() {
+		l.bell.Ring()
+	}
 	l.desk.Cut(now)
 	l.pump(now)
 	if l.desk.Pacing() || l.paced {
@@ -73,7 +76,11 @@ func (l *loop) Turn(now int64) {
 	}
 	clear(l.dirty)
 	l.dirty = l.dirty[:0]
-	if n, all := l.up.flush(); n > 0 || !all {
+	n, all := l.up.flush()
+	for !all && !l.up.stuck() {
+		_, all = l.up.flush()
+	}
+	if n > 0 || !all {
 		l.bell.Ring()
 	}
 }

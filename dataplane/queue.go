@@ -28,7 +28,7 @@ const (
 	keepFront   = 16 << 10  // messages that stay in memory, whatever else is spilled
 	loadBelow   = 8 << 10   // messages in front below which the next run is loaded
 	spillTurn   = 64 << 10  // messages moved from front to back in one go, at most
-	externalCap = 128 << 10 // planned and unverified messages above which the router leaves the rest where it is
+	externalCap = 128 << 10 // planned and unverified messages of a lane above which the router leaves the rest where it is
 )
 
 // Len is how many messages wait, in memory and on disk.

@@ -32,7 +32,7 @@ const holdFor = time.Second
 func (l *lane) route(now int64) (n int) {
 	lap := lap{x: l.x, layer: l.x.routers}
 	defer lap.end()
-	for ; n < turnBudget && l.routing.front.Len() > 0 && l.verifying.Len() < externalCap; n++ {
+	for ; n < turnBudget && l.plans(); n++ {
 		w, ok := l.x.routers.take(now)
 		if !ok {
 			return n
@@ -46,6 +46,9 @@ func (l *lane) route(now int64) (n int) {
 	}
 	return n
 }
+
+// plans says that something waits for the router, and that what it makes of it has room before the verifier.
+func (l *lane) plans() bool { return l.routing.front.Len() > 0 && l.verifying.Len() < l.x.maxPlanned }
 
 func (l *lane) plan(m *book.Msg, worker uint8, now int64) {
 	x := l.x

@@ -6,5 +6,5 @@
 //
 // A ring moves batches. A single Push costs a cache line transfer (40–70 ns between cores), a batch of 16 or more hides it:
 // reserve, fill, commit once; peek, work, release once. Nothing here spins and nothing blocks but Bell.Wait: a producer
-// that finds the ring full does other work or waits on a Bell that the consumer rings after Release.
+// that finds the ring full does other work, or waits on a Bell that the consumer rings when the ring says that room is wanted.
 package ring

@@ -20,6 +20,13 @@ const line = 128
 // slots to the consumer together with all that the producer wrote into them; the store to tail in Release passes them back.
 // Neither side may touch a slot that it passed on.
 //
+// A producer that finds the ring full asks AwaitRoom and, unless there is room by then, parks; the consumer asks RoomWanted after
+// each Release and wakes it. Both sides store before they load, so one of the two sees the other:
+//
+//	producer                              consumer
+//	wanted = 1                            Release: tail += n
+//	room? go on : park                    wanted == 1? wanted = 0, wake the producer
+//
 // The zero Ring is not usable. Released slots keep their values until they are written again; only Pop clears its slot. Rings
 // of descriptors without pointers hold nothing alive by that.
 type Ring[T any] struct {
@@ -34,6 +41,8 @@ type Ring[T any] struct {
 	tail     atomic.Uint64 // stored by the consumer
 	seenHead uint64        // the consumer's last look at head: never ahead of it
 	peeked   uint64        // slots of the last Peek, not yet released
+	_        [line]byte
+	wanted   atomic.Bool // the producer waits for room, or is about to; stored by both, and seldom
 	_        [line]byte
 }
 
@@ -115,6 +124,16 @@ func (r *Ring[T]) Release(n int) {
 		r.tail.Store(r.tail.Load() + uint64(n))
 	}
 }
+
+// AwaitRoom is what a producer asks before it parks because Reserve gave it nothing: true says that there is room after all.
+// After false the consumer's next RoomWanted is true.
+func (r *Ring[T]) AwaitRoom() bool {
+	r.wanted.Store(true)
+	return r.Len() < len(r.buf)
+}
+
+// RoomWanted is what the consumer asks after Release: true once, when the producer has asked AwaitRoom since, and must be woken.
+func (r *Ring[T]) RoomWanted() bool { return r.wanted.Load() && r.wanted.Swap(false) }
 
 // Push adds one value; false when the ring is full. For control traffic: batches are many times cheaper.
 func (r *Ring[T]) Push(v T) bool {
