@@ -334,7 +334,7 @@ func (n *Node) transport() error {
 	n.gate = gate.New(gate.Options{MaxConnections: most, MaxPerSource: n.cfg.SMPP.MaxPerSource,
 		BindTimeout: n.cfg.SMPP.BindTimeout, Allow: n.cfg.SMPP.Allow, Deny: n.cfg.SMPP.Deny})
 	n.makeLoops(count)
-	n.engine, err = transport.Start(transport.Options{Loops: count, Logger: n.log}, func(i int) transport.LoopHandler { return n.loops[i] })
+	n.engine, err = transport.Start(transport.Options{Loops: count, Logger: n.log, Clock: n.clock}, func(i int) transport.LoopHandler { return n.loops[i] })
 	if err != nil {
 		return err
 	}

@@ -113,7 +113,7 @@ func (c *Conn) Close() {
 	}
 	c.leaving = true
 	c.loop.engine.ticks.hurry()
-	now := time.Now().UnixNano()
+	now := c.loop.engine.opts.Clock()
 	c.leaveBy = now + int64(lingerFor)
 	if c.leave(now) {
 		c.loop.leaving = append(c.loop.leaving, c)
@@ -221,7 +221,7 @@ func (c *Conn) guard(callback string) {
 // panicked counts a panic and logs it, at most one a minute: a poisonous PDU comes back with every reconnect.
 func (e *Engine) panicked(remote netip.AddrPort, callback string, p any) {
 	n := e.panics.Add(1)
-	now, last := time.Now().UnixNano(), e.lastPanic.Load()
+	now, last := e.opts.Clock(), e.lastPanic.Load()
 	if last != 0 && now-last < int64(time.Minute) || !e.lastPanic.CompareAndSwap(last, now) {
 		return
 	}

@@ -20,6 +20,11 @@ type Options struct {
 	HighWater int          // octets unsent on one connection above which Conn.Congested; 0: 1 MiB
 	HardLimit int          // octets unsent on one connection above which it is reset; 0: 8 MiB, at least HighWater
 	Logger    *slog.Logger // nil: slog.Default()
+
+	// Clock is the now of all callbacks, unix ns. It must not step: a session whose clock leaps takes every answer for overdue, and one
+	// whose clock is set back lets nothing pass its rate until that time has come again. nil: the machine's at the start, and what has
+	// passed since.
+	Clock func() int64
 }
 
 func (o Options) withDefaults() Options {
@@ -35,6 +40,9 @@ func (o Options) withDefaults() Options {
 	o.HardLimit = max(o.HardLimit, o.HighWater)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if start := time.Now(); o.Clock == nil {
+		o.Clock = func() int64 { return start.UnixNano() + int64(time.Since(start)) }
 	}
 	return o
 }
@@ -195,7 +203,7 @@ func (e *Engine) Close() {
 		e.opts.Logger.Error("a loop ended with an error", "err", err)
 	}
 	for _, l := range e.loops {
-		l.bury(time.Now().UnixNano())
+		l.bury(e.opts.Clock())
 	}
 }
 

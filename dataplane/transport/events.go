@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
@@ -27,7 +26,7 @@ func (v events) OnOpen(g gnet.Conn) ([]byte, gnet.Action) {
 	c.gnet = g
 	v.e.connections.Add(1)
 	v.e.ticks.hurry()
-	c.opened(time.Now().UnixNano())
+	c.opened(v.e.opts.Clock())
 	c.loop.traffic()
 	return nil, gnet.None
 }
@@ -39,7 +38,7 @@ func (v events) OnTraffic(g gnet.Conn) gnet.Action {
 		return gnet.None
 	}
 	if len(b) > 0 {
-		c.data(time.Now().UnixNano(), b)
+		c.data(v.e.opts.Clock(), b)
 	}
 	c.loop.traffic()
 	return gnet.None

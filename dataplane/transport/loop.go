@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"github.com/panjf2000/gnet/v2"
 )
@@ -81,7 +80,7 @@ func (l *loop) turn(context.Context) error {
 		return nil
 	}
 	l.queued.Store(false)
-	now := time.Now().UnixNano()
+	now := l.engine.opts.Clock()
 	l.bury(now)
 	if l.ticking.Load() && l.ticking.Swap(false) {
 		l.linger(now)

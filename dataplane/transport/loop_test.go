@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // TestPlacement: a connection lives on the loop that was named, and so does everything posted there.
@@ -167,6 +168,41 @@ func TestTicksSlowDown(t *testing.T) {
 	}
 	far.Close()
 }
+
+// TestClock: every callback is told the time of the clock that was given, which need not be the machine's.
+func TestClock(t *testing.T) {
+	const year = int64(365 * 24 * time.Hour)
+	var clock atomic.Int64
+	clock.Store(year)
+	var told []int64 // on the loop, but for the last
+	tell := func(now int64) { told = append(told, now) }
+	e := start(t, Options{Clock: clock.Load}, func(int) LoopHandler { return &hooks{turn: tell, tick: tell} })
+	c := &clocked{tell: tell, gone: make(chan struct{})}
+	far := enroll(t, e, 0, c, "first")
+	clock.Store(2 * year)
+	send(t, far, []byte("second"))
+	far.Close()
+	receive(t, "the end of the connection", c.gone)
+	e.Close()
+	if len(told) < 4 {
+		t.Fatalf("told %d times", len(told))
+	}
+	for _, now := range told {
+		if now != year && now != 2*year {
+			t.Fatalf("told %d", now)
+		}
+	}
+}
+
+// clocked passes the times on that it is told.
+type clocked struct {
+	tell func(now int64)
+	gone chan struct{}
+}
+
+func (c *clocked) Opened(_ *Conn, now int64)          { c.tell(now) }
+func (c *clocked) Data(_ *Conn, now int64, _ []byte)  { c.tell(now) }
+func (c *clocked) Closed(_ *Conn, now int64, _ error) { c.tell(now); close(c.gone) }
 
 func TestPost(t *testing.T) {
 	var turns atomic.Int64
