@@ -40,7 +40,10 @@ type loop struct {
 	hurry func() // Tick soon again
 
 	accepted meter
-	sampled  int64 // when it was last
+	sampled  int64                // when it was last
+	worked   func() time.Duration // of the loop's thread, since the start; nil: nobody measures
+	did      time.Duration        // the same, when it was sampled
+	duty     float64              // share of the time between the last two samples; -1: not measured
 	alerts   admin.Alerts
 
 	boot   int64  // the fence's clock at the last look
@@ -103,6 +106,11 @@ func (l *loop) Tick(now int64) {
 	l.timed = now
 	if d := now - l.sampled; d < 0 || d >= int64(time.Second) { // below 0 the clock was set back
 		l.accepted.sample(l.desk.Counts.Accepted)
+		if l.worked != nil {
+			did := l.worked()
+			l.duty = min(max(float64(did-l.did)/float64(d), 0), 1)
+			l.did = did
+		}
 		l.sampled = now
 	}
 	for _, c := range l.clients {

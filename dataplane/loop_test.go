@@ -64,3 +64,16 @@ func TestRateOfAQuietLoop(t *testing.T) {
 		t.Errorf("%v a second, and two were accepted in each", got)
 	}
 }
+
+// A thread's duty is its share of the time since it was looked at last, whenever the tick comes that looks.
+func TestDutyOfALoop(t *testing.T) {
+	now, did := int64(1e18), time.Duration(0)
+	l := &loop{desk: &entry.Desk{}, worked: func() time.Duration { return did }, duty: -1}
+	for range 20 {
+		l.Tick(now)
+		now, did = now+int64(300*time.Millisecond), did+75*time.Millisecond
+	}
+	if l.duty != 0.25 {
+		t.Errorf("a quarter of the time is told as %v", l.duty)
+	}
+}

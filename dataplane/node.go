@@ -322,10 +322,10 @@ func loopCount(cores int) int {
 func (n *Node) transport() error {
 	x := n.x
 	var err error
-	if n.plan, err = threads(thisHost(), n.cfg.Pin); err != nil {
+	if n.plan, err = threads(thisHost(), n.cfg.Pin, n.cfg.Workers.Entry.Count); err != nil {
 		return err
 	}
-	count := min(n.plan.loops, n.cfg.Workers.Entry.Count)
+	count := n.plan.loops
 	n.log.Info("threads", "plan", n.plan.String())
 	most, err := n.maxConnections()
 	if err != nil {
@@ -344,8 +344,10 @@ func (n *Node) transport() error {
 	if x.fellows != nil {
 		n.links.fence = &x.fellows.fence
 	}
-	for _, l := range n.loops {
-		l.hurry = n.engine.Hurry
+	for i, l := range n.loops {
+		n.engine.Post(i, func() { // it ticks already
+			l.hurry, l.worked = n.engine.Hurry, func() time.Duration { return n.engine.Worked(i) }
+		})
 	}
 	x.onCatalog, x.onOrder = n.follow, n.links.ordered
 	n.binder = &binder{cfg: n.cfg, gate: n.gate, x: x, loops: n.loops, ids: &n.ids, ready: &n.ready, relays: n.relays, engine: n.engine, clock: n.clock}
@@ -379,7 +381,7 @@ func (n *Node) makeLoops(count int) {
 			}
 		}
 		down, up := ring.New[event](ringSize), ring.New[event](ringSize)
-		lp := &loop{index: i, clients: map[uint32]*clientPort{}, links: map[uint32]*linkPort{}, down: down, up: outbox{ring: up}, bell: x.bell}
+		lp := &loop{index: i, clients: map[uint32]*clientPort{}, links: map[uint32]*linkPort{}, down: down, up: outbox{ring: up}, bell: x.bell, duty: -1}
 		w := n.cfg.Workers.Entry
 		mine := w.Count / count
 		if i < w.Count%count {

@@ -85,7 +85,7 @@ func (s *source) Status(ctx context.Context) (admin.Status, error) {
 		st.Layers = x.layers(s.n, loops)
 		st.Lanes = x.laneStatus()
 		st.Queues = x.queues()
-		st.Threads = s.n.threadStatus()
+		st.Threads = s.n.threadStatus(loops.duties)
 		sys := x.lanes[0].book.System
 		st.Catalog = admin.CatalogStatus{Version: sys.Version, Author: sys.Author, Folder: s.n.cfg.Catalog}
 		if sys.AppliedAt > 0 {
@@ -141,17 +141,19 @@ type loopFacts struct {
 	sessions admin.Sessions
 	rate     float64
 	alerts   admin.Alerts
+	duties   []float64 // by loop; -1: not known
 }
 
 // loops asks every loop; one that does not answer in time is left out.
 func (s *source) loops() (f loopFacts) {
+	f.duties = slices.Repeat([]float64{-1}, len(s.n.loops))
 	if s.n.engine == nil {
 		return f
 	}
-	for _, l := range s.n.loops {
+	for i, l := range s.n.loops {
 		got := make(chan loopFacts, 1)
 		if !s.n.engine.Post(l.index, func() {
-			p := loopFacts{counts: l.desk.Counts, rate: l.accepted.perSecond(), alerts: l.alerts}
+			p := loopFacts{counts: l.desk.Counts, rate: l.accepted.perSecond(), alerts: l.alerts, duties: []float64{l.duty}}
 			p.sessions.Bound = len(l.clients)
 			for _, c := range l.clients {
 				if c.bind.Receives() {
@@ -164,9 +166,10 @@ func (s *source) loops() (f loopFacts) {
 		}
 		select {
 		case p := <-got:
+			f.duties[i] = p.duties[0]
 			f.counts.Accepted += p.counts.Accepted
-			for i, n := range p.counts.Refused {
-				f.counts.Refused[i] += n
+			for why, n := range p.counts.Refused {
+				f.counts.Refused[why] += n
 			}
 			f.counts.Latency.Merge(&p.counts.Latency)
 			f.rate += p.rate

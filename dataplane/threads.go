@@ -20,6 +20,7 @@ type host struct {
 	allowed  []int   // cores in the affinity mask
 	quota    float64 // cores that the cgroup tree grants; 0 is no limit
 	isolated []int   // cores that the kernel keeps free for those who ask for them
+	nodes    [][]int // cores by NUMA node; empty: one node
 	procs    int     // GOMAXPROCS
 }
 
@@ -39,13 +40,13 @@ const exclusiveFrom = 8
 const spare = 2
 
 // threads makes the plan: one loop up to three usable cores, half of them up to seven, then all but the
-// spare ones shared between loops and one executor.
-func threads(h host, pin config.Pin) (plan, error) {
+// spare ones shared between loops and one executor; no more loops than there are entry workers.
+func threads(h host, pin config.Pin, entry int) (plan, error) {
 	usable := min(len(h.allowed), h.procs)
 	if h.quota > 0 {
 		usable = min(usable, max(1, int(h.quota+0.999)))
 	}
-	p := plan{loops: loopCount(usable)}
+	p := plan{loops: min(loopCount(usable), entry)}
 	whole := h.quota == 0 || h.quota == float64(int(h.quota))
 	fits := p.loops+1+spare <= usable
 	switch {
@@ -65,20 +66,47 @@ func threads(h host, pin config.Pin) (plan, error) {
 	return p, nil
 }
 
-// pick prefers isolated cores, and leaves the first ones, where interrupts land, to the others.
+// pick takes the cores of one NUMA node as far as they go, since every message crosses between loop and executor: of the node with
+// the most isolated ones among those that have room for all threads, else of the one with the most room. There it prefers isolated
+// cores, and leaves the first ones, where interrupts land, to the others.
 func pick(h host, n int) []int {
-	var cores []int
-	for _, c := range h.isolated {
-		if slices.Contains(h.allowed, c) {
+	nodes := h.nodes
+	if len(nodes) == 0 {
+		nodes = [][]int{h.allowed}
+	}
+	var best, rest []int
+	most, fits := -1, false
+	for _, node := range nodes {
+		cores, isolated := h.prefer(node)
+		room := len(cores) >= n
+		if score := map[bool]int{true: isolated, false: len(cores)}[room]; room && !fits || room == fits && score >= most {
+			best, cores, most, fits = cores, best, score, room
+		}
+		rest = append(rest, cores...)
+	}
+	cores := append(best, rest...)
+	for _, c := range h.allowed { // of no node that is told
+		if !slices.Contains(cores, c) {
 			cores = append(cores, c)
 		}
 	}
-	for i := len(h.allowed) - 1; i >= 0; i-- {
-		if !slices.Contains(cores, h.allowed[i]) {
-			cores = append(cores, h.allowed[i])
+	return cores[:n]
+}
+
+// prefer lists the cores of a node that are allowed, the best first, and how many of them are isolated.
+func (h host) prefer(node []int) (cores []int, isolated int) {
+	for _, c := range h.isolated {
+		if slices.Contains(h.allowed, c) && slices.Contains(node, c) {
+			cores = append(cores, c)
 		}
 	}
-	return cores[:min(n, len(cores))]
+	isolated = len(cores)
+	for i := len(h.allowed) - 1; i >= 0; i-- {
+		if c := h.allowed[i]; slices.Contains(node, c) && !slices.Contains(cores, c) {
+			cores = append(cores, c)
+		}
+	}
+	return cores, isolated
 }
 
 func (p plan) String() string {
@@ -105,22 +133,25 @@ func (n *Node) pin() {
 	n.x.began = func() { tie("executor", n.plan.cores[len(n.plan.cores)-1]) }
 }
 
-// threadStatus tells which workers run where, and how busy their thread was.
-func (n *Node) threadStatus() (ts []admin.ThreadStatus) {
-	core := func(i int) int {
-		if n.plan.pinned {
-			return n.plan.cores[i]
+// threadStatus tells which workers run where, and how busy their thread was; duties are those of the loops.
+func (n *Node) threadStatus(duties []float64) (ts []admin.ThreadStatus) {
+	add := func(name string, duty float64, workers string) {
+		t := admin.ThreadStatus{Name: name, Core: -1, Duty: duty, Idle: -1, Workers: workers}
+		if duty >= 0 {
+			t.Idle = 1 - duty
 		}
-		return -1
+		if n.plan.pinned {
+			t.Core = n.plan.cores[len(ts)]
+		}
+		ts = append(ts, t)
 	}
 	w, first := n.cfg.Workers, 0
 	for i, l := range n.loops {
-		ts = append(ts, admin.ThreadStatus{Name: fmt.Sprintf("loop-%d", i), Core: core(i), Duty: -1,
-			Workers: fmt.Sprintf("entry %d-%d", first, first+l.desk.Workers()-1)})
+		add(fmt.Sprintf("loop-%d", i), duties[i], fmt.Sprintf("entry %d-%d", first, first+l.desk.Workers()-1))
 		first += l.desk.Workers()
 	}
-	return append(ts, admin.ThreadStatus{Name: "executor", Core: core(len(n.loops)), Duty: n.x.duty(),
-		Workers: fmt.Sprintf("router 0-%d, verifier 0-%d, egress 0-%d, billing 0-%d", w.Router.Count-1, w.Verifier.Count-1, w.Egress.Count-1, w.Billing.Count-1)})
+	add("executor", n.x.duty(), fmt.Sprintf("router 0-%d, verifier 0-%d, egress 0-%d, billing 0-%d", w.Router.Count-1, w.Verifier.Count-1, w.Egress.Count-1, w.Billing.Count-1))
+	return ts
 }
 
 // pinSelf ties the calling goroutine to a core for good.
@@ -150,7 +181,19 @@ func thisHost() host {
 	if b, err := os.ReadFile("/sys/devices/system/cpu/isolated"); err == nil {
 		h.isolated = coreList(strings.TrimSpace(string(b)))
 	}
+	h.nodes = numaNodes("/sys/devices/system/node")
 	return h
+}
+
+// numaNodes reads the cores of each node; none on a machine that does not tell.
+func numaNodes(dir string) (nodes [][]int) {
+	files, _ := filepath.Glob(filepath.Join(dir, "node[0-9]*", "cpulist")) // the pattern is well formed
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err == nil {
+			nodes = append(nodes, coreList(strings.TrimSpace(string(b))))
+		}
+	}
+	return nodes
 }
 
 // coreList reads "2-5,8".

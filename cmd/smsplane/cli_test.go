@@ -42,6 +42,7 @@ func (a *answers) Status(context.Context) (admin.Status, error) {
 		Node: "a", State: "serving", Books: a.books,
 		Catalog: admin.CatalogStatus{Version: 3, Differs: true, Changes: []string{"~ client x: tps 5 → 6"}},
 		Layers:  []admin.LayerStatus{{Name: "entry", Workers: 5, Messages: 12}},
+		Threads: []admin.ThreadStatus{{Name: "loop-0", Core: -1, Duty: -1, Idle: -1, Workers: "entry 0-4"}, {Name: "executor", Core: 3, Duty: 0.375, Idle: 0.625, Workers: "router 0-7"}},
 	}, nil
 }
 func (a *answers) Trace(_ context.Context, id string) ([]admin.TraceLine, error) {
@@ -173,6 +174,8 @@ func TestExitCodesAndWords(t *testing.T) {
 	}{
 		{good, "status", 0, "node a is serving, catalog version 3"},
 		{good, "status", 0, "~ client x: tps 5 → 6"},
+		{good, "status", 0, "loop-0    any   -       -       entry 0-4\n"},
+		{good, "status", 0, "executor  3     37.5 %  62.5 %  router 0-7\n"},
 		{good, "status --json", 0, `"in_doubt": 0`},
 		{bad, "status", 1, "ADD UP"},
 		{good, "trace 00010000000000ff", 0, "2026-03-04T12:00:00.000000Z  entry"},

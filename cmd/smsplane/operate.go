@@ -43,6 +43,13 @@ func overview(t *table, st admin.Status) {
 	for _, l := range st.Layers {
 		t.row(l.Name, count(l.Workers), count(l.Messages), rate(l.TPS), limit(l.Limit), millis(l.P50), millis(l.P99), count(l.Refusals), yes(l.Paused))
 	}
+	if len(st.Threads) > 0 {
+		t.line("")
+		t.row("THREAD", "CORE", "DUTY", "IDLE", "WORKERS")
+		for _, x := range st.Threads {
+			t.row(x.Name, core(x.Core), share(x.Duty), share(x.Idle), x.Workers)
+		}
+	}
 	t.line("")
 	b := st.Books
 	t.row("ACCEPTED", "DELIVERED", "FAILED", "EXPIRED", "SENT", "UNKNOWN", "IN FLIGHT", "IN DOUBT", "ADD UP")

@@ -61,6 +61,22 @@ func millis(v float64) string {
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
 
+// core prints where a thread runs; below 0 the kernel decides.
+func core(n int) string {
+	if n < 0 {
+		return "any"
+	}
+	return count(n)
+}
+
+// share prints a part of one; below 0 it was not measured.
+func share(v float64) string {
+	if v < 0 {
+		return ""
+	}
+	return strconv.FormatFloat(100*v, 'f', 1, 64) + " %"
+}
+
 // clock prints a time in UTC to the microsecond, in which records are kept.
 func clock(t time.Time) string {
 	if t.IsZero() {

@@ -52,6 +52,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, l := range st.Layers {
 		e.layer(l)
 	}
+	for _, t := range st.Threads {
+		if t.Duty >= 0 {
+			e.gauge(threadDutyDesc, t.Duty, t.Name)
+		}
+	}
 	for _, l := range st.Lanes {
 		e.lane(l)
 	}
@@ -98,6 +103,8 @@ var (
 	layerRefusalsDesc = desc("layer_refusals_total", "Refusals of a layer, by reason.", "layer", "reason")
 	layerLatencyDesc  = desc("layer_latency_seconds", "Time a message spends in a layer.", "layer", "quantile")
 	layerPausedDesc   = desc("layer_paused", "1 while an operator has paused the layer.", "layer")
+
+	threadDutyDesc = desc("thread_duty", "Share of the last second that a thread of the data plane worked.", "thread")
 
 	laneLeaderDesc    = desc("lane_leader", "1 on the host that leads the lane.", "lane")
 	laneTermDesc      = desc("lane_term", "Raft term of the lane.", "lane")

@@ -199,6 +199,7 @@ type ThreadStatus struct {
 	Name    string  `json:"name"`
 	Core    int     `json:"core"` // -1: wherever the kernel puts it
 	Duty    float64 `json:"duty"` // share of the last second that it worked; -1: not measured
+	Idle    float64 `json:"idle"` // the rest of it; -1: not measured
 	Workers string  `json:"workers"`
 }
 

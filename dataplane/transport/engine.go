@@ -132,6 +132,10 @@ func (e *Engine) Stats() Stats {
 	return Stats{Connections: int(e.connections.Load()), Panics: e.panics.Load(), Slow: e.slow.Load()}
 }
 
+// Worked is how long a loop was at work since the start: from the first event of a round, or a wake-up, to the end of the turn. What
+// the kernel took to wake it and to read the first octets is not in it.
+func (e *Engine) Worked(loop int) time.Duration { return time.Duration(e.loops[loop].worked.Load()) }
+
 // Wake makes the loop run one Turn that begins after the call. Many calls before it begins are one.
 func (e *Engine) Wake(loop int) { e.loops[loop].wake() }
 

@@ -26,8 +26,9 @@ func (v events) OnOpen(g gnet.Conn) ([]byte, gnet.Action) {
 	c.gnet = g
 	v.e.connections.Add(1)
 	v.e.ticks.hurry()
-	c.opened(v.e.opts.Clock())
-	c.loop.traffic()
+	now := v.e.opts.Clock()
+	c.opened(now)
+	c.loop.traffic(now)
 	return nil, gnet.None
 }
 
@@ -37,10 +38,11 @@ func (v events) OnTraffic(g gnet.Conn) gnet.Action {
 	if !ok {
 		return gnet.None
 	}
+	now := v.e.opts.Clock()
 	if len(b) > 0 {
-		c.data(v.e.opts.Clock(), b)
+		c.data(now, b)
 	}
-	c.loop.traffic()
+	c.loop.traffic(now)
 	return gnet.None
 }
 

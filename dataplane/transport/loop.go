@@ -25,8 +25,10 @@ type loop struct {
 	queued  atomic.Bool   // a task is handed over and has not begun
 	ticking atomic.Bool   // the next turn begins with a tick
 	turns   atomic.Uint32 // that were not the ticker's, since it last looked
+	worked  atomic.Int64  // ns, since the start
 
 	// On the loop only.
+	began   int64   // when it was woken for what this turn ends; 0: it was not yet
 	streak  int     // turns since the last traffic
 	dead    []*Conn // ended, Closed not yet called
 	spare   []*Conn // the other buffer of dead
@@ -66,6 +68,7 @@ func (l *loop) handOver(task gnet.Runnable) bool {
 
 func (l *loop) post(f func()) bool {
 	return l.handOver(gnet.RunnableFunc(func(context.Context) error {
+		l.begins(l.engine.opts.Clock())
 		f()
 		l.schedule()
 		return nil
@@ -81,6 +84,7 @@ func (l *loop) turn(context.Context) error {
 	}
 	l.queued.Store(false)
 	now := l.engine.opts.Clock()
+	l.begins(now)
 	l.bury(now)
 	if l.ticking.Load() && l.ticking.Swap(false) {
 		l.linger(now)
@@ -89,11 +93,21 @@ func (l *loop) turn(context.Context) error {
 		l.engine.ticks.turned(l)
 	}
 	l.handler.Turn(now)
+	l.worked.Add(l.engine.opts.Clock() - l.began)
+	l.began = 0
 	return nil
 }
 
-// traffic notes an event of a connection.
-func (l *loop) traffic() {
+// begins notes when the work began that a turn ends: all that passes until then is counted as work.
+func (l *loop) begins(now int64) {
+	if l.began == 0 {
+		l.began = now
+	}
+}
+
+// traffic notes an event of a connection, which began at now.
+func (l *loop) traffic(now int64) {
+	l.begins(now)
 	l.streak = 0
 	l.schedule()
 }

@@ -169,6 +169,24 @@ func TestTicksSlowDown(t *testing.T) {
 	far.Close()
 }
 
+// TestWorked: what a loop does counts as work, what it waits does not.
+func TestWorked(t *testing.T) {
+	const work = 20 * time.Millisecond
+	e := start(t, Options{}, nil)
+	on(t, e, 0, func() { <-time.After(work) })
+	eventually(t, "the work counts", func() bool { return e.Worked(0) >= work })
+	r := newRecorder()
+	r.onData = func(*Conn, []byte) { <-time.After(work) }
+	far := enroll(t, e, 0, r, "")
+	send(t, far, []byte("x"))
+	eventually(t, "so does that of connections", func() bool { return e.Worked(0) >= 2*work })
+	eventually(t, "a moment in which it waits", func() bool {
+		before := e.Worked(0)
+		<-time.After(work)
+		return e.Worked(0)-before < work/2
+	})
+}
+
 // TestClock: every callback is told the time of the clock that was given, which need not be the machine's.
 func TestClock(t *testing.T) {
 	const year = int64(365 * 24 * time.Hour)
