@@ -26,7 +26,7 @@ type Up interface {
 	Asked(session uint32, lane uint16, account, seq uint32, p []byte)
 }
 
-// worker is one of the layer's workers: binds are dealt to them, and each admits at most its rating.
+// worker is one of the layer's workers: binds are dealt to them, and each admits at most its rating. What is refused does not count.
 type worker struct {
 	bucket egress.Bucket
 	binds  int
@@ -167,7 +167,7 @@ func (d *Desk) submitNow(s *Session, c *catalog.Client, h pdu.Header, p []byte, 
 	return st
 }
 
-// ready says whether a message may come in now at all; it takes a worker's turn.
+// ready says whether a message may come in now at all.
 func (d *Desk) ready(s *Session, c *catalog.Client, l *Lane, now int64) pdu.Status {
 	switch {
 	case d.Draining || l.closed:
@@ -176,7 +176,7 @@ func (d *Desk) ready(s *Session, c *catalog.Client, l *Lane, now int64) pdu.Stat
 		return d.refuse(RefusedDraining, pdu.RThrottled)
 	case c == nil:
 		return d.refuse(RefusedDraining, pdu.RInvBndSts) // its account left the catalog; the bind is about to end
-	case !d.workers[s.worker].bucket.Take(now):
+	case d.workers[s.worker].bucket.Whole(now) == 0:
 		return d.refuse(RefusedWorker, pdu.RThrottled)
 	case l.slow(now):
 		return d.refuse(RefusedSlow, pdu.RThrottled)
@@ -208,6 +208,7 @@ func (d *Desk) check(s *Session, c *catalog.Client, p []byte, now int64) pdu.Sta
 // enter puts what check passed into the open block.
 func (d *Desk) enter(s *Session, l *Lane, p []byte, t ticket) ledger.MsgID {
 	d.accept.PDU = p
+	d.workers[s.worker].bucket.Take(t.at)
 	if l.full() {
 		d.cut(l, t.at, true)
 	}

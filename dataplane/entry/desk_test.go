@@ -3,6 +3,7 @@ package entry
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"smsplane/ledger"
 	"smsplane/ledger/catalog"
@@ -82,6 +83,35 @@ func TestCongestionIsToldTo50(t *testing.T) {
 			}
 			s.Protocol().ResetOut()
 		}
+	}
+}
+
+// A worker's rating counts what is accepted: messages that are refused take nothing from the binds that share the worker.
+func TestRefusedMessagesTakeNoRating(t *testing.T) {
+	const rating = 10
+	up, tab := &above{}, table(t)
+	d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, rating)
+	a := &Account{Number: 1}
+	a.Credit.Store(1e9)
+	noisy := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
+	other := d.Open(2, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
+	bad := pdu.Submit{Dst: []byte("nobody"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+	good := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+	seq := uint32(0)
+	for now := int64(aDay); now < aDay+int64(10*time.Second); now += int64(10 * time.Millisecond) {
+		seq++
+		noisy.Protocol().Feed(now, bad.Append(nil, seq))
+		other.Protocol().Feed(now, good.Append(nil, seq))
+		d.Cut(now)
+		for ; up.blocks > 0; up.blocks-- {
+			d.Committed(0, now)
+		}
+	}
+	if n := d.Counts.Accepted; n < 10*rating-1 || n > 10*rating+1 {
+		t.Errorf("%d accepted in 10 s at a rating of %d", n, rating)
+	}
+	if n := d.Counts.Refused[RefusedNumber]; n < uint64(seq)/20 {
+		t.Errorf("%d of %d bad messages were refused for their number", n, seq)
 	}
 }
 
