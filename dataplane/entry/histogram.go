@@ -6,7 +6,7 @@ import "math/bits"
 // goroutine writes; a copy is read.
 type Histogram struct {
 	N       uint64
-	buckets [64 * 8]uint32
+	buckets [64 * 8]uint64
 }
 
 // Add counts a duration in nanoseconds; negative ones count as zero.
@@ -30,14 +30,14 @@ func (h *Histogram) Quantile(q float64) int64 {
 	}
 	rank := uint64(q * float64(h.N))
 	for i, n := range h.buckets {
-		if uint64(n) > rank {
+		if n > rank {
 			if i < 16 {
 				return int64(i)
 			}
 			e := i>>3 - 1
 			return int64(i&7+8+1)<<e - 1
 		}
-		rank -= uint64(n)
+		rank -= n
 	}
 	return 0
 }

@@ -37,3 +37,15 @@ func TestHistogramQuantiles(t *testing.T) {
 		t.Error("a negative duration does not count as zero")
 	}
 }
+
+// A histogram counts since the start: a thousand durations a second fill 32 bits in seven weeks.
+func TestHistogramOfALongLife(t *testing.T) {
+	var h Histogram
+	const n = 1<<32 - 1
+	h.N, h.buckets[bucket(1000)] = n, n
+	h.Add(1000)
+	h.Add(1 << 40)
+	if got := h.Quantile(.99); got < 1000 || got > 1125 {
+		t.Errorf("of %d durations of 1000 ns and one of minutes 99 %% are told to take up to %d ns", h.N-1, got)
+	}
+}
