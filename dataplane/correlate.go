@@ -97,8 +97,9 @@ func (x *executor) calm(carrier uint16) bool {
 }
 
 func (x *executor) byCarrierID(carrier uint16, id []byte) (*lane, *book.Msg) {
+	name := book.NameOf(carrier, id)
 	for _, l := range x.lanes {
-		if m := l.book.ByCarrierID(carrier, id); m != nil {
+		if m := l.book.ByName(name); m != nil {
 			return l, m
 		}
 	}

@@ -171,11 +171,23 @@ func (b *Book) nameAll() {
 // named says that the carrier which has m now has a name for it.
 func (m *Msg) named() bool { return m.cidLen > 0 && m.namer() == m.Carrier }
 
-// ByCarrierID finds the live message that a carrier knows by that id.
-func (b *Book) ByCarrierID(carrier uint16, id []byte) (m *Msg) {
+// Name is what a carrier calls a message, hashed once for all the books that are asked for it.
+type Name struct {
+	carrier uint16
+	tag     uint32
+	id      []byte
+}
+
+// NameOf aliases id.
+func NameOf(carrier uint16, id []byte) Name {
 	id = id[:min(len(id), maxCarrierID)]
-	b.byName.find(nameTag(carrier, id), func(slot uint32) bool {
-		if b.bears(slot, carrier, id) {
+	return Name{carrier, nameTag(carrier, id), id}
+}
+
+// ByName finds the live message that a carrier calls so.
+func (b *Book) ByName(n Name) (m *Msg) {
+	b.byName.find(n.tag, func(slot uint32) bool {
+		if b.bears(slot, n.carrier, n.id) {
 			m = b.t.at(slot)
 		}
 		return m != nil

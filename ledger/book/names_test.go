@@ -68,12 +68,12 @@ func TestNamesComeBack(t *testing.T) {
 	s.flush(b)
 	for when, b := range map[string]*Book{"folded": b, "loaded": s.reload(b.Applied())} {
 		for name, want := range map[string]uint64{"straggler": 1, "twice": 2, "other": 4, "ended": 0, "never": 0} {
-			switch m := b.ByCarrierID(3, []byte(name)); {
+			switch m := b.ByName(NameOf(3, []byte(name))); {
 			case want == 0 && m != nil, want != 0 && (m == nil || m.ID != id(want)):
 				t.Errorf("%s: %q is %+v, want message %d", when, name, m, want)
 			}
 		}
-		if m := b.ByCarrierID(4, []byte("other")); m != nil {
+		if m := b.ByName(NameOf(4, []byte("other"))); m != nil {
 			t.Errorf("%s: another carrier's name is %v", when, m.ID)
 		}
 	}

@@ -32,13 +32,13 @@ func TestStragglerKeepsItsParts(t *testing.T) {
 		t.Errorf("parts %+v, were %+v", c.splits[77].of, b.splits[77].of)
 	}
 	for i, id := range []string{"first", "second"} {
-		if part, ok := c.PartByID(n, []byte(id)); c.ByCarrierID(9, []byte(id)) != n || !ok || part != uint8(i) {
+		if part, ok := c.PartByID(n, []byte(id)); c.ByName(NameOf(9, []byte(id))) != n || !ok || part != uint8(i) {
 			t.Errorf("%s is part %d, %v", id, part, ok)
 		}
 	}
 	c.unsplit(n)
 	n.Of, n.cidLen = 0, 0
-	if c.ByCarrierID(9, []byte("second")) != nil || c.byName.n > 0 {
+	if c.ByName(NameOf(9, []byte("second"))) != nil || c.byName.n > 0 {
 		t.Errorf("names of parts that are gone: %v", c.byName)
 	}
 }
