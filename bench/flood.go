@@ -17,7 +17,7 @@ type Flood struct {
 	Peers   float64 `json:"cores_used_peers"`      // by client and carriers meanwhile
 	Journal float64 `json:"journal_bytes_message"` // written to the store
 	PerSync float64 `json:"messages_per_sync"`
-	Allocs  float64 `json:"allocations_message"` // objects on the appliance's heap until the last answer
+	Allocs  float64 `json:"allocations_message"` // objects on the appliance's heap until clients had the last answer and receipt
 
 	Resp    peer.Latency `json:"resp"`
 	Arrival peer.Latency `json:"arrival"`
@@ -71,6 +71,9 @@ func (s *stand) flood(ctx context.Context, o floodOptions) (f Flood, problems []
 	if err != nil {
 		return f, nil, err
 	}
+	if o.calm == nil { // else some may be long in coming
+		s.awaitReceipts(ctx, runs)
+	}
 	answered, err := s.look(ctx)
 	if err != nil {
 		return f, nil, err
@@ -110,6 +113,15 @@ func (s *stand) flood(ctx context.Context, o floodOptions) (f Flood, problems []
 	f.Allocs = float64(answered.status.Process.Allocated-before.status.Process.Allocated) / n
 	f.PerSync = n / max(1, float64(b.Syncs-a.Syncs))
 	return f, problems, nil
+}
+
+// awaitReceipts waits for what clients asked for, but not for ever: account says what is missing.
+func (s *stand) awaitReceipts(ctx context.Context, runs []*run) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for _, r := range runs {
+		r.client.AwaitReceipts(ctx)
+	}
 }
 
 // share is part i of n dealt over parts.

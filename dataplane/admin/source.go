@@ -116,7 +116,7 @@ type JournalStatus struct {
 type ProcessStatus struct {
 	PID        int    `json:"pid"`
 	Goroutines int    `json:"goroutines"`
-	Allocated  uint64 `json:"allocated"` // objects on the heap since the start
+	Allocated  uint64 `json:"allocated"` // objects on the heap since the start; tiny ones, and the blocks that they share, too
 	Cores      int    `json:"cores"`     // it may use at once
 }
 
