@@ -136,7 +136,7 @@ func (l *lane) answer(m *book.Msg, a *ledger.Answer, now int64) {
 	}
 	l.begin()
 	l.open = ledger.AppendAnswer(l.open, m.EgressWorker, m.ID, now, a)
-	l.recorded(now)
+	l.noted(now)
 }
 
 // again tries the same target later; no attempt is counted against the message.

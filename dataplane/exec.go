@@ -62,6 +62,7 @@ type executor struct {
 	maxWindow   uint64     // entries of a lane's log above which stragglers are moved out of it
 	reloadTurn  int        // octets of a lane's log that are folded anew in a turn
 	maxHot      int        // messages of all lanes kept in memory; more are spilled
+	lull        int64      // ns for which records that nobody waits for may stay in an open state block; see lane.noted
 	maxPlanned  int        // planned and unverified messages of a lane above which the router leaves the rest where it is
 	doing       step       // for the note about a crash
 	folding     *book.Book // the book that doing is about, while folding
@@ -208,11 +209,9 @@ func (x *executor) turn(now int64) (n int) {
 	n += x.useLent(now)
 	x.doing = step{}
 	x.intake.look(x, now)
-	n += x.intake.admit()
+	admitted := x.intake.admit()
+	n += admitted + x.cut(now, admitted > 0)
 	for _, l := range x.lanes {
-		if l.cut(now, false) {
-			n++
-		}
 		l.flush(now)
 	}
 	x.timers(now)

@@ -46,6 +46,8 @@ type lane struct {
 	chunk    []byte
 	open     []byte // state block under construction
 	records  int
+	opened   int64 // when its first record came
+	urgent   bool  // somebody waits for one of them
 	acks     []ack
 	proposed []proposal
 	head     int
@@ -112,54 +114,6 @@ const (
 	flushEntries = 2048
 	chunkBytes   = 1 << 20
 )
-
-func (l *lane) begin() {
-	if l.records > 0 {
-		return
-	}
-	if l.x.stepped && !l.leading {
-		panic(fmt.Sprintf("dataplane: lane %d decides something, and is not led here", l.n))
-	}
-	if cap(l.chunk)-len(l.chunk) < stateBytes+16<<10 {
-		l.chunk = make([]byte, 0, chunkBytes)
-	}
-	l.open = ledger.OpenBlock(l.chunk[len(l.chunk):])
-}
-
-// recorded notes that a record was appended to the open state block.
-func (l *lane) recorded(now int64) {
-	l.records++
-	if len(l.open) >= stateBytes {
-		l.cut(now, true)
-	}
-}
-
-// cut proposes the open state block. A small one waits while others are on their way.
-func (l *lane) cut(now int64, force bool) bool {
-	if l.records == 0 || !force && l.stateOut >= statePiped {
-		return false
-	}
-	if !l.leading && l.x.fellows != nil { // whoever decided here learns that it was for another to do
-		l.open, l.records, l.acks = nil, 0, nil
-		return false
-	}
-	b := ledger.SealBlock(l.open, l.n, l.records, now)
-	if end := len(l.chunk) + len(b); end <= cap(l.chunk) {
-		l.chunk = l.chunk[:end]
-	}
-	acks := l.acks
-	l.open, l.records, l.acks = nil, 0, nil
-	l.stateOut++
-	l.propose(b[:len(b):len(b)], proposal{acks: acks})
-	return true
-}
-
-// room proposes the open state block if so many octets more would fill it: records that must stand in one block follow.
-func (l *lane) room(octets int, now int64) {
-	if l.records > 0 && len(l.open)+octets >= stateBytes {
-		l.cut(now, true)
-	}
-}
 
 // propose hands a block to raft, or lets it wait while the lane has as much on its way as raft takes. How
 // many can wait is bounded by whoever makes blocks: entry stops at `stalled` in flight, state blocks follow
@@ -368,9 +322,9 @@ func (l *lane) wake(now int64) (n int) {
 
 // next is the earliest time at which the lane has something to do by itself.
 func (l *lane) next(now int64) int64 {
-	at := int64(never)
+	at := l.due()
 	if len(l.resting) > 0 {
-		at = l.resting[0].at
+		at = min(at, l.resting[0].at)
 	}
 	if l.book.Dirty() || l.untidy {
 		at = min(at, l.flushAt)

@@ -153,6 +153,7 @@ func (x *executor) transferAll() (gone bool) {
 			gone = false
 			if x.now >= l.handAt {
 				l.handAt = x.now + int64(handEvery)
+				l.cut(x.now, true)    // what nobody waits for, either, so that the next leader has it
 				_ = l.rep.Transfer(0) // it is asked for again
 			}
 		}
@@ -168,6 +169,7 @@ func (l *lane) cede(now int64) {
 		return
 	}
 	l.handAt = now + int64(handEvery)
+	l.cut(now, true)
 	_ = l.rep.Transfer(to) // it is asked for again
 }
 

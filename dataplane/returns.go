@@ -327,7 +327,7 @@ func (l *lane) release(m *book.Msg, session uint32, st pdu.Status, now int64) {
 	m.Phase = phaseReleasing
 	l.begin()
 	l.open = ledger.AppendReturn(l.open, l.x.billers.worker(), m.ID, now, &ledger.Return{Session: session, Status: uint32(st)})
-	l.recorded(now)
+	l.noted(now)
 }
 
 // unreturned is a deliver_sm whose answer will not come: another bind gets it. The client may see it twice.
