@@ -19,7 +19,7 @@ type walFile struct {
 // What is laid: as much as so many syncs like the last one take, within bounds.
 const (
 	aheadSyncs = 128
-	minAhead   = 256 << 10
+	minAhead   = 64 << 10
 	maxAhead   = 4 << 20
 )
 
