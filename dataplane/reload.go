@@ -61,11 +61,28 @@ func (l *lane) reload() (n int) {
 		x.fail(fmt.Errorf("lane %d: loading the books anew: %w", l.n, err))
 		return n
 	}
-	if x.guests != nil { // what was in doubt when the lane was led here is known no more
-		l.recallDoubts()
+	if x.guests != nil {
+		l.booksAreBack()
 	}
 	x.log.Info("a lane's books were loaded anew", "lane", l.n, "entries", l.anew.entries)
 	return n
+}
+
+// booksAreBack brings what the owner of the links knows of the lane in line with its books. While they were not here nothing was found in
+// them: what was in doubt when the lane was led here is known no more, and receipts that came, or whose answer was folded, found no
+// message.
+func (l *lane) booksAreBack() {
+	x := l.x
+	l.recallDoubts()
+	x.strays.stirred = true
+	if len(x.early.byID) == 0 || l.book.Live[book.StateDoubt] == 0 {
+		return
+	}
+	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
+		if m.State == book.StateDoubt {
+			x.revealAbroad(m)
+		}
+	})
 }
 
 // refold folds what one turn takes of the log; through says that the book is where the replica is.

@@ -10,6 +10,7 @@ import (
 	"smsplane/ledger/book"
 	"smsplane/ledger/journal"
 	"smsplane/pdu"
+	"smsplane/pdu/profile"
 )
 
 // admitQuietly admits messages whose client asked for no receipt, each in a block of its own. It runs on the executor.
@@ -114,6 +115,57 @@ func TestDoubtsOfADeposedLaneAreFound(t *testing.T) {
 		}
 		if got := x.doubtful(party{carrier, number}); len(got) != 1 || got[0] != id {
 			t.Errorf("%v is in doubt at the carrier for its number, found are %v", id, got)
+		}
+		x.guests = nil
+		l.lead(x.now)
+	})
+}
+
+// A receipt that the owner of the links hears while the books of its message's lane are loaded anew finds it afterwards, whether its answer
+// was folded before or is in what is loaded: its carrier will not tell it again.
+func TestReceiptWaitsForTheBooks(t *testing.T) {
+	n := newTestNode(t)
+	x, l := n.x, n.x.lanes[n.x.accounts[1].Lane]
+	id := n.queued(t, l.n, 1)[0]
+	x.call(func() {
+		carrier := l.book.Get(id).Present().Carrier
+		l.leading = false
+		x.forget(l)
+		l.clear()
+		l.begin()
+		l.open = ledger.AppendDispatch(l.open, 0, 0, id, x.now, &ledger.Dispatch{Carrier: carrier, Attempt: 1, Session: 1})
+		l.open = ledger.AppendAnswer(l.open, 0, id, x.now, &ledger.Answer{Outcome: ledger.Taken, CarrierID: []byte("c-7")})
+		l.records++
+		l.recorded(x.now)
+		l.cut(x.now, true)
+		for ; l.book.Live[book.StateTaken] == 0; x.park() { // until it is committed
+			if _, err := l.rep.DoWork(x.clock(), l.apply); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		g := &guest{handed: map[uint32]*handed{}}
+		x.guests = &guests{of: map[uint64]*guest{}, lanes: make([]*guest, len(x.lanes))}
+		x.guests.lanes[l.n] = g
+		l.unload()
+		k := &link{ids: profile.NewLearner(profile.IDs{})}
+		r := pdu.Receipt{ID: []byte("c-7"), State: pdu.StateDelivered, Err: []byte("000"), SubmitDate: x.now, DoneDate: x.now, Sub: 1, Dlvrd: 1}
+		s := pdu.Submit{Command: pdu.DeliverSM, Src: []byte("491510000001"), SrcTON: 1, SrcNPI: 1, Dst: []byte("shop"), ESMClass: pdu.ESMReceipt, Text: pdu.AppendReceiptText(nil, &r)}
+		if x.view.Parse(s.Append(nil, 1)) != pdu.ROK || !k.decl.Profile.ParseReceipt(&x.view, &x.receipt) {
+			t.Fatal("the receipt is none")
+		}
+		x.seek.link = k
+		if _, m, _ := x.correlate(carrier, x.receipt.ID); m != nil {
+			t.Error("it is found in books that are not here")
+		}
+		x.orphaned(carrier, x.view.PDU(), nil, x.now)
+		x.tryStrays(x.now + int64(patience))
+		for l.loading {
+			l.reload()
+		}
+		x.tryStrays(x.now)
+		if len(g.handed) != 1 || g.handed[1].id != id {
+			t.Errorf("%d receipts are handed to who leads the lane", len(g.handed))
 		}
 		x.guests = nil
 		l.lead(x.now)

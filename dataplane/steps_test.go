@@ -1,9 +1,12 @@
 package dataplane_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,14 +64,28 @@ func TestReceiptBeforeAnswerAndACrash(t *testing.T) {
 	}
 }
 
+// files are those of the appliance's data.
+func (s *stage) files() (names []string) {
+	err := fs.WalkDir(os.DirFS(filepath.Join(s.dir, "data")), ".", func(name string, _ fs.DirEntry, err error) error {
+		names = append(names, name)
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	return names
+}
+
 // kill goes on with what the disk holds now, as after kill -9: whatever the process does from here on is for nothing.
 // Nothing must be on its way.
 func (s *stage) kill() {
 	s.t.Helper()
 	image := filepath.Join(s.dir, "image")
-	if err := os.CopyFS(image, os.DirFS(filepath.Join(s.dir, "data"))); err != nil {
-		s.t.Fatal(err)
-	}
+	eventually(s.t, "no table of the store came or went while it was copied", func() bool {
+		before := s.files()
+		err := errors.Join(os.RemoveAll(image), os.CopyFS(image, os.DirFS(filepath.Join(s.dir, "data"))))
+		return err == nil && slices.Equal(before, s.files())
+	})
 	s.stop()
 	for _, step := range []func() error{
 		func() error { return os.RemoveAll(filepath.Join(s.dir, "data")) },
