@@ -10,12 +10,19 @@ import (
 	"smsplane/pdu"
 )
 
-// replayBatch is how many receipts one turn of the executor puts back.
+// replayBatch is how many deliver_sm one turn of the executor puts back.
 const replayBatch = 256
 
-// Replay implements admin.Operations: receipts are written anew from EDRs and wait for the client as messages
-// from carriers do, durably. What the client wrote is gone with the body: no text, and the type of number is
-// told from how the address looks. They go in the order in which their messages ended, as many as memory has room for.
+// again is something that a client had and may get once more.
+type again struct {
+	id    ledger.MsgID
+	ended int64
+	pdu   func(l *lane) []byte // deliver_sm; called on the executor, valid until the next call
+}
+
+// Replay implements admin.Operations. Receipts are written anew from EDRs: what the client wrote is gone with the body, so they have
+// no text, and the type of number is told from how the address looks. Messages from carriers are those whose text is still kept.
+// Both wait for the client as messages from carriers do, durably, in the order in which they ended, as many as memory has room for.
 func (s *source) Replay(ctx context.Context, q admin.Replay) (r admin.DeedResult, err error) {
 	if s.n.links == nil {
 		return r, admin.Unavailable("a running node does this; start it first")
@@ -33,12 +40,8 @@ func (s *source) Replay(ctx context.Context, q admin.Replay) (r admin.DeedResult
 	}); err != nil {
 		return r, err
 	}
-	since, until := q.Since.UnixNano(), int64(never)
-	if !q.Until.IsZero() {
-		until = q.Until.UnixNano()
-	}
 	r.Dry = !q.Yes
-	var batch []book.EDR
+	var batch []again
 	give := func() error {
 		defer func() { batch = batch[:0] }()
 		return s.ask(func(x *executor) error {
@@ -46,10 +49,10 @@ func (s *source) Replay(ctx context.Context, q admin.Replay) (r admin.DeedResult
 				return err
 			}
 			if q.Yes && len(batch) > 0 && x.hot() > x.maxHot { // they wait in memory
-				return admin.Unavailable("%d receipts wait for %s again, and memory has no room for more now; once they are taken go on with --since %s",
-					r.Done, q.Client, instant(batch[0].Ended).Format(time.RFC3339Nano))
+				return admin.Unavailable("%d %s wait for %s again, and memory has no room for more now; once they are taken go on with --since %s",
+					r.Done, replayed(&q), q.Client, instant(batch[0].ended).Format(time.RFC3339Nano))
 			}
-			n := x.lanes[row.Lane].replay(batch, &q, x.now)
+			n := x.lanes[row.Lane].replay(batch, row.Number, &q, x.now)
 			r.Matched += n
 			if q.Yes {
 				r.Done += n
@@ -57,41 +60,79 @@ func (s *source) Replay(ctx context.Context, q admin.Replay) (r admin.DeedResult
 			return nil
 		})
 	}
-	err = book.Walk(s.n.db, row.Lane, book.Past{EDR: func(e *book.EDR) error {
-		if e.Account != row.Number || !e.Return || e.Ended < since || e.Ended >= until {
-			return nil
-		}
-		if batch = append(batch, *e); len(batch) < replayBatch {
+	find := s.findReceipts
+	if q.MO {
+		find = s.findTaken
+	}
+	r.Gone, err = find(row, &q, func(a again) error {
+		if batch = append(batch, a); len(batch) < replayBatch {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		return give()
-	}})
+	})
 	if err == nil {
 		err = give()
 	}
 	if q.Yes {
-		s.n.log.Warn("an operator replayed receipts", "client", q.Client, "receipts", r.Done, "author", q.Author, "reason", q.Reason)
+		s.n.log.Warn("an operator replayed "+replayed(&q), "client", q.Client, "done", r.Done, "gone", r.Gone, "author", q.Author, "reason", q.Reason)
 	}
 	return r, err
 }
 
-// replay puts receipts back that their client had once; those it has yet to take are left out. It returns
-// how many there are.
-func (l *lane) replay(es []book.EDR, q *admin.Replay, now int64) (n int) {
+// replayed is what people call it.
+func replayed(q *admin.Replay) string {
+	if q.MO {
+		return "messages from carriers"
+	}
+	return "receipts"
+}
+
+// during says whether it ended in the time that is asked for.
+func during(q *admin.Replay, ended int64) bool {
+	return ended >= q.Since.UnixNano() && (q.Until.IsZero() || ended < q.Until.UnixNano())
+}
+
+// findReceipts hands out the receipts of an account; none of them is ever gone.
+func (s *source) findReceipts(row book.AccountRow, q *admin.Replay, f func(again) error) (gone int, err error) {
+	return 0, book.Walk(s.n.db, row.Lane, book.Past{EDR: func(e *book.EDR) error {
+		if e.Account != row.Number || !e.Return || !during(q, e.Ended) {
+			return nil
+		}
+		kept := *e
+		return f(again{e.ID, e.Ended, func(l *lane) []byte { return l.receiptOf(&kept) }})
+	}})
+}
+
+// findTaken hands out the messages from carriers that an account took, and counts those whose text is gone.
+func (s *source) findTaken(row book.AccountRow, q *admin.Replay, f func(again) error) (gone int, err error) {
+	wanted := func(r *book.Returned) bool { return r.Account == row.Number && during(q, r.At) }
+	err = book.WalkTaken(s.n.db, row.Lane, wanted, func(r *book.Returned, p []byte) error {
+		if p == nil {
+			gone++
+			return nil
+		}
+		return f(again{r.ID, r.At, func(*lane) []byte { return p }})
+	})
+	return gone, err
+}
+
+// replay puts back what their client had once; what it has yet to take is left out. It returns how many there are. As no carrier
+// sent them now, they count as none from a carrier, and are not kept to be given again once more.
+func (l *lane) replay(all []again, account uint32, q *admin.Replay, now int64) (n int) {
 	var ids []ledger.MsgID
-	for i := range es {
-		e := &es[i]
-		if l.book.Get(e.ID) != nil {
+	for i := range all {
+		a := &all[i]
+		if l.book.Get(a.id) != nil {
 			continue
 		}
 		n++
 		if q.Yes {
-			ids = append(ids, e.ID)
+			ids = append(ids, a.id)
 			l.begin()
-			l.open = ledger.AppendMO(l.open, l.x.billers.worker(), l.nextMO(), now, &ledger.MO{Account: e.Account, PDU: l.receiptOf(e)})
+			l.open = ledger.AppendMO(l.open, l.x.billers.worker(), l.nextMO(), now, &ledger.MO{Account: account, PDU: a.pdu(l)})
 			l.recorded(now)
 		}
 	}

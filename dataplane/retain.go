@@ -14,7 +14,8 @@ import (
 // What leaves when, with bodies: 24h.
 //
 //	end of a message + at most 12 h   no block as old as that is needed any more: live messages of it have
-//	                                  moved to keys of their own, parked receipts to keys without a text
+//	                                  moved to keys of their own, parked receipts to keys without a text; what was kept of
+//	                                  messages that clients took from carriers is dropped
 //	                 + a minute       the log is dropped behind it, as a range
 //	                 + at most 4 h    what tables and WAL still hold of dropped ranges is written anew without it
 //
@@ -75,6 +76,9 @@ func (n *Node) retain(ctx context.Context, now int64) error {
 		if err != nil {
 			return err
 		}
+		if err := book.DropTexts(n.db, l.n, now-n.x.aged, now, w); err != nil {
+			return err
+		}
 		if n.db.Write(w, nil); gone > 0 {
 			n.log.Info("the past was dropped", "lane", l.n, "up_to_index", gone)
 		}
@@ -85,7 +89,7 @@ func (n *Node) retain(ctx context.Context, now int64) error {
 		return err
 	}
 	n.retention.expelAt = now + int64(r.Bodies)/expelShare
-	return n.db.Expel(ctx, journal.EntryKind, journal.Moved, journal.Run)
+	return n.db.Expel(ctx, journal.EntryKind, journal.Moved, journal.Run, journal.Taken)
 }
 
 // dropOrphans forgets receipts that came before a time and fitted no message since.

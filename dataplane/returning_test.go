@@ -2,9 +2,13 @@ package dataplane_test
 
 import (
 	"bytes"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"smsplane/pdu"
 )
@@ -184,6 +188,30 @@ func TestMessagesComeWithoutTheirMistakes(t *testing.T) {
 	pdu.SetStatus(p, pdu.RThrottled)
 	s.carrier.send(pdu.Finish(p, 0))
 	eventually(t, "it arrives", func() bool { return len(r.received()) == 1 })
+	got := append([]byte(nil), r.received()[0].PDU()...)
+	pdu.SetSequence(got, 1000)
+	if want := m.Append(nil, 1000); !bytes.Equal(got, want) {
+		t.Errorf("have %x\nwant %x", got, want)
+	}
+}
+
+// What a client took from a carrier it gets again when an operator says so, as it came; also after a restart.
+func TestMessagesAreReplayedToABind(t *testing.T) {
+	s := newStage(t, play{mo: "mo:\n  - {match: {carrier: north, to: \"4917600000\"}, client: esme}\n"})
+	r := s.bind(rx)
+	m := pdu.Submit{Command: pdu.DeliverSM, Src: []byte("4915112345678"), SrcTON: 1, SrcNPI: 1, Dst: []byte("4917600000"), DstTON: 1, DstNPI: 1, Text: []byte("stop")}
+	s.carrier.send(m.Append(nil, 1000))
+	eventually(t, "it arrives", func() bool { return len(r.received()) == 1 && s.books().ReceiptsParked == 0 })
+	s.stop()
+	s.start()
+	r = s.bind(rx)
+	body := fmt.Sprintf(`{"client": "esme", "since": %q, "yes": true, "author": "t", "reason": "t"}`, time.Now().Add(-time.Hour).Format(time.RFC3339Nano))
+	resp, err := http.Post("http://"+s.admin+"/api/v1/mo/replay", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	eventually(t, "it arrives again", func() bool { return len(r.received()) == 1 })
 	got := append([]byte(nil), r.received()[0].PDU()...)
 	pdu.SetSequence(got, 1000)
 	if want := m.Append(nil, 1000); !bytes.Equal(got, want) {

@@ -100,6 +100,16 @@ func (a *answers) Deed(_ context.Context, d admin.Deed) (admin.DeedResult, error
 	}
 	return r, nil
 }
+func (a *answers) Replay(_ context.Context, r admin.Replay) (admin.DeedResult, error) {
+	v := admin.DeedResult{Matched: 9, Dry: !r.Yes}
+	if r.MO {
+		v.Matched, v.Gone = 7, 4
+	}
+	if r.Yes {
+		v.Done = v.Matched
+	}
+	return v, nil
+}
 func (a *answers) Audit(context.Context) (admin.Report, error) {
 	return admin.Report{OK: a.proof, Lines: []string{"12 messages"}}, nil
 }
@@ -195,6 +205,14 @@ func TestExitCodesAndWords(t *testing.T) {
 		{good, "queue hold --client acme --yes --reason why", 0, "4 more match and were left"},
 		{good, "receipts replay --since 90m", 2, "needs a client"},
 		{good, "receipts replay --client acme --since soon", 2, "--since"},
+		{good, "receipts replay --client acme --since 90m", 0, "replay: 9 message(s) match; nothing was done"},
+		{good, "mo", 2, "usage: smsplane mo COMMAND"},
+		{good, "mo replay --since 90m", 2, "mo replay needs a client"},
+		{good, "mo replay --client acme --since soon", 2, "--since"},
+		{good, "mo replay --client acme --since 90m --yes", 2, "mo replay needs a reason"},
+		{good, "mo replay --client acme --since 90m", 0, "replay: 7 message(s) match; nothing was done"},
+		{good, "mo replay --client acme --since 90m", 0, "4 more are not given again: their texts are kept no more"},
+		{good, "mo replay --client acme --since 90m --yes --reason why", 0, "replay: done to 7 message(s)"},
 		{good, "find --to 49151*", 0, "ACCEPTED"},
 		{good, "find --to 49151* --json", 0, "[]"},
 		{good, "find --since tomorrow", 2, "--since"},

@@ -198,20 +198,23 @@ func (c *cli) deed(action string, r admin.DeedResult, err error) error {
 		if r.Damaged > 0 {
 			t.line(fmt.Sprintf("%d more could not be looked at: they stand in damaged runs, see queue list", r.Damaged))
 		}
+		if r.Gone > 0 {
+			t.line(fmt.Sprintf("%d more are not given again: their texts are kept no more", r.Gone))
+		}
 	})
 }
 
-func (c *cli) replayCommand() *cobra.Command {
-	var r admin.Replay
+func (c *cli) replayCommand(mo bool, short, when string) *cobra.Command {
+	r := admin.Replay{MO: mo}
 	var since, until string
 	cmd := &cobra.Command{
 		Use:   "replay",
-		Short: "Give a client the receipts of a range of time again; without --yes it only counts",
+		Short: short + "; without --yes it only counts",
 		Args:  cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.Client, "client", "", "client id")
-	f.StringVar(&since, "since", "", "when their messages ended, from: a time, a day, or how long ago")
+	f.StringVar(&since, "since", "", when+", from: a time, a day, or how long ago")
 	f.StringVar(&until, "until", "", "the same, to; absent: now")
 	f.BoolVar(&r.Yes, "yes", false, "act")
 	f.StringVar(&r.Reason, "reason", "", "why, for the journal; needed with --yes")

@@ -23,7 +23,8 @@ type Operations interface {
 	Refold(ctx context.Context) (Report, error)
 	// Deed holds, releases, reroutes or purges what waits; without Yes it only counts.
 	Deed(ctx context.Context, d Deed) (DeedResult, error)
-	// Replay gives receipts that were due in a range of time to their client again; without Yes it only counts.
+	// Replay gives receipts that were due in a range of time, or messages from carriers that were taken in it, to their client
+	// again; without Yes it only counts.
 	Replay(ctx context.Context, r Replay) (DeedResult, error)
 	// ClusterOrder adds, removes or replaces a host, or has it lead.
 	ClusterOrder(ctx context.Context, o ClusterOrder) (Report, error)
@@ -104,8 +105,9 @@ type Deed struct {
 	Reason    string        `json:"reason"`
 }
 
-// Replay selects receipts by client and by when their messages ended.
+// Replay selects receipts by client and by when their messages ended, or messages from carriers by when the client took them.
 type Replay struct {
+	MO     bool      `json:"-"` // told by the path
 	Client string    `json:"client"`
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until"`
@@ -120,6 +122,7 @@ type DeedResult struct {
 	Done    int  `json:"done"`
 	Dry     bool `json:"dry_run"`
 	Damaged int  `json:"damaged,omitempty"` // in runs that cannot be read: nobody can say whether they match
+	Gone    int  `json:"gone,omitempty"`    // match besides, and their texts are kept no more
 
 	Elsewhere []string `json:"elsewhere,omitempty"` // lanes that it did not look at, and who leads them
 }
@@ -152,14 +155,22 @@ func operations(s Source) []endpoint {
 			}
 			return s.Deed(ctx, v)
 		})},
-		{post, "/api/v1/receipts/replay", nil, long, answer(func(ctx context.Context, r *http.Request) (DeedResult, error) {
-			v, err := body[Replay](r)
-			if err != nil {
-				return DeedResult{}, err
-			}
-			return s.Replay(ctx, v)
-		})},
+		{post, receiptsReplay, nil, long, replay(s, false)},
+		{post, moReplay, nil, long, replay(s, true)},
 	}
+}
+
+const receiptsReplay, moReplay = "/api/v1/receipts/replay", "/api/v1/mo/replay"
+
+func replay(s Source, mo bool) http.HandlerFunc {
+	return answer(func(ctx context.Context, r *http.Request) (DeedResult, error) {
+		v, err := body[Replay](r)
+		if err != nil {
+			return DeedResult{}, err
+		}
+		v.MO = mo
+		return s.Replay(ctx, v)
+	})
 }
 
 // body reads a POST's JSON.
@@ -214,11 +225,15 @@ func (d *Deed) Valid() error {
 
 // Valid is Deed.Valid for a replay.
 func (r *Replay) Valid() error {
+	what := "receipts replay"
+	if r.MO {
+		what = "mo replay"
+	}
 	switch {
 	case r.Client == "" || r.Since.IsZero():
-		return BadRequest("receipts replay needs a client and since when")
+		return BadRequest("%s needs a client and since when", what)
 	case r.Yes:
-		return journaled("receipts replay", r.Author, r.Reason)
+		return journaled(what, r.Author, r.Reason)
 	}
 	return nil
 }
@@ -279,7 +294,11 @@ func (c *Client) Deed(ctx context.Context, d Deed) (DeedResult, error) {
 }
 
 func (c *Client) Replay(ctx context.Context, r Replay) (DeedResult, error) {
-	return posted[DeedResult](ctx, c, "/api/v1/receipts/replay", r)
+	path := receiptsReplay
+	if r.MO {
+		path = moReplay
+	}
+	return posted[DeedResult](ctx, c, path, r)
 }
 
 // posted asks with a JSON body.

@@ -52,6 +52,9 @@ func CheckArchive(s Archive, lane uint16) (ended *Ended, errs []error) {
 		}
 		return nil
 	}
+	if err := checkTexts(s, lane); err != nil {
+		errs = append(errs, err)
+	}
 	packs := 0 // more than indexes
 	lo, hi := journal.LaneRange(journal.EDRIndex, lane)
 	if err := s.Scan(lo, hi, func(_, _ []byte) error {
@@ -83,6 +86,31 @@ func CheckArchive(s Archive, lane uint16) (ended *Ended, errs []error) {
 		errs = append(errs, fmt.Errorf("%w: lane %d: the archive has %d more packs than indexes", ErrBooks, lane, packs))
 	}
 	return ended, errs
+}
+
+// checkTexts reads the texts of messages from carriers; the index of their pack, which may be gone before them, finds each.
+func checkTexts(s Archive, lane uint16) error {
+	lo, hi := journal.LaneRange(journal.Taken, lane)
+	err := s.Scan(lo, hi, func(k, v []byte) error {
+		at := be.Uint64(k[len(k)-8:])
+		idx, err := s.Get(journal.Key(journal.EDRIndex, lane, at))
+		if err == nil {
+			err = readTexts(v, func(id ledger.MsgID, _ []byte) error {
+				if h := hashID(id); idx != nil && !indexed(idx, func(v uint32) bool { return v == h }) {
+					return fmt.Errorf("%w: the archive does not know that %v was taken", ErrBooks, id)
+				}
+				return nil
+			})
+		}
+		if err != nil {
+			return fmt.Errorf("texts %d: %w", at, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("lane %d: archive: %w", lane, err)
+	}
+	return nil
 }
 
 // checkPack reads one pack and looks everything up that one can search by.

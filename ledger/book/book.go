@@ -565,6 +565,7 @@ func (b *Book) returned(r *ledger.Record, m *Msg) error {
 	if m.MO {
 		if !m.Notice && v.Session != 0 && m.Carrier != 0 {
 			b.Counts.MOTaken++
+			return b.took(r, m, &v)
 		}
 		return nil
 	}

@@ -70,18 +70,20 @@ type Attempt struct {
 	Resend               bool
 }
 
-// Returned says that the client took the receipt.
+// Returned says that the client took the receipt, or the message from a carrier.
 type Returned struct {
 	ID      ledger.MsgID
 	At      int64
 	Worker  uint8
 	Session uint32
 	Status  uint32
+	Account uint32 // whose message from a carrier it was; 0: it was a receipt
 }
 
 // pack collects entries between two flushes.
 type pack struct {
 	body, index, scratch []byte
+	texts                []byte // see taken.go
 	n                    int
 }
 
@@ -106,7 +108,7 @@ func (p *pack) add(k entryKind, hashes ...uint32) {
 	p.n++
 }
 
-func (p *pack) reset() { p.body, p.index, p.n = p.body[:0], p.index[:0], 0 }
+func (p *pack) reset() { p.body, p.index, p.texts, p.n = p.body[:0], p.index[:0], p.texts[:0], 0 }
 
 func flag(b bool, bit uint8) uint8 {
 	if b {
@@ -257,13 +259,19 @@ func (p *pack) returned(v *Returned) {
 	b = le.AppendUint64(b, uint64(v.At))
 	b = le.AppendUint32(b, v.Session)
 	b = le.AppendUint32(b, v.Status)
-	p.scratch = append(b, v.Worker)
+	if b = append(b, v.Worker); v.Account != 0 {
+		b = le.AppendUint32(b, v.Account)
+	}
+	p.scratch = b
 	p.add(entryReturn, hashID(v.ID))
 }
 
 func readReturned(body []byte) (v Returned, ok bool) {
 	r := reader{b: body}
 	v.ID, v.At, v.Session, v.Status, v.Worker = ledger.MsgID(r.u64()), int64(r.u64()), r.u32(), r.u32(), r.u8()
+	if len(r.b) > 0 {
+		v.Account = r.u32()
+	}
 	return v, !r.bad && len(r.b) == 0
 }
 

@@ -14,11 +14,11 @@ import (
 // the live messages.
 const stateVersion = 3
 
-// Dirty says that something was applied since the last Flush; Pending is how many EDR entries wait for it.
+// Dirty says that something was applied since the last Flush; Pending is how many EDR entries wait for it, with one for each KiB of texts.
 func (b *Book) Dirty() bool {
 	return b.applied != b.flushed || len(b.moves) > 0 || b.System != nil && len(b.System.gone) > 0
 }
-func (b *Book) Pending() int { return b.pack.n }
+func (b *Book) Pending() int { return b.pack.n + len(b.pack.texts)>>10 }
 
 // Flush writes everything that changed since the last one into w: the state blob with the applied index in
 // it, the packs, the stragglers. w must be committed whole, after the flushes before it.
@@ -26,6 +26,9 @@ func (b *Book) Flush(w *journal.Batch) error {
 	if b.pack.n > 0 {
 		w.Set(journal.Key(journal.EDR, b.Lane, b.applied), b.pack.body)
 		w.Set(journal.Key(journal.EDRIndex, b.Lane, b.applied), b.pack.index)
+		if len(b.pack.texts) > 0 {
+			w.Set(journal.Key(journal.Taken, b.Lane, b.applied), b.pack.texts)
+		}
 		b.pack.reset()
 	}
 	if err := b.flushStragglers(w); err != nil {

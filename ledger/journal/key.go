@@ -21,6 +21,7 @@ const (
 	Catalog   Kind = 9
 	Seal      Kind = 10 // states of the folds at past indexes
 	Skip      Kind = 11 // messages whose records end the process when folded
+	Taken     Kind = 12 // texts of messages from carriers that clients took
 
 	Staged Kind = 0xf0 // chunks of an import; kinds from the log up to here make up a lane
 	Host   Kind = 0xf1 // what this host keeps for itself, and no other host gets: whom it forms a cluster with

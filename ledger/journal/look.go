@@ -8,7 +8,7 @@ import (
 
 // kindNames are what people call the spans of the store.
 var kindNames = map[Kind]string{storeKind: "store id", LaneMeta: "lane meta", EntryKind: "log", Moved: "stragglers", Run: "runs", Fold: "fold state",
-	EDR: "edr packs", EDRIndex: "edr index", Orphan: "orphans", Catalog: "catalogs", Seal: "seals", Skip: "skipped", Staged: "import", Host: "host"}
+	EDR: "edr packs", EDRIndex: "edr index", Orphan: "orphans", Catalog: "catalogs", Seal: "seals", Skip: "skipped", Taken: "texts taken", Staged: "import", Host: "host"}
 
 func (k Kind) String() string {
 	if s := kindNames[k]; s != "" {

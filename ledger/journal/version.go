@@ -14,9 +14,10 @@ import (
 //	2  OPERATOR records, seals, the chain in a lane's state, skipped messages
 //	3  groups of several members, imports of lanes
 //	4  parts and the accounts of attempts in the archive
+//	5  messages from carriers that clients took, with their texts
 const (
 	oldestVersion = 1
-	storeVersion  = 4
+	storeVersion  = 5
 )
 
 // Version is the layout version that the store was opened with, before any upgrade.
