@@ -156,6 +156,12 @@ func (c *benchCluster) own(t testing.TB, n *benchNode) {
 					c.done.Done()
 				}
 			}
+			if r.Leader() && c.lead[lane] != n.id { // on a machine that stood still
+				if err := r.Transfer(c.lead[lane]); err != nil {
+					t.Error(err)
+					return
+				}
+			}
 			if below := min(r.Needed(), max(r.Applied(), 1024)-1023); below > n.logs[lane].First()+1024 {
 				n.logs[lane].DropBelow(below)
 			}
