@@ -64,6 +64,7 @@ type executor struct {
 	maxHot      int        // messages of all lanes kept in memory; more are spilled
 	lull        int64      // ns for which records that nobody waits for may stay in an open state block; see lane.noted
 	maxPlanned  int        // planned and unverified messages of a lane above which the router leaves the rest where it is
+	maxLive     int        // messages of all lanes in memory with those that cannot be spilled, see memory.go
 	doing       step       // for the note about a crash
 	folding     *book.Book // the book that doing is about, while folding
 	progress    *progress  // of recovery; may be nil
@@ -101,6 +102,7 @@ type executor struct {
 	grace   int64 // until then a carrier that never bound is not taken for dead
 	sweeper int64
 	lined   atomic.Int64 // messages of in_order clients that wait
+	live    atomic.Int64 // messages of all lanes in memory
 
 	errands map[ledger.MsgID]errand // what carriers are asked for clients, by tag
 	errand  uint64                  // the last one
@@ -131,7 +133,7 @@ type executor struct {
 }
 
 type execCounts struct {
-	strayAnswers, malformed, lateAnswers, inferred, quarantined, unrouted, refusedByCarriers, unreplaced, forGuests uint64
+	strayAnswers, malformed, lateAnswers, inferred, quarantined, unrouted, refusedByCarriers, unreplaced, forGuests, givenUp, mobileRefused uint64
 }
 
 // loopPort is the executor's end of the rings to one loop.
@@ -246,6 +248,7 @@ func (x *executor) timers(now int64) {
 	if x.sweeper = min(x.sweeper, now+every); now >= x.sweeper {
 		x.sweeper = now + every
 		x.countOrdered()
+		x.countLive()
 		for _, l := range x.lanes {
 			if l.leading {
 				l.sweep(now)

@@ -184,6 +184,10 @@ func (x *executor) given(e *event, now int64) {
 			no(uint32(pdu.RXTAppn))
 			return
 		}
+		if !x.lanes[a.Lane].mayPark(a.Number) {
+			x.refuseMobile(&reply)
+			return
+		}
 		l := x.addMO(a.Number, uint16(e.number), e.data, now)
 		l.acks = append(l.acks, reply)
 		l.recorded(now)

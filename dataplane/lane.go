@@ -58,6 +58,7 @@ type lane struct {
 	runIDs   []byte
 
 	sweepAt  uint32
+	awaited  tally // what the sweep finds with carriers
 	flushAt  int64
 	lowWater uint64 // first block that the flush before needs; 0: there was none yet
 	leading  bool
@@ -412,7 +413,9 @@ func (l *lane) sweep(now int64) {
 	}
 	l.stripped = 0
 	budget := min(max(1024, l.book.Slots()/40), sweepSlots)
-	l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) })
+	if l.sweepAt = l.book.Each(l.sweepAt, budget, func(m *book.Msg) { l.timeout(m, now) }); l.sweepAt == 0 {
+		l.tellAwaited()
+	}
 	l.x.doing = step{}
 	l.spill(now)
 	l.sweepGroups(now)
@@ -438,6 +441,7 @@ func (l *lane) timeout(m *book.Msg, now int64) {
 		l.strip(m, now)
 		l.giveUp(m, now)
 	case phaseAwaiting:
+		l.awaited.count(m.Account)
 		wait := receiptWaitGone
 		if c := l.x.table.CarrierOf(m.Carrier); c != nil {
 			wait = c.ReceiptWait

@@ -23,10 +23,15 @@ func (x *executor) fromMobile(s *linkSession, e *event, reply ack, now int64) {
 		}
 	}
 	account := x.addressee(s.carrier.n, &x.view, now)
+	at := x.lanes[0]
 	if account == nobody {
 		x.counts.unrouted++
-	} else if lane := x.accounts[account].Lane; !x.lanes[lane].leading {
-		x.hand(&handed{lane: lane, what: givenMobile, id: ledger.MsgID(account), carrier: s.carrier.n, link: s.link, data: e.data, reply: reply.kept()})
+	} else if at = x.lanes[x.accounts[account].Lane]; !at.leading {
+		x.hand(&handed{lane: at.n, what: givenMobile, id: ledger.MsgID(account), carrier: s.carrier.n, link: s.link, data: e.data, reply: reply.kept()})
+		return
+	}
+	if !at.mayPark(account) {
+		x.refuseMobile(&reply)
 		return
 	}
 	l := x.addMO(account, s.carrier.n, e.data, now)

@@ -221,7 +221,8 @@ func (n *Node) executor() *executor {
 		external: newLayer("external messaging", config.Worker{Count: 1}), routers: newLayer("routing", w.Router),
 		verifiers: newLayer("verification", w.Verifier), senders: newLayer("delivery", w.Egress), billers: newLayer("billing", w.Billing),
 		early: newEarly(), doubts: doubts{}, errands: map[ledger.MsgID]errand{}, texts: new([mobileTexts]mobileText), areas: map[ledger.MsgID][]byte{}, ended: newEndedTable(), failed: make(chan error, 1), done: make(chan struct{}),
-		maxWindow: maxWindow, scattered: scatteredWindow, reloadTurn: reloadTurn, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare), maxPlanned: externalCap, lull: lull}
+		maxWindow: maxWindow, scattered: scatteredWindow, reloadTurn: reloadTurn, maxResident: n.cfg.Memory, maxHot: int(n.cfg.Memory / hotShare),
+		maxLive: int(mostMemory(n.cfg, hostMemory()) / hotShare), maxPlanned: externalCap, lull: lull}
 	x.quarantine = filepath.Join(n.cfg.Data, rotFolder)
 	x.die = func(p any) { panic(p) }
 	x.progress, x.ids = n.progress, &n.ids
@@ -391,6 +392,7 @@ func (n *Node) makeLoops(count int) {
 		lp.desk.First, first = uint8(first), first+mine
 		lp.desk.MaxWaiting = maxWaiting
 		lp.desk.Ordered, lp.desk.MaxOrdered = &x.lined, max(minOrdered, int64(x.maxHot))
+		lp.desk.Live, lp.desk.MaxLive = &x.live, int64(x.maxLive)
 		if x.fellows != nil {
 			lp.fence = &x.fellows.fence
 		}

@@ -24,6 +24,9 @@ type returns struct {
 	next    int
 	turn    bool // the backlog's
 	tired   bool // among lane.tired
+
+	givenUp int   // receipts for want of room, since that was told
+	tellAt  int64 // when it is told again at the earliest
 }
 
 // clientSession is the executor's side of a client's bind.
@@ -138,6 +141,9 @@ func (l *lane) toReturning(m *book.Msg, again bool) {
 		l.book.Push(list, m)
 	}
 	l.give(r)
+	if !again {
+		l.makeRoom(r, m, l.x.now)
+	}
 }
 
 // give sends what waits to binds that have credit, in turn.

@@ -213,8 +213,12 @@ func (x *executor) layers(n *Node, f loopFacts) []admin.LayerStatus {
 	out.P50, out.P99 = ms(x.answers.Quantile(.5)), ms(x.answers.Quantile(.99))
 	out.Refusals = x.counts.refusedByCarriers
 	bill := x.status(x.billers, layerNames[7])
-	if n := x.lanes[0].book.System.Dropped; n > 0 {
-		bill.Reasons = map[string]uint64{"orphan dropped": n}
+	bill.Reasons = map[string]uint64{}
+	for reason, n := range map[string]uint64{"orphan dropped": x.lanes[0].book.System.Dropped, "receipt given up": x.counts.givenUp,
+		"mobile originated": x.counts.mobileRefused} {
+		if n > 0 {
+			bill.Reasons[reason] = n
+		}
 	}
 	return []admin.LayerStatus{security, in, x.status(x.external, layerNames[2]), x.status(x.routers, layerNames[3]), internal,
 		x.status(x.verifiers, layerNames[5]), out, bill}

@@ -118,7 +118,7 @@ func (l *lane) refill(now int64) {
 			}
 			return
 		}
-		if q.front.Len() < loadBelow || l.book.RunOf(q.runs[0]) != nil && l.book.RunOf(q.runs[0]).Expires <= now {
+		if q.front.Len() < loadBelow && l.x.hot() < l.x.maxLive || l.book.RunOf(q.runs[0]) != nil && l.book.RunOf(q.runs[0]).Expires <= now {
 			l.loadRun(q)
 		}
 	})

@@ -79,7 +79,11 @@ func (x *executor) trace(v *life) []admin.TraceLine {
 	}
 	for _, r := range v.returned {
 		if r.Session == 0 {
-			t.say(r.At, "entry", fmt.Sprintf("lane-%d", e.ID.Lane()), "receipt given up", "%s did not take it in time", t.x.clientName(e.Account))
+			why := "%s did not take it in time"
+			if pdu.Status(r.Status) == pdu.RMsgQFul {
+				why = "too many receipts wait for %s"
+			}
+			t.say(r.At, "entry", fmt.Sprintf("lane-%d", e.ID.Lane()), "receipt given up", why, t.x.clientName(e.Account))
 			continue
 		}
 		t.say(r.At, "entry", fmt.Sprintf("session-%d", r.Session), "receipt returned", "deliver_sm answered with %v", pdu.Status(r.Status))

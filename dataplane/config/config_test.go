@@ -136,6 +136,7 @@ func TestMistakes(t *testing.T) {
 		{"certificates of nobody", strings.Replace(good, "2775", "2775, tls_listen: 127.0.0.1:3550, tls: {cert: c, key: k, client_cert: required}", 1),
 			"f.yaml:3: smpp: tls: client_cert: needs client_ca"},
 		{"unknown key of TLS", strings.Replace(good, "2775", "2775, tls_listen: 127.0.0.1:3550, tls: {cert: c, key: k, ca: x}", 1), `"ca" is not a key here`},
+		{"memory_max", good + "memory_max: 511MiB\n", "memory_max: less than twice memory"},
 		{"size", good + "memory: 1TiB\n", "memory: \"1TiB\" is not a size"},
 		{"size overflow", good + "memory: 99999999999GiB\n", "is not a size"},
 	}
@@ -172,6 +173,7 @@ workers: {router: {tps: 9}}
 lanes: 2
 drain_seconds: 0
 memory: 64MiB
+memory_max: 1GiB
 catalog: catalog
 `))
 	if err != nil {
@@ -186,7 +188,7 @@ catalog: catalog
 		t.Errorf("TLS %v %+v", s.TLSListen, s.TLS)
 	}
 	if n.Data != "/var/lib/smsplane" || n.Catalog != "/etc/smsplane/catalog" || n.Admin.Listen != "[::1]:8081" || n.Lanes != 2 || n.Drain != 0 ||
-		n.Memory != 64<<20 || n.Workers.Router != (Worker{8, 9}) {
+		n.Memory != 64<<20 || n.MemoryMax != 1<<30 || n.Workers.Router != (Worker{8, 9}) {
 		t.Errorf("node %+v", n)
 	}
 }

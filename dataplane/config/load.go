@@ -67,7 +67,7 @@ func (n *Node) read(m *document.Map) {
 	n.path(m, "catalog", &n.Catalog)
 	n.cluster(m)
 	if n.Witness() {
-		refuse(m, "a witness takes no clients and stores no message", "smpp", "catalog", "workers", "lanes", "memory", "journal", "retention")
+		refuse(m, "a witness takes no clients and stores no message", "smpp", "catalog", "workers", "lanes", "memory", "memory_max", "journal", "retention")
 	} else {
 		m.Need("smpp", "catalog")
 	}
@@ -80,6 +80,10 @@ func (n *Node) read(m *document.Map) {
 	m.Int("drain_seconds", &drain, 0, maxDrain)
 	n.Drain = time.Duration(drain) * time.Second
 	size(m, "memory", &n.Memory)
+	size(m, "memory_max", &n.MemoryMax)
+	if n.MemoryMax != 0 && n.MemoryMax/2 < n.Memory {
+		m.Fail("memory_max", "less than twice memory, which is %d octets: queues alone may fill that", n.Memory)
+	}
 	n.journal(m)
 	n.retention(m)
 	m.Close()

@@ -18,6 +18,7 @@ type Node struct {
 	Lanes     int           // fixed when the store is formed
 	Drain     time.Duration // longest wait for carriers' answers at a stop
 	Memory    int64         // octets of messages kept hot; more are spilled to disk
+	MemoryMax int64         // octets of all messages in memory, at 512 each, with those that cannot be spilled; 0: half of the host's
 	Journal   Journal
 	Retention Retention
 	Cluster   *Cluster // nil on a single host

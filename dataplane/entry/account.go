@@ -20,6 +20,8 @@ type Account struct {
 	Limit ledger.Micro
 	// Waiting counts the client's messages between accept and the carrier; the executor lowers it.
 	Waiting atomic.Int64
+	// Awaited counts those that a carrier has taken and no receipt has ended, as of the executor's last look through the lane.
+	Awaited atomic.Int64
 
 	bucket egress.Bucket // the client's tps over all its binds
 	tps    int

@@ -59,6 +59,10 @@ type Desk struct {
 	// a bound of their own, all together, and half of it each. nil: none.
 	Ordered    *atomic.Int64
 	MaxOrdered int64
+	// Live is how many messages of all clients are in memory. A client may have as many with carriers as are left of MaxLive, so
+	// that who gets no receipts leaves room to the others. nil: none.
+	Live    *atomic.Int64
+	MaxLive int64
 
 	up      Up
 	table   func() *router.Table
@@ -181,6 +185,8 @@ func (d *Desk) ready(s *Session, c *catalog.Client, l *Lane, now int64) pdu.Stat
 	case l.slow(now):
 		return d.refuse(RefusedSlow, pdu.RThrottled)
 	case d.Full || l.cramped || s.Account.Waiting.Load() >= d.MaxWaiting:
+		return d.refuse(RefusedFull, pdu.RMsgQFul)
+	case d.Live != nil && d.Live.Load()+s.Account.Awaited.Load() >= d.MaxLive:
 		return d.refuse(RefusedFull, pdu.RMsgQFul)
 	case c.InOrder && d.Ordered != nil && (s.Account.Waiting.Load() >= d.MaxOrdered/2 || d.Ordered.Load() >= d.MaxOrdered):
 		return d.refuse(RefusedFull, pdu.RMsgQFul)
@@ -313,6 +319,9 @@ func (d *Desk) load(s *Session, l *Lane) uint8 {
 		return 0
 	}
 	share := max(int64(l.InFlight())*100/stalled, s.Account.Waiting.Load()*100/d.MaxWaiting)
+	if d.Live != nil {
+		share = max(share, (d.Live.Load()+s.Account.Awaited.Load())*100/d.MaxLive)
+	}
 	if d.Full || l.cramped {
 		share = 100
 	}

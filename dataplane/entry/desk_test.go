@@ -232,3 +232,36 @@ func TestCrampedLane(t *testing.T) {
 		}
 	}
 }
+
+// What carriers have and no receipt ended stays in memory: a client may have as much of it there as is left of the bound.
+func TestMessagesInMemoryAreBounded(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		mine, live int64
+		want       pdu.Status
+	}{
+		{"room for more", 49, 50, pdu.ROK},
+		{"as much as is left", 50, 50, pdu.RMsgQFul},
+		{"another client, beside that one", 0, 99, pdu.ROK},
+		{"none is left", 0, 100, pdu.RMsgQFul},
+	} {
+		up, tab := &above{}, tableOf(t, "")
+		d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+		var live atomic.Int64
+		d.Live, d.MaxLive = &live, 100
+		a := &Account{Number: 1}
+		a.Credit.Store(1e9)
+		a.Awaited.Store(c.mine)
+		live.Store(c.live)
+		s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
+		m := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+		s.Protocol().Feed(aDay, m.Append(nil, 1))
+		d.Cut(aDay)
+		if up.blocks > 0 {
+			d.Committed(0, aDay)
+		}
+		if h := pdu.ParseHeader(s.Protocol().Out()); h.Status != c.want {
+			t.Errorf("%s: %v, want %v", c.name, h.Status, c.want)
+		}
+	}
+}
