@@ -19,8 +19,9 @@ import (
 // (step); when that panics, the message and the layer are noted in a file beside the store before the process
 // dies. The next start tells the note and goes on. A message with two notes is quarantined: it is held by a
 // journaled OPERATOR record, as if by an operator, and waits for one. If folding its records was what failed,
-// they are skipped from the one that did up to the log's present end, by a key of the store that says so; what was
-// accepted before stays as it was then.
+// they are skipped from the one that did until another leader decides (book/skip.go), by a key of the store that says so; what was
+// accepted before stays as it was then. What a leader does about a record that it has folded (inFollow) is no reason to skip it:
+// other hosts have folded it, too.
 
 // step is what the executor works on.
 type step struct {
@@ -30,6 +31,7 @@ type step struct {
 
 const (
 	inFold     = "fold"
+	inFollow   = "follow" // what a leader does about a committed record
 	inRouter   = "router"
 	inVerifier = "verifier"
 	inEgress   = "egress"
@@ -113,6 +115,9 @@ func (n *Node) heedCrashes() error {
 	count := map[ledger.MsgID]int{}
 	for _, c := range notes {
 		n.log.Warn("the process crashed over a message", "at", c.Time, "layer", c.Layer, "message", c.Name, "panic", c.Text)
+		if c.Layer == inFold && c.Index == 0 { // of an older build, which did not say where
+			continue
+		}
 		if count[c.ID]++; count[c.ID] != crashesAllowed+1 {
 			continue
 		}
@@ -132,14 +137,12 @@ func (n *Node) heedCrashes() error {
 	return nil
 }
 
-// skip stores that the records of a message from the one that failed up to the log's end are not folded.
+// skip stores that the records of a message from the one that failed on are not folded.
 func (n *Node) skip(c crashNote) error {
-	log, err := n.db.Log(c.ID.Lane())
-	if err != nil {
+	w := journal.NewBatch()
+	if err := book.Skip(n.db, w, c.ID, c.Index-1, c.Text); err != nil {
 		return err
 	}
-	w := journal.NewBatch()
-	book.Skip(w, c.ID, max(c.Index, 1)-1, log.Last(), c.Text)
 	done := make(chan struct{})
 	n.db.Write(w, func() { close(done) })
 	<-done

@@ -69,17 +69,18 @@ func TestCrashingMessageIsQuarantined(t *testing.T) {
 	}
 }
 
-// Records whose folding kills the process are skipped after the second time, up to the end of the log as it
-// is; the sequence of the message is not given out again.
+// Records whose folding kills the process are skipped after the second time, up to where the next leader begins; the sequence of the message is not given out again.
 func TestCrashingRecordIsSkipped(t *testing.T) {
 	file := testNodeFile(t)
 	n, stop := startTestNode(t, file)
 	lane := n.x.accounts[1].Lane
 	ids := n.admit(t, lane, 3)
+	var accepted uint64
+	n.x.call(func() { accepted = n.x.lanes[lane].book.Get(ids[2]).Block })
 	stop()
 	notes := filepath.Join(n.cfg.Data, crashFile)
 	for range 2 {
-		if err := noteCrash(notes, crashNote{Layer: inFold, ID: ids[2], Text: "test"}); err != nil {
+		if err := noteCrash(notes, crashNote{Layer: inFold, ID: ids[2], Text: "test", Index: accepted}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -159,6 +160,29 @@ func TestFoldNamesItsMessage(t *testing.T) {
 	stop()
 	all, err := crashNotes(filepath.Join(n.cfg.Data, crashFile))
 	if err != nil || len(all) != 1 || all[0].Layer != inFold || all[0].ID != ledger.MakeMsgID(lane, 2) || all[0].Index == 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// What a leader does about a record that is folded is no fault of the fold: other hosts have folded it, so it is not skipped.
+func TestFollowingIsNotFolding(t *testing.T) {
+	n, stop := startTestNode(t, testNodeFile(t))
+	died := make(chan any, 1)
+	lane := n.x.accounts[1].Lane
+	ids := n.queued(t, lane, 2)
+	n.x.call(func() { n.x.die = func(p any) { died <- p } })
+	n.x.post(func() {
+		l := n.x.lanes[lane]
+		m := l.book.Get(ids[1])
+		l.unlist(m)
+		m.Transact = true // its answer goes to a loop
+		l.final(m, ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator}, n.x.now)
+		l.loop = 1 << 20 // that is not there
+	})
+	<-died
+	stop()
+	all, err := crashNotes(filepath.Join(n.cfg.Data, crashFile))
+	if err != nil || len(all) != 1 || all[0].Layer != inFollow || all[0].ID != ids[1] || all[0].Index != 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
 }

@@ -224,6 +224,9 @@ func (l *lane) apply(index uint64, block []byte) error {
 
 // on hears of every record that the book folded.
 func (l *lane) on(r *ledger.Record, m *book.Msg) error {
+	if l.leading {
+		l.x.doing = step{inFollow, r.ID}
+	}
 	err := l.follow(r, m)
 	l.x.doing = step{layer: inFold} // what comes next of the block
 	return err

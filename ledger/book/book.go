@@ -80,14 +80,15 @@ type Book struct {
 	touch func(ledger.MsgID) // Touch, bound once
 	warm  uint64             // what Touch read, so that it does read
 
-	chain     Chain
-	chainFrom uint64          // blocks up to this index were applied by a build that kept no chain
-	lastAt    int64           // when the newest applied block was cut
-	sealedAt  int64           // the same of the newest seal
-	at        ledger.MsgID    // of the record being folded
-	atIndex   uint64          // of its block
-	skips     map[uint64]skip // by sequence: whose records are not folded, and where
-	open      bool            // what carriers' open messages cost is still to be added up
+	chain      Chain
+	chainFrom  uint64          // blocks up to this index were applied by a build that kept no chain
+	lastAt     int64           // when the newest applied block was cut
+	sealedAt   int64           // the same of the newest seal
+	at         ledger.MsgID    // of the record being folded
+	atIndex    uint64          // of its block
+	skips      map[uint64]skip // by sequence: whose records are not folded, and where
+	skipsEnded []uint64        // of them, whose end is not stored yet
+	open       bool            // what carriers' open messages cost is still to be added up
 }
 
 // moSequence marks ids of messages from carriers: they are numbered by the executor, not by a loop.
@@ -203,6 +204,8 @@ func (b *Book) Apply(index uint64, block []byte) error {
 		if err := b.walk(index, block); err != nil {
 			return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)
 		}
+	} else {
+		b.endSkips(index)
 	}
 	b.applied = index
 	return nil

@@ -35,6 +35,7 @@ func (b *Book) Flush(w *journal.Batch) error {
 		return err
 	}
 	b.flushRuns(w)
+	b.flushSkips(w)
 	if b.System != nil {
 		b.flushSystem(w)
 	}
