@@ -77,7 +77,6 @@ func TestParkedShareOfOneClient(t *testing.T) {
 	s := pdu.Submit{Command: pdu.DeliverSM, SrcTON: 1, SrcNPI: 1, Src: []byte("4915112345678"), Dst: []byte("12345"), Text: []byte("hello")}
 	n.x.call(func() {
 		n.x.maxLive = parkedShare * bound
-		n.x.links[7] = &linkSession{id: 7}
 		for range bound / 2 {
 			n.x.addMO(1, 3, s.Append(nil, 1), n.x.now).recorded(n.x.now)
 		}
