@@ -44,3 +44,40 @@ func TestKeywordOfATextInParts(t *testing.T) {
 		}
 	}
 }
+
+// Messages for a client that takes none wait for it as long as memory has room for them; what comes then its carrier keeps. Nothing
+// is given up, and who takes them makes room.
+func TestMessagesWithoutRoomStayWithTheirCarrier(t *testing.T) {
+	const share = 2 << 20 / 512 / 4 / 2
+	s := newStage(t, play{node: "memory: 1MiB\nmemory_max: 2MiB\n", mo: "mo:\n  - {match: {to: \"12345\"}, client: esme}\n"})
+	seq := uint32(100)
+	send := func(n int) {
+		for range n {
+			seq++
+			m := pdu.Submit{Command: pdu.DeliverSM, SrcTON: 1, SrcNPI: 1, Src: []byte("491500000001"), Dst: []byte("12345"), Text: []byte("hello")}
+			s.carrier.send(m.Append(nil, seq))
+		}
+		eventually(t, "the carrier is answered", func() bool { return s.carrier.heard(seq) })
+	}
+	status := func() pdu.Status {
+		s.carrier.mu.Lock()
+		defer s.carrier.mu.Unlock()
+		return s.carrier.last
+	}
+	send(share)
+	eventually(t, "they wait", func() bool { return s.books().ReceiptsParked == share })
+	send(1)
+	if got := status(); got != pdu.ROK {
+		t.Errorf("at its share %v", got)
+	}
+	send(1)
+	if got := status(); got != pdu.RMsgQFul || s.books().ReceiptsParked != share+1 {
+		t.Errorf("above its share %v, %d wait", got, s.books().ReceiptsParked)
+	}
+	r := s.bind(rx)
+	eventually(t, "all are taken", func() bool { return len(r.received()) == share+1 && s.books().ReceiptsParked == 0 })
+	send(1)
+	if got := status(); got != pdu.ROK {
+		t.Errorf("with room again %v", got)
+	}
+}

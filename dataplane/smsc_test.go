@@ -24,8 +24,9 @@ type smsc struct {
 	conns map[net.Conn]bool // whether it receives
 	got   [][]byte          // submit_sm
 	from  []net.Conn
-	acks  []uint32 // deliver_sm that were answered
-	ever  int      // binds so far
+	acks  []uint32   // deliver_sm that were answered
+	last  pdu.Status // of the last answer to one
+	ever  int        // binds so far
 	next  int
 	seq   uint32
 	// state is what the receipt of a message says, in order; nil sends none. status refuses.
@@ -142,7 +143,7 @@ func (c *smsc) answer(conn net.Conn, p []byte) (out []byte) {
 		return c.take(conn, p, h)
 	case pdu.DeliverSMResp:
 		c.mu.Lock()
-		c.acks = append(c.acks, h.Sequence)
+		c.acks, c.last = append(c.acks, h.Sequence), h.Status
 		c.mu.Unlock()
 	case pdu.EnquireLink, pdu.Unbind:
 		return pdu.AppendPlain(nil, h.Command.Resp(), pdu.ROK, h.Sequence)
