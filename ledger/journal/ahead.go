@@ -16,11 +16,13 @@ type walFile struct {
 	laid   int64 // how far the file was written, ever
 }
 
-// What is laid: as much as so many syncs like the last one take, within bounds.
+// What is laid: as much as so many syncs like the last one take, within bounds. In memory no length is written, so that a page is enough
+// for simulations to have zeros in their logs.
 const (
-	aheadSyncs = 128
-	minAhead   = 64 << 10
-	maxAhead   = 4 << 20
+	aheadSyncs  = 128
+	minAhead    = 64 << 10
+	maxAhead    = 4 << 20
+	memoryAhead = 4 << 10
 )
 
 var zeros [64 << 10]byte
@@ -42,7 +44,11 @@ func (w *walFile) Write(p []byte) (int, error) {
 // SyncData makes what was written durable, and the file longer when that has reached its end.
 func (w *walFile) SyncData() error {
 	if w.at > w.laid {
-		if err := w.lay(min(max(aheadSyncs*(w.at-w.synced), minAhead), maxAhead)); err != nil {
+		n := min(max(aheadSyncs*(w.at-w.synced), minAhead), maxAhead)
+		if w.Fd() == vfs.InvalidFd {
+			n = memoryAhead
+		}
+		if err := w.lay(n); err != nil {
 			return err
 		}
 	}
@@ -54,10 +60,12 @@ func (w *walFile) SyncData() error {
 }
 
 func (w *walFile) lay(n int64) error {
-	for w.laid = w.at; w.laid < w.at+n; w.laid += int64(len(zeros)) {
-		if _, err := w.WriteAt(zeros[:], w.laid); err != nil {
+	for w.laid = w.at; w.laid < w.at+n; {
+		k, err := w.WriteAt(zeros[:min(n, int64(len(zeros)))], w.laid)
+		if err != nil {
 			return err
 		}
+		w.laid += int64(k)
 	}
 	return nil
 }

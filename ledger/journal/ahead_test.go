@@ -8,10 +8,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// wals are the logs of the store and their sizes.
-func wals(t *testing.T, fs vfs.FS) map[string]int64 {
+// wals are the logs of the store in a folder and their sizes.
+func wals(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
-	names, err := fs.List("j")
+	fs := vfs.Default
+	names, err := fs.List(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +21,7 @@ func wals(t *testing.T, fs vfs.FS) map[string]int64 {
 		if !strings.HasSuffix(name, ".log") {
 			continue
 		}
-		s, err := fs.Stat(fs.PathJoin("j", name))
+		s, err := fs.Stat(fs.PathJoin(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,15 +32,16 @@ func wals(t *testing.T, fs vfs.FS) map[string]int64 {
 
 // A log grows by what many syncs need, not with each.
 func TestLogGrowsSeldom(t *testing.T) {
-	fs := vfs.NewMem()
-	d := mustOpen(t, testOptions(fs))
+	o := testOptions(vfs.Default)
+	o.Dir = t.TempDir()
+	d := mustOpen(t, o)
 	defer mustClose(t, d)
 	l := mustLog(t, d, 1)
 	const syncs = 500
-	grew, before := 0, wals(t, fs)
+	grew, before := 0, wals(t, o.Dir)
 	for i := uint64(1); i <= syncs; i++ {
 		extend(t, d, l, run(1, i, i, i)...)
-		now := wals(t, fs)
+		now := wals(t, o.Dir)
 		for name, size := range now {
 			if was, ok := before[name]; ok && size > was {
 				grew++
