@@ -253,10 +253,10 @@ func (h *host) sync() {
 		return
 	}
 	h.disk.failing.Store(true)
-	done := make(chan struct{})
+	done, db := make(chan struct{}), h.db // which is nil once another write of it has failed
 	go func() {
 		defer close(done)
-		h.db.Sync()
+		db.Sync()
 	}()
 	var err error
 	select {
