@@ -53,7 +53,7 @@ func (o *OutageOptions) fill() {
 
 // carrierTakes is the tps of each carrier's contract, over its share of the rate: what is left over drains its queue, which takes
 // five quarters of the time that it was away. At half of the maximum both clients and the drain together are seven tenths of
-// it. Nearer to the maximum every queue of the appliance is longer, and the other carrier's latency with them: at seven eighths by a quarter.
+// it.
 const carrierTakes = 1.8
 
 // Stretches of an outage.

@@ -135,10 +135,8 @@ func TestAcceptedMessageOutlivesItsRecord(t *testing.T) {
 // A panic of the fold is noted with the message whose record it was.
 func TestFoldNamesItsMessage(t *testing.T) {
 	n, stop := startTestNode(t, testNodeFile(t))
-	died := make(chan any, 1)
 	lane := n.x.accounts[1].Lane
 	n.x.call(func() {
-		n.x.die = func(p any) { died <- p }
 		l := n.x.lanes[lane]
 		on := l.book.On
 		l.book.On = func(r *ledger.Record, m *book.Msg) error {
@@ -149,29 +147,39 @@ func TestFoldNamesItsMessage(t *testing.T) {
 		}
 		l.begin()
 	})
-	n.x.post(func() {
+	note := n.diesOf(t, stop, func() {
 		l := n.x.lanes[lane]
 		for seq := uint64(1); seq <= 2; seq++ {
 			l.open = ledger.AppendAccept(l.open, 0, ledger.MakeMsgID(lane, seq), n.x.now, &ledger.Accept{Account: 1, PDU: []byte("no PDU at all")})
 			l.recorded(n.x.now)
 		}
 	})
+	if note.Layer != inFold || note.ID != ledger.MakeMsgID(lane, 2) || note.Index == 0 {
+		t.Errorf("%+v", note)
+	}
+}
+
+// diesOf ends the process by what f has the executor do, and reads the one note that is left about that.
+func (n *Node) diesOf(t *testing.T, stop func(), f func()) crashNote {
+	t.Helper()
+	died := make(chan any, 1)
+	n.x.call(func() { n.x.die = func(p any) { died <- p } })
+	n.x.post(f)
 	<-died
 	stop()
 	all, err := crashNotes(filepath.Join(n.cfg.Data, crashFile))
-	if err != nil || len(all) != 1 || all[0].Layer != inFold || all[0].ID != ledger.MakeMsgID(lane, 2) || all[0].Index == 0 {
-		t.Errorf("%+v, %v", all, err)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v, %v", all, err)
 	}
+	return all[0]
 }
 
 // What a leader does about a record that is folded is no fault of the fold: other hosts have folded it, so it is not skipped.
 func TestFollowingIsNotFolding(t *testing.T) {
 	n, stop := startTestNode(t, testNodeFile(t))
-	died := make(chan any, 1)
 	lane := n.x.accounts[1].Lane
 	ids := n.queued(t, lane, 2)
-	n.x.call(func() { n.x.die = func(p any) { died <- p } })
-	n.x.post(func() {
+	note := n.diesOf(t, stop, func() {
 		l := n.x.lanes[lane]
 		m := l.book.Get(ids[1])
 		l.unlist(m)
@@ -179,22 +187,17 @@ func TestFollowingIsNotFolding(t *testing.T) {
 		l.final(m, ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator}, n.x.now)
 		l.loop = 1 << 20 // that is not there
 	})
-	<-died
-	stop()
-	all, err := crashNotes(filepath.Join(n.cfg.Data, crashFile))
-	if err != nil || len(all) != 1 || all[0].Layer != inFollow || all[0].ID != ids[1] || all[0].Index != 0 {
-		t.Errorf("%+v, %v", all, err)
+	if note.Layer != inFollow || note.ID != ids[1] || note.Index != 0 {
+		t.Errorf("%+v", note)
 	}
 }
 
 // So is one while messages are looked through for those whose time is over.
 func TestSweepNamesItsMessage(t *testing.T) {
 	n, stop := startTestNode(t, testNodeFile(t))
-	died := make(chan any, 1)
 	lane := n.x.accounts[1].Lane
 	ids := n.queued(t, lane, 3)
-	n.x.call(func() { n.x.die = func(p any) { died <- p } })
-	n.x.post(func() {
+	note := n.diesOf(t, stop, func() {
 		l := n.x.lanes[lane]
 		m := l.book.Get(ids[1])
 		m.ValidUntil = 1
@@ -203,10 +206,7 @@ func TestSweepNamesItsMessage(t *testing.T) {
 			l.sweep(n.x.now)
 		}
 	})
-	<-died
-	stop()
-	all, err := crashNotes(filepath.Join(n.cfg.Data, crashFile))
-	if err != nil || len(all) != 1 || all[0].Layer != inSweep || all[0].ID != ids[1] {
-		t.Errorf("%+v, %v", all, err)
+	if note.Layer != inSweep || note.ID != ids[1] {
+		t.Errorf("%+v", note)
 	}
 }

@@ -3,8 +3,6 @@ package dataplane
 import (
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"smsplane/dataplane/config"
 	"smsplane/ledger/journal"
 )
@@ -23,16 +21,13 @@ const (
 	mostOthers   = 1024
 )
 
-// openFiles is how many files the process may have open. Go has raised it as far as it may at the start.
+// openFiles is how many files the process may have open.
 func openFiles() (int, error) {
-	var l unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
-		return 0, fmt.Errorf("how many files may be open: %w", err)
+	limit, err := journal.FileLimit()
+	if err == nil && limit < fewestOpen {
+		err = fmt.Errorf("the process may open %d files (ulimit -n, LimitNOFILE), and needs %d at least, one more for each bind", limit, fewestOpen)
 	}
-	if l.Cur < fewestOpen {
-		return 0, fmt.Errorf("the process may open %d files (ulimit -n, LimitNOFILE), and needs %d at least, one more for each bind", l.Cur, fewestOpen)
-	}
-	return int(min(l.Cur, 1<<30)), nil
+	return limit, err
 }
 
 // connections is how many connections of clients there are files for. One that is carried to another host takes two.

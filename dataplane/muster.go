@@ -179,7 +179,7 @@ func (s *source) lead(o admin.ClusterOrder) (r admin.Report, err error) {
 			if !l.leading || x.fellows.spread.on && l.n > 0 {
 				continue
 			}
-			if err := l.rep.Transfer(m.Raft()); err != nil {
+			if err := l.cedeTo(m.Raft()); err != nil {
 				return admin.Unavailable("lane %d: %v", l.n, err)
 			}
 		}

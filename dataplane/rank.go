@@ -80,10 +80,7 @@ func (l *lane) load() error {
 			if e.Index%progressStep == 0 {
 				l.x.progress.at(folding, l.n, e.Index, upTo)
 			}
-			if e.Kind != journal.KindBlock || len(e.Data) == 0 {
-				return nil
-			}
-			return f(e.Index, e.Data)
+			return f(e.Index, e.Block())
 		})
 		if err == nil {
 			l.log, read.log = log, log
@@ -153,8 +150,7 @@ func (x *executor) transferAll() (gone bool) {
 			gone = false
 			if x.now >= l.handAt {
 				l.handAt = x.now + int64(handEvery)
-				l.cut(x.now, true)    // what nobody waits for, either, so that the next leader has it
-				_ = l.rep.Transfer(0) // it is asked for again
+				_ = l.cedeTo(0) // it is asked for again
 			}
 		}
 	}
@@ -169,8 +165,14 @@ func (l *lane) cede(now int64) {
 		return
 	}
 	l.handAt = now + int64(handEvery)
-	l.cut(now, true)
-	_ = l.rep.Transfer(to) // it is asked for again
+	_ = l.cedeTo(to) // it is asked for again
+}
+
+// cedeTo asks a member to lead the lane, 0 the one that has most of it. What is recorded goes before, also what nobody waits for, so
+// that the next leader has it.
+func (l *lane) cedeTo(to uint64) error {
+	l.cut(l.x.now, true)
+	return l.rep.Transfer(to)
 }
 
 // handEvery is how long a transfer may take before it is asked for again.
@@ -411,7 +413,7 @@ func (x *executor) watchQuorum(now int64) {
 		for _, l := range x.lanes {
 			if l.leading && l.rep.Stalled() {
 				x.log.Error("the disk does not keep up; the lane is handed over", "lane", l.n)
-				_ = l.rep.Transfer(0) // nobody to take it: it is asked for again
+				_ = l.cedeTo(0) // nobody to take it: it is asked for again
 			}
 		}
 	}

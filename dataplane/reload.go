@@ -73,16 +73,11 @@ func (l *lane) reload() (n int) {
 // message.
 func (l *lane) booksAreBack() {
 	x := l.x
-	l.recallDoubts()
+	l.eachDoubt(x.watchDoubt)
 	x.strays.stirred = true
-	if len(x.early.byID) == 0 || l.book.Live[book.StateDoubt] == 0 {
-		return
+	if len(x.early.byID) > 0 {
+		l.eachDoubt(x.revealAbroad)
 	}
-	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
-		if m.State == book.StateDoubt {
-			x.revealAbroad(m)
-		}
-	})
 }
 
 // refold folds what one turn takes of the log; through says that the book is where the replica is.
@@ -105,20 +100,11 @@ func (l *lane) refold() (n int, through bool, err error) {
 			left -= len(e.Data) + reloadEntry
 			n++
 			r.next, r.entries = e.Index+1, r.entries+1
-			if e.Kind != journal.KindBlock || len(e.Data) == 0 {
-				return fold(e.Index, nil)
-			}
-			return fold(e.Index, e.Data)
+			return fold(e.Index, e.Block())
 		})
 	}
 	if l.book != r.book {
-		err = scan(r.stored, func(index uint64, block []byte) error {
-			if block == nil {
-				return nil
-			}
-			return r.book.Replay(index, block)
-		})
-		if err != nil || r.next <= r.stored {
+		if err = scan(r.stored, r.book.Replay); err != nil || r.next <= r.stored {
 			return n, false, err
 		}
 		r.book.Loaded()
@@ -132,6 +118,6 @@ func (l *lane) refold() (n int, through bool, err error) {
 func (l *lane) leave(now int64) {
 	if now >= max(l.handAt, l.anew.since+int64(handEvery)) && l.rep.Leader() {
 		l.handAt = now + int64(handEvery)
-		_ = l.rep.Transfer(0) // nobody to take it: it is asked for again
+		_ = l.cedeTo(0) // nobody to take it: it is asked for again
 	}
 }

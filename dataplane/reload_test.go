@@ -22,13 +22,34 @@ func (l *lane) admitQuietly(count int) {
 		l.open = ledger.AppendAccept(l.open, 0, id, l.x.now, &ledger.Accept{Account: 1, Parts: 1, Price: 45_000, Number: 491510000001,
 			ValidUntil: l.x.now + int64(48*time.Hour), PDU: s.Append(nil, 1)})
 		l.recorded(l.x.now)
-		l.cut(l.x.now, true)
-		for at := l.book.NextSeq(); l.book.NextSeq() == at; l.x.park() { // until it is committed
-			if _, err := l.rep.DoWork(l.x.clock(), l.apply); err != nil {
-				panic(err)
-			}
+		at := l.book.NextSeq()
+		l.commit(func() bool { return l.book.NextSeq() != at })
+	}
+}
+
+// commit proposes the open state block and waits until it is folded.
+func (l *lane) commit(folded func() bool) {
+	for l.cut(l.x.now, true); !folded(); l.x.park() {
+		if _, err := l.rep.DoWork(l.x.clock(), l.apply); err != nil {
+			panic(err)
 		}
 	}
+}
+
+// depose forgets what was decided ahead of the log, as demote does, of a lane that nobody else leads.
+func (l *lane) depose() {
+	l.leading = false
+	l.x.forget(l)
+	l.clear()
+}
+
+// sentElsewhere is what another leader records that gives a message to a carrier; the message is in a state then.
+func (l *lane) sentElsewhere(id ledger.MsgID, carrier uint16, st book.State, then func(b []byte) []byte) {
+	l.begin()
+	l.open = then(ledger.AppendDispatch(l.open, 0, 0, id, l.x.now, &ledger.Dispatch{Carrier: carrier, Attempt: 1, Session: 1}))
+	l.records++
+	l.recorded(l.x.now)
+	l.commit(func() bool { return l.book.Live[st] > 0 })
 }
 
 // The books of a lane that was deposed are loaded anew in turns of a bounded size, from the block on that the flush before needs, though
@@ -60,9 +81,7 @@ func TestBooksAreLoadedAnewInTurns(t *testing.T) {
 		}
 		l.admitQuietly(more)
 		state, live, applied := l.book.State(), l.book.InMemory(), l.book.Applied()
-		l.leading = false
-		x.forget(l)
-		l.clear()
+		l.depose()
 		l.unload()
 		x.reloadTurn = 1
 		turns := uint64(0)
@@ -93,21 +112,8 @@ func TestDoubtsOfADeposedLaneAreFound(t *testing.T) {
 	x.call(func() {
 		m := l.book.Get(id)
 		carrier, number := m.Present().Carrier, m.Number
-		l.leading = false
-		x.forget(l)
-		l.clear()
-		l.begin()
-		l.open = ledger.AppendDispatch(l.open, 0, 0, id, x.now, &ledger.Dispatch{Carrier: carrier, Attempt: 1, Session: 1})
-		l.open = ledger.AppendDoubt(l.open, 0, id, x.now, ledger.PolicyHold, 0)
-		l.records++
-		l.recorded(x.now)
-		l.cut(x.now, true)
-		for ; l.book.Live[book.StateDoubt] == 0; x.park() { // until it is committed
-			if _, err := l.rep.DoWork(x.clock(), l.apply); err != nil {
-				t.Error(err)
-				return
-			}
-		}
+		l.depose()
+		l.sentElsewhere(id, carrier, book.StateDoubt, func(b []byte) []byte { return ledger.AppendDoubt(b, 0, id, x.now, ledger.PolicyHold, 0) })
 		x.guests = &guests{of: map[uint64]*guest{}, lanes: make([]*guest, len(x.lanes))}
 		l.unload()
 		for l.loading {
@@ -129,21 +135,10 @@ func TestReceiptWaitsForTheBooks(t *testing.T) {
 	id := n.queued(t, l.n, 1)[0]
 	x.call(func() {
 		carrier := l.book.Get(id).Present().Carrier
-		l.leading = false
-		x.forget(l)
-		l.clear()
-		l.begin()
-		l.open = ledger.AppendDispatch(l.open, 0, 0, id, x.now, &ledger.Dispatch{Carrier: carrier, Attempt: 1, Session: 1})
-		l.open = ledger.AppendAnswer(l.open, 0, id, x.now, &ledger.Answer{Outcome: ledger.Taken, CarrierID: []byte("c-7")})
-		l.records++
-		l.recorded(x.now)
-		l.cut(x.now, true)
-		for ; l.book.Live[book.StateTaken] == 0; x.park() { // until it is committed
-			if _, err := l.rep.DoWork(x.clock(), l.apply); err != nil {
-				t.Error(err)
-				return
-			}
-		}
+		l.depose()
+		l.sentElsewhere(id, carrier, book.StateTaken, func(b []byte) []byte {
+			return ledger.AppendAnswer(b, 0, id, x.now, &ledger.Answer{Outcome: ledger.Taken, CarrierID: []byte("c-7")})
+		})
 		g := &guest{handed: map[uint32]*handed{}}
 		x.guests = &guests{of: map[uint64]*guest{}, lanes: make([]*guest, len(x.lanes))}
 		x.guests.lanes[l.n] = g

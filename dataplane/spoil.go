@@ -99,7 +99,7 @@ func (l *lane) renew(now int64) {
 	}
 	l.askAt = now + int64(askEvery)
 	if l.rep.Leader() {
-		_ = l.rep.Transfer(0) // nobody to take it: it is asked for again
+		_ = l.cedeTo(0) // nobody to take it: it is asked for again
 	} else if id := l.rep.LeaderID(); id != 0 {
 		l.x.fellows.want(l.n, id)
 	}

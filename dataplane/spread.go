@@ -126,8 +126,7 @@ func (x *executor) yield(now int64) {
 		return
 	case s.asked == 0:
 		s.asked = now
-		l.cut(now, true)
-		if err := l.rep.Transfer(s.to); err == nil {
+		if err := l.cedeTo(s.to); err == nil {
 			x.log.Info("a lane is handed over, so that every host leads some", "lane", l.n, "to", x.fellows.name(s.to))
 			return
 		}

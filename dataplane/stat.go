@@ -69,13 +69,14 @@ func (d *dump) run() error {
 		if d.to > 0 && e.Index > d.to {
 			return journal.ErrStop
 		}
-		if e.Kind != journal.KindBlock || len(e.Data) == 0 {
+		block := e.Block()
+		if block == nil {
 			if d.id == 0 {
 				return d.add(admin.DumpLine{Lane: d.lane, Index: e.Index, Kind: "RAFT", Detail: fmt.Sprintf("an entry of the consensus itself, term %d", e.Term)})
 			}
 			return nil
 		}
-		return ledger.Walk(e.Data, func(r *ledger.Record) error {
+		return ledger.Walk(block, func(r *ledger.Record) error {
 			if d.id != 0 && !r.Concerns(d.id) {
 				return nil
 			}

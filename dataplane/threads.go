@@ -78,8 +78,11 @@ func pick(h host, n int) []int {
 	most, fits := -1, false
 	for _, node := range nodes {
 		cores, isolated := h.prefer(node)
-		room := len(cores) >= n
-		if score := map[bool]int{true: isolated, false: len(cores)}[room]; room && !fits || room == fits && score >= most {
+		room, score := len(cores) >= n, len(cores)
+		if room {
+			score = isolated
+		}
+		if room && !fits || room == fits && score >= most {
 			best, cores, most, fits = cores, best, score, room
 		}
 		rest = append(rest, cores...)

@@ -75,18 +75,19 @@ func (x *executor) recallDoubts() {
 	x.doubted = nil
 	for _, l := range x.lanes {
 		if !l.leading && !l.loading { // one that is being loaded does it then
-			l.recallDoubts()
+			l.eachDoubt(x.watchDoubt)
 		}
 	}
 }
 
-func (l *lane) recallDoubts() {
+// eachDoubt visits what is in doubt in the lane's book.
+func (l *lane) eachDoubt(f func(m *book.Msg)) {
 	if l.book.Live[book.StateDoubt] == 0 {
 		return
 	}
 	l.book.Each(0, l.book.Slots()+1, func(m *book.Msg) {
 		if m.State == book.StateDoubt {
-			l.x.watchDoubt(m)
+			f(m)
 		}
 	})
 }

@@ -157,25 +157,33 @@ func TestOrderedHaveABoundOfTheirOwn(t *testing.T) {
 		{"others have all of it", "in_order: true, ", 0, 10, pdu.RMsgQFul},
 		{"a client without order", "", 5, 10, pdu.ROK},
 	} {
-		up, tab := &above{}, tableOf(t, c.keys)
-		d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
-		var all atomic.Int64
-		d.Ordered, d.MaxOrdered = &all, 10
-		a := &Account{Number: 1}
-		a.Credit.Store(1e9)
-		a.Waiting.Store(c.mine)
-		all.Store(c.others)
-		s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
-		m := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
-		s.Protocol().Feed(aDay, m.Append(nil, 1))
-		d.Cut(aDay)
-		if up.blocks > 0 {
-			d.Committed(0, aDay)
-		}
-		if h := pdu.ParseHeader(s.Protocol().Out()); h.Status != c.want {
-			t.Errorf("%s: %v, want %v", c.name, h.Status, c.want)
+		st := answered(t, c.keys, func(d *Desk, a *Account) {
+			d.Ordered, d.MaxOrdered = new(atomic.Int64), 10
+			d.Ordered.Store(c.others)
+			a.Waiting.Store(c.mine)
+		})
+		if st != c.want {
+			t.Errorf("%s: %v, want %v", c.name, st, c.want)
 		}
 	}
+}
+
+// answered is what a desk of its own says to the first message of a client with such keys, once that is committed.
+func answered(t *testing.T, keys string, prepare func(d *Desk, a *Account)) pdu.Status {
+	t.Helper()
+	up, tab := &above{}, tableOf(t, keys)
+	d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
+	a := &Account{Number: 1}
+	a.Credit.Store(1e9)
+	prepare(d, a)
+	s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
+	m := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
+	s.Protocol().Feed(aDay, m.Append(nil, 1))
+	d.Cut(aDay)
+	if up.blocks > 0 {
+		d.Committed(0, aDay)
+	}
+	return pdu.ParseHeader(s.Protocol().Out()).Status
 }
 
 // The class of a message is what catalog and sender say, whatever its priority_flag asks for.
@@ -245,23 +253,13 @@ func TestMessagesInMemoryAreBounded(t *testing.T) {
 		{"another client, beside that one", 0, 99, pdu.ROK},
 		{"none is left", 0, 100, pdu.RMsgQFul},
 	} {
-		up, tab := &above{}, tableOf(t, "")
-		d := NewDesk(up, func() *router.Table { return tab }, []*Lane{NewLane(0, 1)}, 1, 0)
-		var live atomic.Int64
-		d.Live, d.MaxLive = &live, 100
-		a := &Account{Number: 1}
-		a.Credit.Store(1e9)
-		a.Awaited.Store(c.mine)
-		live.Store(c.live)
-		s := d.Open(1, a, "c", session.Config{Bind: pdu.BindTransceiver}, func() {}, aDay)
-		m := pdu.Submit{Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("x")}
-		s.Protocol().Feed(aDay, m.Append(nil, 1))
-		d.Cut(aDay)
-		if up.blocks > 0 {
-			d.Committed(0, aDay)
-		}
-		if h := pdu.ParseHeader(s.Protocol().Out()); h.Status != c.want {
-			t.Errorf("%s: %v, want %v", c.name, h.Status, c.want)
+		st := answered(t, "", func(d *Desk, a *Account) {
+			d.Live, d.MaxLive = new(atomic.Int64), 100
+			d.Live.Store(c.live)
+			a.Awaited.Store(c.mine)
+		})
+		if st != c.want {
+			t.Errorf("%s: %v, want %v", c.name, st, c.want)
 		}
 	}
 }

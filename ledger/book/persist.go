@@ -206,8 +206,11 @@ func (b *Book) loadStored(s Store) error {
 	return b.lastSealAt(s)
 }
 
-// Replay brings messages of a block back that live. The block is valid during the call.
+// Replay brings messages of a block back that live; nil is an entry of raft itself. The block is valid during the call.
 func (b *Book) Replay(index uint64, block []byte) error {
+	if block == nil {
+		return nil
+	}
 	b.lastAt = ledger.BlockAt(block)
 	if err := b.walk(index, block); err != nil {
 		return fmt.Errorf("block %d of lane %d: %w", index, b.Lane, err)

@@ -104,27 +104,14 @@ func SealBefore(s Archive, lane uint16, at int64) (v Seal, ok bool, err error) {
 }
 
 // DropPast removes packs and seals that ended before at, as ranges: everything up to the newest seal that is
-// that old. It returns the index up to which the past is gone, 0 when there is nothing to drop. There is a seal for each minute
-// of the time that the past is kept, so it looks from the oldest on, and stops at the first that may stay; what is later than now
-// was sealed by a clock that had leapt, and is passed over.
+// that old. It returns the index up to which the past is gone, 0 when there is nothing to drop.
 func DropPast(s Archive, lane uint16, at, now int64, w *journal.Batch) (uint64, error) {
-	last := uint64(0)
-	lo, hi := journal.LaneRange(journal.Seal, lane)
-	if err := s.Scan(lo, hi, func(k, v []byte) error {
-		switch sealed, err := sealTime(lane, v); {
-		case err != nil:
-			return err
-		case sealed <= at:
-			last = be.Uint64(k[len(k)-8:])
-		case sealed <= now:
-			return journal.ErrStop
-		}
-		return nil
-	}); err != nil || last == 0 {
+	last, err := lastOf(s, journal.Seal, lane, at, now, func(v []byte) (int64, error) { return sealTime(lane, v) })
+	if err != nil || last == 0 {
 		return 0, err
 	}
 	first := last
-	lo, hi = journal.LaneRange(journal.EDR, lane)
+	lo, hi := journal.LaneRange(journal.EDR, lane)
 	if err := s.Scan(lo, hi, func(k, _ []byte) error {
 		first = be.Uint64(k[len(k)-8:])
 		return journal.ErrStop
@@ -136,6 +123,25 @@ func DropPast(s Archive, lane uint16, at, now int64, w *journal.Batch) (uint64, 
 	}
 	w.DeleteRange(journal.Key(journal.Seal, lane), journal.Key(journal.Seal, lane, last))
 	return last, nil
+}
+
+// lastOf is the index of the last value of a kind that is not younger than at, 0 when there is none. There may be one for each minute
+// of months, so it looks from the oldest on and stops at the first that may stay; what is later than now is of a clock that had
+// leapt, and is passed over.
+func lastOf(s Archive, kind journal.Kind, lane uint16, at, now int64, when func(v []byte) (int64, error)) (last uint64, err error) {
+	lo, hi := journal.LaneRange(kind, lane)
+	err = s.Scan(lo, hi, func(k, v []byte) error {
+		switch t, err := when(v); {
+		case err != nil:
+			return err
+		case t <= at:
+			last = be.Uint64(k[len(k)-8:])
+		case t <= now:
+			return journal.ErrStop
+		}
+		return nil
+	})
+	return last, err
 }
 
 // ErrProof says that the stored past does not explain the books.
@@ -257,8 +263,8 @@ func (p *Proof) chain(s Archive, lane uint16, now *Book, entries func(from uint6
 			begun = false
 		}
 		next = e.Index + 1
-		if begun && e.Kind == journal.KindBlock && len(e.Data) > 0 && e.Index > now.chainFrom {
-			head.link(e.Index, e.Data)
+		if block := e.Block(); begun && block != nil && e.Index > now.chainFrom {
+			head.link(e.Index, block)
 			p.Chained++
 		}
 		if want, ok := seals[e.Index]; ok {
@@ -319,14 +325,12 @@ func Refold(s Archive, lane uint16, log Log, strag Straggler, entries func(from 
 		if e.Index > now.applied {
 			return journal.ErrStop
 		}
-		data := e.Data
-		if e.Kind != journal.KindBlock || len(data) == 0 {
-			data = nil
-		} else {
+		block := e.Block()
+		if block != nil {
 			blocks++
 		}
 		b.pack.reset()
-		return b.Apply(e.Index, data)
+		return b.Apply(e.Index, block)
 	})
 	if err != nil {
 		return blocks, err

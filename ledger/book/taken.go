@@ -81,23 +81,14 @@ func textsOf(s Archive, lane uint16, pack uint64) (map[ledger.MsgID][]byte, erro
 	})
 }
 
-// DropTexts removes the texts of messages from carriers that were all taken by the time at, as a range. What is later than now was
-// taken by a clock that had leapt, and is passed over, as in DropPast.
+// DropTexts removes the texts of messages from carriers that were all taken by the time at, as a range.
 func DropTexts(s Archive, lane uint16, at, now int64, w *journal.Batch) error {
-	last := uint64(0)
-	lo, hi := journal.LaneRange(journal.Taken, lane)
-	if err := s.Scan(lo, hi, func(k, v []byte) error {
+	last, err := lastOf(s, journal.Taken, lane, at, now, func(v []byte) (int64, error) {
 		r := reader{b: v}
-		switch taken := int64(r.u64()); {
-		case taken <= at:
-			last = be.Uint64(k[len(k)-8:])
-		case taken <= now:
-			return journal.ErrStop
-		}
-		return nil
-	}); err != nil || last == 0 {
-		return err
+		return int64(r.u64()), nil
+	})
+	if err == nil && last > 0 {
+		w.DeleteRange(journal.Key(journal.Taken, lane), journal.Key(journal.Taken, lane, last+1))
 	}
-	w.DeleteRange(lo, journal.Key(journal.Taken, lane, last+1))
-	return nil
+	return err
 }

@@ -69,5 +69,3 @@ func (w *walFile) lay(n int64) error {
 	}
 	return nil
 }
-
-var _ vfs.File = (*walFile)(nil)

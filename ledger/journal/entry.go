@@ -21,6 +21,14 @@ type Entry struct {
 // KindBlock is the Kind of entries whose data is a block.
 const KindBlock = 0
 
+// Block is what the entry is there for; nil for one of raft itself, also the empty one with which a leader begins.
+func (e *Entry) Block() []byte {
+	if e.Kind != KindBlock || len(e.Data) == 0 {
+		return nil
+	}
+	return e.Data
+}
+
 // Vote is a lane's raft hard state.
 type Vote struct{ Term, Voted, Commit uint64 }
 
@@ -69,10 +77,11 @@ func parseEntry(key, v []byte) (lane uint16, e Entry, err error) {
 
 // checkData verifies the block inside an entry that came from disk.
 func checkData(lane uint16, e *Entry) error {
-	if e.Kind != KindBlock || len(e.Data) == 0 {
+	b := e.Block()
+	if b == nil {
 		return nil
 	}
-	if err := ledger.CheckBlock(e.Data); err != nil {
+	if err := ledger.CheckBlock(b); err != nil {
 		return damaged(lane, e.Index, err.Error())
 	}
 	return nil

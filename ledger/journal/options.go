@@ -42,7 +42,11 @@ func (o Options) withDefaults() Options {
 		o.Clock = func() int64 { return time.Now().UnixNano() }
 	}
 	if o.Files == 0 {
-		o.Files = OpenFiles(maxFiles())
+		limit, err := FileLimit()
+		if err != nil {
+			limit = 4 * mostFiles
+		}
+		o.Files = OpenFiles(limit)
 	}
 	if o.Fatal == nil {
 		log := o.Logger
@@ -64,13 +68,13 @@ const (
 // another log cannot write, and ends the process.
 func OpenFiles(limit int) int { return min(max(limit/4, fewestFiles), mostFiles) }
 
-// maxFiles is RLIMIT_NOFILE, which Go has raised as far as it may at the start.
-func maxFiles() int {
+// FileLimit is how many files the process may have open (RLIMIT_NOFILE). Go has raised it as far as it may at the start.
+func FileLimit() (int, error) {
 	var l syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil || l.Cur > 4*mostFiles {
-		return 4 * mostFiles
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return 0, fmt.Errorf("how many files may be open: %w", err)
 	}
-	return int(l.Cur)
+	return int(min(l.Cur, 1<<30)), nil
 }
 
 // formatVersion is pinned, not "newest": the store's format moves when we decide, never because a library
