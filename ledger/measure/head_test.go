@@ -2,6 +2,9 @@ package measure
 
 import (
 	"flag"
+	"fmt"
+	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -102,10 +105,14 @@ func BenchmarkHeads(b *testing.B) { heads(b, *behind, *ahead).close() }
 func heads(b testing.TB, behind, ahead int) *long {
 	q := &long{lane: openLane(b, b.TempDir())}
 	q.book.On = nil // nothing follows by itself
-	for range ahead / runMessages {
-		q.fill()
+	began, memory := time.Now(), []memory{memoryOf(b)}
+	for i := range ahead / runMessages {
+		if q.fill(); (i+1)%max(ahead/runMessages/memoryLooks, 1) == 0 {
+			memory = append(memory, memoryOf(b))
+		}
 	}
-	began := time.Now()
+	b.Logf("%d queued in %v; memory, resident and of it what Go keeps, from none to all: %v", q.book.Spilled(), time.Since(began).Round(time.Second), memory)
+	began = time.Now()
 	for range behind / runMessages {
 		q.fill()
 		q.consume()
@@ -132,6 +139,32 @@ func heads(b testing.TB, behind, ahead int) *long {
 	again.book.On = nil
 	q.lane = again
 	return q
+}
+
+// memoryLooks is how often memory is looked at while the queue is filled.
+const memoryLooks = 10
+
+// memory of this process in octets.
+type memory struct{ resident, heap uint64 }
+
+func (m memory) String() string { return fmt.Sprintf("%d/%d MiB", m.resident>>20, m.heap>>20) }
+
+// memoryOf collects garbage first: what is left of the heap is held.
+func memoryOf(t testing.TB) (m memory) {
+	t.Helper()
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	m.heap = s.HeapAlloc
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscan(string(text), new(uint64), &m.resident); err != nil {
+		t.Fatalf("/proc/self/statm says %q: %v", text, err)
+	}
+	m.resident *= uint64(os.Getpagesize())
+	return m
 }
 
 func newest(v []time.Duration, n int) []time.Duration { return v[max(0, len(v)-n):] }
