@@ -54,7 +54,7 @@ func (in *intake) look(x *executor, now int64) {
 	in.pace(idle, x.waiting(now))
 	for _, c := range x.serving {
 		for _, s := range c.sessions {
-			s.short = in.busy && s.window >= shortFrom && s.quick()
+			s.short = in.busy && s.window >= shortFrom && s.quick() && !s.atRate(now)
 		}
 	}
 }
@@ -127,9 +127,18 @@ func (l *layer) free() bool { return !l.paused && l.tps == 0 }
 // quick says that a carrier would take more if we sent more, over a link that is neither held nor at rest nor at its rate.
 func (c *carrier) quick(now int64) bool {
 	for _, s := range c.sessions {
-		if k := s.link; s.up && s.far == 0 && s.quick() && k.held == 0 && now >= k.restTil && k.bucket.Whole(now) > 0 {
+		if k := s.link; s.up && s.far == 0 && s.quick() && k.held == 0 && now >= k.restTil && !s.atRate(now) {
 			return true
 		}
 	}
 	return false
+}
+
+// rateHolds is for how long a bucket that ran dry tells that it is the rate that holds messages back. Between two messages it may
+// have a token all the same, as it has when the last ones are still on their way to the journal.
+const rateHolds = time.Second
+
+// atRate says that the rate of the session's link or carrier is the limit.
+func (s *linkSession) atRate(now int64) bool {
+	return s.link.bucket.RanDry(now, rateHolds) || s.carrier.bucket.RanDry(now, rateHolds)
 }

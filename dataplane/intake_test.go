@@ -1,6 +1,11 @@
 package dataplane
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"smsplane/egress"
+)
 
 // The pace begins when the executor is busy and much waits for it, outlasts a moment in which the disk rests, shortens a queue
 // that has grown beyond it, and ends with the queue or with the work.
@@ -41,5 +46,36 @@ func TestPace(t *testing.T) {
 	}
 	if in.tokens/4 != 3 {
 		t.Errorf("four that went out let %d in", in.tokens/4)
+	}
+}
+
+// A carrier that gets what its rate allows is not slow because of us, also at a moment at which a token is there: what waits for it
+// must not hold up what others send.
+func TestCarrierAtItsRateIsNotQuick(t *testing.T) {
+	const tps = 1000
+	now := int64(time.Hour)
+	c := &carrier{}
+	s := &linkSession{carrier: c, link: &link{bucket: egress.NewBucket(tps, linkDepth)}, up: true, theirs: 1, whole: 100}
+	c.sessions = append(c.sessions, s)
+	for _, bucket := range []*egress.Bucket{&s.link.bucket, &c.bucket} {
+		s.link.bucket, c.bucket = egress.Bucket{}, egress.Bucket{}
+		*bucket = egress.NewBucket(tps, linkDepth)
+		now += int64(time.Minute)
+		if !c.quick(now) {
+			t.Error("nothing was sent: it is not quick")
+		}
+		for bucket.Take(now) {
+		}
+		now += int64(linkDepth)
+		if c.quick(now) || bucket.Whole(now) < 2 {
+			t.Errorf("%d tokens came back, and it is quick", bucket.Whole(now))
+		}
+		for range 1200 { // half of its rate
+			now += 2 * int64(time.Millisecond)
+			bucket.Take(now)
+		}
+		if !c.quick(now) {
+			t.Error("it has had half of its rate for two seconds, and is not quick")
+		}
 	}
 }

@@ -10,6 +10,7 @@ type Bucket struct {
 	burst  int64 // ns of credit at most
 	credit int64 // ns
 	last   int64
+	dry    int64 // when the last token was taken
 }
 
 // NewBucket makes a bucket of rate tokens a second (0: unlimited) that is at most depth deep, and at least
@@ -31,15 +32,24 @@ func (b *Bucket) Take(now int64) bool {
 	if b.credit < b.every {
 		return false
 	}
-	b.credit -= b.every
+	if b.credit -= b.every; b.credit < b.every {
+		b.dry = now
+	}
 	return true
+}
+
+// RanDry says that somebody took the last token less than d ago: the rate holds back whoever takes from the bucket.
+func (b *Bucket) RanDry(now int64, d time.Duration) bool {
+	return b.rate > 0 && b.dry != 0 && now-b.dry < int64(d)
 }
 
 // Owe consumes n tokens, whether they are there or not: there is none before those that were missing have come.
 func (b *Bucket) Owe(n int, now int64) {
 	if b.rate > 0 {
 		b.fill(now)
-		b.credit -= int64(n) * b.every
+		if b.credit -= int64(n) * b.every; b.credit < b.every {
+			b.dry = now
+		}
 	}
 }
 
