@@ -71,7 +71,7 @@ func (q *queue) rejoin(b *book.Book, m *book.Msg) (served bool) {
 		b.PushFront(&q.front, m)
 		return true
 	}
-	for _, at := range [...]*book.Msg{q.lastRejoined(b), head} {
+	for _, at := range [...]*book.Msg{q.standing(b, q.rejoined), head} {
 		if at == nil || m.ID < at.ID {
 			continue
 		}
@@ -87,9 +87,9 @@ func (q *queue) rejoin(b *book.Book, m *book.Msg) (served bool) {
 	return q.push(b, m)
 }
 
-// lastRejoined is the message that came back last, if it still stands in front.
-func (q *queue) lastRejoined(b *book.Book) *book.Msg {
-	m := b.Get(q.rejoined)
+// standing is a message, if it stands in front.
+func (q *queue) standing(b *book.Book, id ledger.MsgID) *book.Msg {
+	m := b.Get(id)
 	if m == nil || m.Phase != phaseQueued || !m.Listed() || m.Note&noteBack != 0 || m.Class != q.class || m.N == 0 || m.Present().Carrier != q.carrier {
 		return nil
 	}

@@ -96,6 +96,61 @@ func TestMessagesJoinOnTheirSideOfTheRuns(t *testing.T) {
 	}
 }
 
+// A dead carrier's queue is looked through, a part in each turn. What stays keeps its place: also when messages come and go between
+// two turns, and when the carrier comes back amid that.
+func TestStrandedMessagesKeepTheirPlace(t *testing.T) {
+	n, stop := startTestNode(t, testNodeFile(t))
+	defer stop()
+	lane := n.x.accounts[1].Lane
+	const messages = 3*turnBudget + 100
+	for range messages/512 + 1 {
+		n.admit(t, lane, 512)
+	}
+	l := n.x.lanes[lane]
+	find := func() (c *carrier, q *queue) {
+		for k, classes := range l.queues {
+			for class := range classes {
+				if classes[class].front.Len() >= messages {
+					return n.x.carriers[k], &classes[class]
+				}
+			}
+		}
+		return nil, nil
+	}
+	if !n.await(func() bool { _, q := find(); return q != nil }) {
+		t.Fatal("no queue has what was admitted")
+	}
+	n.x.call(func() {
+		c, q := find()
+		last := l.book.Back(&q.front)
+		l.book.Remove(&q.front, last)
+		var taken *book.Msg
+		c.down, c.look = 1, true
+		turns := 0
+		for ; n.x.strands(n.x.now) > 0; turns++ {
+			switch turns {
+			case 0: // one comes
+				q.push(l.book, last)
+			case 1: // the one that was looked at last goes
+				if taken = q.standing(l.book, c.strand[0].past); taken == nil {
+					t.Error("it is not known how far the queue was looked through")
+					return
+				}
+				l.book.Remove(&q.front, taken)
+			}
+			if got := seqs(l.book, &q.front); !slices.IsSorted(got) {
+				t.Errorf("out of order after turn %d", turns)
+				return
+			}
+		}
+		if turns < 4 {
+			t.Errorf("%d messages were looked at in %d turns", q.front.Len(), turns)
+		}
+		l.book.PushFront(&q.front, taken)
+		c.down = 0
+	})
+}
+
 // After a restart a queue is read in the order in which its messages were accepted: front, runs, back.
 func TestOrderOutlastsARestart(t *testing.T) {
 	file := testNodeFile(t)

@@ -37,15 +37,15 @@ func (x *executor) reckon(c *carrier, now int64) {
 // gone says that nothing can be sent to a carrier, and not for a moment only.
 func (c *carrier) gone(now int64) bool { return c.down != 0 && now-c.down >= downFor }
 
-// stranded is a queue of a dead carrier, and how much of it was not looked at yet.
+// stranded is a queue of a dead carrier, and how far it was looked through.
 type stranded struct {
 	l     *lane
 	class ledger.Class
-	left  int
+	past  ledger.MsgID // the last one that was looked at and stays; 0: none yet
 }
 
-// strands lets dead carriers' queues go round once, as far as they are in memory, moving what has somewhere to go.
-// Runs that are loaded later are looked at then.
+// strands looks through dead carriers' queues once, as far as they are in memory, moving what has somewhere to go. What stays
+// keeps its place, whatever comes or goes between two turns. Runs that are loaded later are looked at then.
 func (x *executor) strands(now int64) (n int) {
 	for _, c := range x.serving {
 		if c.look && c.gone(now) {
@@ -55,32 +55,42 @@ func (x *executor) strands(now int64) (n int) {
 		for n < turnBudget && len(c.strand) > 0 {
 			s := &c.strand[0]
 			q := &s.l.queues[c.n][s.class]
-			for ; s.left > 0 && q.front.Len() > 0 && n < turnBudget; n++ {
-				m := s.l.book.Pop(&q.front)
-				s.left--
-				if t, ok := x.nextUp(m, now); ok {
-					s.l.served(q, -1)
-					s.l.move(m, t, now)
-					s.l.enqueue(m, now)
-				} else {
-					s.l.book.Push(&q.front, m)
-				}
-			}
-			if s.left == 0 || q.front.Len() == 0 {
+			m := s.next(q)
+			if m == nil {
 				c.strand = c.strand[1:]
+				continue
 			}
+			n++
+			t, ok := x.nextUp(m, now)
+			if !ok {
+				s.past = m.ID
+				continue
+			}
+			s.l.served(q, -1)
+			s.l.book.Remove(&q.front, m)
+			s.l.move(m, t, now)
+			s.l.enqueue(m, now)
 		}
 	}
 	return n
 }
 
-// list notes the queues that must go round.
+// next is the message to look at, nil at the end. When the one before it has left the queue since, it begins anew: there are no more
+// such leaps than messages that leave.
+func (s *stranded) next(q *queue) *book.Msg {
+	if at := q.standing(s.l.book, s.past); at != nil {
+		return s.l.book.After(at)
+	}
+	return s.l.book.Front(&q.front)
+}
+
+// list notes the queues that must be looked through.
 func (c *carrier) list(lanes []*lane) {
 	c.strand = nil
 	for class := ledger.Classes - 1; class >= 0; class-- {
 		for _, l := range lanes {
 			if q := l.queues[c.n]; q != nil && q[class].front.Len() > 0 {
-				c.strand = append(c.strand, stranded{l, ledger.Class(class), q[class].front.Len()})
+				c.strand = append(c.strand, stranded{l: l, class: ledger.Class(class)})
 			}
 		}
 	}
