@@ -366,7 +366,10 @@ func (b *Book) unpin(m *Msg) {
 	if !m.moved {
 		b.live.drop(m.Block)
 		if m.run != 0 {
-			b.runs.at[m.run].live--
+			run := b.runs.at[m.run]
+			if run.live--; run.live == 0 {
+				b.runs.forget(run)
+			}
 		}
 	}
 }

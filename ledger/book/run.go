@@ -48,12 +48,19 @@ type runs struct {
 	last    uint32
 	fresh   map[uint32]freshRun // packed, and not readable from the store yet
 	brought map[uint32]Pieces   // read for a LOAD that is on its way
-	cache   [pieceCache]struct {
-		run, piece uint32
-		data       []byte
-	}
-	octets  int             // where a piece ends; tests make it small
+	cache   [pieceCache]cachedPiece
+	full    int             // octets at which a piece ends; tests make it small
 	changed map[uint32]bool // heads to be stored (true) or gone (false) since the last flush
+
+	kept   map[uint32]Pieces // of runs that were loaded last
+	order  []*Run            // in which they were; of some nothing is kept any more
+	octets int               // of what is kept
+}
+
+// cachedPiece is a piece of a loaded run that was read back.
+type cachedPiece struct {
+	run, piece uint32
+	data       []byte
 }
 
 // Pieces are a run as it is stored, in order.
@@ -71,11 +78,17 @@ const (
 	pieceShift  = 19
 )
 
-// pieceCache is how many pieces read back are kept at hand.
-const pieceCache = 64
+// keptOctets and keptRuns bound the runs of a lane whose pieces are kept from their LOAD on, the newest: what is sent next is in them,
+// and what is answered and ends soon after. A queue has ten runs in front at most, of 400 KiB if its texts are short. pieceCache is how
+// many pieces are at hand that were read back.
+const (
+	keptOctets = 8 << 20
+	keptRuns   = 256
+	pieceCache = 64
+)
 
 func newRuns() runs {
-	return runs{at: map[uint32]*Run{}, loaded: map[uint32]*Run{}, fresh: map[uint32]freshRun{}, brought: map[uint32]Pieces{}, changed: map[uint32]bool{}, octets: pieceOctets}
+	return runs{at: map[uint32]*Run{}, loaded: map[uint32]*Run{}, fresh: map[uint32]freshRun{}, brought: map[uint32]Pieces{}, changed: map[uint32]bool{}, kept: map[uint32]Pieces{}, full: pieceOctets}
 }
 
 func (r *runs) stored(flush uint64) {
@@ -160,7 +173,7 @@ func (b *Book) move(index uint64, r *ledger.Record) error {
 			return err
 		}
 		run.take(m)
-		data = data.pack(b.runs.octets, m, index, p)
+		data = data.pack(b.runs.full, m, index, p)
 		if m.moved {
 			b.moves[id.Seq()] = false
 		}
@@ -269,6 +282,7 @@ func (b *Book) load(index uint64, r *ledger.Record) error {
 		return run.damaged(b.Lane, err)
 	}
 	delete(b.runs.brought, id)
+	b.runs.keep(run, data)
 	run.Loaded, b.runs.changed[id], b.runs.loaded[id] = index, true, run
 	var told error
 	err = data.unpack(func(v *Msg, off uint32, p []byte) error {
@@ -339,12 +353,13 @@ func (b *Book) eachLoaded(r *ledger.Record, f func(m *Msg) error) error {
 // inRun is the PDU of a message that a run holds.
 func (b *Book) inRun(m *Msg) ([]byte, error) {
 	piece, off := m.Off>>pieceShift, m.Off&(1<<pieceShift-1)
-	if b.runs.at[m.run].Pieces == 0 {
+	run := b.runs.at[m.run]
+	if run.Pieces == 0 {
 		piece, off = 0, m.Off-1<<pieceShift
 	}
-	data, err := b.piece(m.run, piece)
+	data, err := b.piece(run, piece)
 	if err != nil {
-		return nil, b.runs.at[m.run].damaged(b.Lane, err)
+		return nil, run.damaged(b.Lane, err)
 	}
 	if int(off)+int(m.Len) > len(data) {
 		return nil, fmt.Errorf("%w: message %v lies outside run %d", ErrBooks, m.ID, m.run)
@@ -352,24 +367,56 @@ func (b *Book) inRun(m *Msg) ([]byte, error) {
 	return data[off : off+m.Len : off+m.Len], nil
 }
 
-// piece is one piece of a run; the ones last read are at hand.
-func (b *Book) piece(run, piece uint32) ([]byte, error) {
-	if f, ok := b.runs.fresh[run]; ok {
+// piece is one piece of a run, which is read if it is not at hand.
+func (b *Book) piece(run *Run, piece uint32) ([]byte, error) {
+	if p := b.runs.kept[run.ID]; p != nil {
+		return p[piece-min(run.Pieces, 1)], nil
+	}
+	if f, ok := b.runs.fresh[run.ID]; ok {
 		return f.data[piece-1], nil
 	}
-	c := &b.runs.cache[(run*31+piece)%pieceCache]
-	if c.run != run || c.piece != piece {
-		data, err := b.strag.Run(b.Lane, run, piece)
+	c := b.runs.cached(run.ID, piece)
+	if c.run != run.ID || c.piece != piece {
+		data, err := b.strag.Run(b.Lane, run.ID, piece)
 		if err != nil {
 			return nil, err
 		}
-		c.run, c.piece, c.data = run, piece, data
+		*c = cachedPiece{run.ID, piece, data}
 	}
 	return c.data, nil
 }
 
+// cached is the place of a piece in the cache, where another may be.
+func (r *runs) cached(run, piece uint32) *cachedPiece { return &r.cache[(run*31+piece)%pieceCache] }
+
+// keep has the pieces of a run at hand that was just loaded, and gives up the oldest for which there is no room.
+func (r *runs) keep(run *Run, p Pieces) {
+	r.kept[run.ID] = p
+	r.order, r.octets = append(r.order, run), r.octets+int(run.Bytes)
+	n := 0
+	for old := r.order; n < len(old)-1 && (r.kept[old[n].ID] == nil || r.octets > keptOctets || len(old)-n > keptRuns); n++ {
+		r.forget(old[n])
+	}
+	if n > 0 {
+		rest := copy(r.order, r.order[n:])
+		clear(r.order[rest:])
+		r.order = r.order[:rest]
+	}
+}
+
+// forget gives up what is kept of a run.
+func (r *runs) forget(run *Run) {
+	if r.kept[run.ID] != nil {
+		delete(r.kept, run.ID)
+		r.octets -= int(run.Bytes)
+	}
+}
+
 // pieces is the whole of a run, read from the store if nobody brought it.
 func (b *Book) pieces(run *Run) (Pieces, error) {
+	if p := b.runs.kept[run.ID]; p != nil {
+		return p, nil
+	}
 	if f, ok := b.runs.fresh[run.ID]; ok {
 		return f.data, nil
 	}
@@ -460,6 +507,12 @@ func (b *Book) flushRuns(w *journal.Batch) {
 			delete(b.runs.loaded, id)
 			delete(b.runs.fresh, id)
 			delete(b.runs.brought, id)
+			b.runs.forget(r)
+			for n := min(r.Pieces, 1); n <= r.Pieces; n++ {
+				if c := b.runs.cached(id, n); c.run == id {
+					*c = cachedPiece{}
+				}
+			}
 			b.runs.changed[id] = false
 		}
 	}

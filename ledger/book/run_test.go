@@ -20,6 +20,7 @@ type shelf struct {
 	db     *journal.DB
 	blocks map[uint64][]byte
 	low    uint64
+	reads  int // of runs
 }
 
 func (s *shelf) Block(i uint64) ([]byte, error) {
@@ -42,6 +43,7 @@ func (s *shelf) Stragglers(_ uint16, from uint64, f func([]byte) error) error {
 	return s.db.Scan(journal.Key(journal.Moved, 0, from), hi, func(_, v []byte) error { return f(v) })
 }
 func (s *shelf) Run(_ uint16, run, piece uint32) ([]byte, error) {
+	s.reads++
 	v, err := s.db.Get(RunKey(0, run, piece))
 	if err == nil && v == nil {
 		err = fmt.Errorf("piece %d of run %d is missing", piece, run)
@@ -75,7 +77,7 @@ func (s *shelf) flush(b *Book) {
 // book is an empty one whose runs have many pieces.
 func (s *shelf) book() *Book {
 	b := New(0, s, s)
-	b.runs.octets = 1
+	b.runs.full = 1
 	return b
 }
 
@@ -254,6 +256,100 @@ func TestMovedMessagesStayInTheBooks(t *testing.T) {
 		}
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Who loads a run has it read before. What is sent of it then is at hand, also when all of a queue's front was loaded: the executor
+// reads nothing again.
+func TestLoadedRunIsAtHand(t *testing.T) {
+	db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s := &shelf{t: t, db: db, blocks: map[uint64][]byte{}}
+	b := s.book()
+	texts := map[ledger.MsgID]string{}
+	index := uint64(0)
+	apply := func(blk []byte, n int) {
+		index++
+		s.blocks[index] = ledger.SealBlock(blk, 0, n, 1)
+		if err := b.Apply(index, s.blocks[index]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const runs, messages = 10, 7 // each has a piece of its own
+	for run := range uint32(runs) {
+		blk, mv := ledger.OpenBlock(nil), ledger.Move{Run: run + 1, Order: run + 1, Queue: ledger.RunInternal, Carrier: 3}
+		for i := range uint64(messages) {
+			id := ledger.MakeMsgID(0, uint64(run)*messages+i+1)
+			texts[id] = fmt.Sprint("text ", id)
+			sm := pdu.Submit{Src: []byte("me"), Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte(texts[id])}
+			blk = ledger.AppendAccept(blk, 0, id, 1, &ledger.Accept{Account: 1, Parts: 1, Number: 4915112345678, ValidUntil: 1 << 60, PDU: sm.Append(nil, 1)})
+			blk = ledger.AppendRoute(blk, 0, id, 1, &ledger.Route{N: 1, Targets: [4]ledger.PlanTarget{{Carrier: 3}}})
+			mv.IDs = ledger.AppendID(mv.IDs, id)
+		}
+		apply(blk, 2*messages)
+		apply(ledger.AppendMove(ledger.OpenBlock(nil), 1, &mv), 1)
+	}
+	s.flush(b)
+	for run := range uint32(runs) {
+		pieces, err := ReadRun(s, 0, run+1, b.RunOf(run+1).Pieces)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Bring(run+1, pieces)
+	}
+	s.reads = 0
+	for run := range uint32(runs) {
+		apply(ledger.AppendLoad(ledger.OpenBlock(nil), 1, run+1), 1)
+	}
+	wantWhole(t, b, texts, "loaded")
+	if s.reads > 0 {
+		t.Errorf("%d pieces were read again", s.reads)
+	}
+	blk := ledger.OpenBlock(nil)
+	for id := range texts {
+		blk = ledger.AppendFinal(blk, 0, id, 1, &ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator})
+	}
+	apply(blk, runs*messages)
+	if b.runs.octets != 0 {
+		t.Errorf("%d octets are kept of messages that are gone", b.runs.octets)
+	}
+	for range 3 { // until the log has gone on behind the LOADs
+		s.flush(b)
+		apply(ledger.AppendAccept(ledger.OpenBlock(nil), 0, ledger.MakeMsgID(0, 1000+index), 1, &ledger.Accept{Account: 1, Parts: 1, ValidUntil: 1 << 60}), 1)
+	}
+	if b.RunOf(1) != nil {
+		t.Fatal("the run is still there")
+	}
+}
+
+// What is kept of loaded runs has a bound, in octets and in runs, however long their messages live: the newest are kept.
+func TestKeptRunsAreBounded(t *testing.T) {
+	for _, octets := range []uint32{1, keptOctets / 10} {
+		r, all := newRuns(), []*Run{}
+		for i := range uint32(2 * keptRuns) {
+			run := &Run{ID: i + 1, Pieces: 1, Bytes: octets}
+			r.keep(run, Pieces{{0}})
+			if all = append(all, run); i == keptRuns { // one whose messages are gone gives its room to the next
+				r.forget(run)
+			}
+		}
+		n, sum := 0, 0
+		for _, run := range all {
+			if r.kept[run.ID] != nil {
+				n, sum = n+1, sum+int(run.Bytes)
+			}
+		}
+		if sum > keptOctets || n > keptRuns || n < min(keptRuns, keptOctets/int(octets))-1 || r.octets != sum || len(r.order) > keptRuns {
+			t.Errorf("of runs of %d octets %d are kept, %d octets, counted %d, listed %d", octets, n, sum, r.octets, len(r.order))
+		}
+		for _, run := range all[len(all)-n:] {
+			if r.kept[run.ID] == nil && run.ID != keptRuns+1 {
+				t.Errorf("run %d is not kept, and older ones are", run.ID)
+			}
 		}
 	}
 }
