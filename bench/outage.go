@@ -79,6 +79,8 @@ type OutageStretch struct {
 	Disk     int64   `json:"disk_bytes"`      // median
 	MostDisk int64   `json:"disk_most_bytes"` //
 	Queued   int     `json:"queued_most"`     // waiting for carriers, in memory and in runs
+	Used     float64 `json:"cores"`           // that the appliance used: median
+	Stolen   float64 `json:"stolen_cores"`    // that the machine's host gave to others: median. What is taken comes back as latency
 }
 
 // OutageResult is what the other carrier, the process and the order of messages made of it.
@@ -105,6 +107,9 @@ type OutageLook struct {
 	RSS     int64        `json:"rss_bytes"`
 	Disk    uint64       `json:"disk_bytes"`
 	Queued  int          `json:"queued"`
+	Used    float64      `json:"cores"`        // since the last look
+	Stolen  float64      `json:"stolen_cores"` //
+	Past    [2]int64     `json:"overtaken"`    // until now
 	Other   peer.Latency `json:"other"`
 }
 
@@ -120,6 +125,9 @@ type outage struct {
 	stretch int
 	drained time.Duration // when the queue was
 	missed  int           // looks without an answer, in a row
+	looked  time.Time     // what follows is of then
+	cpu     time.Duration //
+	stolen  time.Duration //
 }
 
 // Outage sends at half of what the appliance can, takes one of two carriers away for a third of the time, and brings it
@@ -256,8 +264,18 @@ func (r *outage) look(ctx context.Context) error {
 			l.Queued += q.Depth
 		}
 	}
+	gone, err := stolen()
+	if err != nil {
+		return err
+	}
+	if now := time.Now(); !r.looked.IsZero() {
+		d := now.Sub(r.looked).Seconds()
+		l.Used, l.Stolen = (v.CPU-r.cpu).Seconds()/d, (gone-r.stolen).Seconds()/d
+	}
+	r.looked, r.cpu, r.stolen = time.Now(), v.CPU, gone
 	r.mu.Lock()
 	l.Other, r.other = r.other.Latency(), peer.Histogram{}
+	l.Past = r.Overtaken
 	r.mu.Unlock()
 	r.Looks = append(r.Looks, l)
 	return nil
@@ -312,7 +330,7 @@ func (r *OutageResult) judge() {
 	for i := range r.Stretches {
 		s := &r.Stretches[i]
 		s.Name = stretchNames[i]
-		var p50, p99 []float64
+		var p50, p99, used, gone []float64
 		var rss, disk []int64
 		first, last := -1.0, 0.0
 		for _, l := range r.Looks {
@@ -323,6 +341,7 @@ func (r *OutageResult) judge() {
 				first = l.Seconds
 			}
 			p50, p99 = append(p50, l.Other.P50US), append(p99, l.Other.P99US)
+			used, gone = append(used, l.Used), append(gone, l.Stolen)
 			rss, disk = append(rss, l.RSS), append(disk, int64(l.Disk))
 			s.Messages += l.Other.Count
 			s.Queued = max(s.Queued, l.Queued)
@@ -341,9 +360,13 @@ func (r *OutageResult) judge() {
 			disk = disk[len(disk)/2:]
 		}
 		s.P50, s.P99, s.RSS, s.Disk = middle(p50), middle(p99), middle(rss), middle(disk)
+		s.Used, s.Stolen = middle(used), middle(gone)
+	}
+	if r.Throttled == 0 && (r.Overtaken[0] > 0 || r.Overtaken[1] > r.InDoubt) {
+		r.Problems = append(r.Problems, fmt.Sprintf("out of order: %d messages to the other carrier, %d to the one that was away", r.Overtaken[0], r.Overtaken[1]))
 	}
 	if r.Options.For < longEnough {
-		return // too short for figures; that nothing was lost is judged
+		return // too short for figures; that nothing was lost and all kept its order is judged
 	}
 	before := &r.Stretches[outageBefore]
 	for _, s := range r.Stretches[outageAway:] {
@@ -357,9 +380,6 @@ func (r *OutageResult) judge() {
 	if c := float64(r.Stretches[outageAfter].Disk)/float64(before.Disk) - 1; c > diskMayRemain {
 		r.Problems = append(r.Problems, fmt.Sprintf("after draining the disk holds %.0f %% more than before", 100*c))
 	}
-	if r.Throttled == 0 && (r.Overtaken[0] > 0 || r.Overtaken[1] > r.InDoubt) {
-		r.Problems = append(r.Problems, fmt.Sprintf("out of order: %d messages to the other carrier, %d to the one that was away", r.Overtaken[0], r.Overtaken[1]))
-	}
 }
 
 // Wrong implements Suite.
@@ -371,10 +391,11 @@ func (r *OutageResult) Print(w io.Writer) {
 	fmt.Fprintf(w, "  %v at %s/s, %.0f %% of %s/s; each carrier takes at most %s/s\n", r.Options.For, number(int64(r.Rate)), 100*r.Options.Share,
 		number(int64(r.Options.Maximum)), number(r.Options.Stand.TPS))
 	var t table
-	t.row("stretch", "seconds", "other p50", "other p99", "RSS", "most", "disk", "most", "most queued")
+	t.row("stretch", "seconds", "other p50", "other p99", "RSS", "most", "disk", "most", "most queued", "cores used", "stolen")
 	mib := func(v int64) string { return number(v>>20) + " MiB" }
 	for _, s := range r.Stretches {
-		t.row(s.Name, fmt.Sprintf("%.0f", s.Seconds), micros(s.P50), micros(s.P99), mib(s.RSS), mib(s.MostRSS), mib(s.Disk), mib(s.MostDisk), number(s.Queued))
+		t.row(s.Name, fmt.Sprintf("%.0f", s.Seconds), micros(s.P50), micros(s.P99), mib(s.RSS), mib(s.MostRSS), mib(s.Disk), mib(s.MostDisk), number(s.Queued),
+			fmt.Sprintf("%.2f", s.Used), fmt.Sprintf("%.2f", s.Stolen))
 	}
 	t.print(w)
 	fmt.Fprintf(w, "  overtaken: %s to the other carrier, %s to the one that was away (its link had at most %s on it when it broke); %s submit_sm came again, throttled\n",

@@ -54,6 +54,25 @@ func vitals(pid int) (v Vitals, err error) {
 	return v, err
 }
 
+// stolen is the time for which this machine's cores wanted to run and its host ran others, since the machine began; proc_stat(5).
+func stolen() (time.Duration, error) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	const steal = 8 // behind the word and user, nice, system, idle, iowait, irq, softirq
+	f := strings.Fields(line)
+	if len(f) <= steal {
+		return 0, fmt.Errorf("/proc/stat begins with %q", line)
+	}
+	n, err := strconv.ParseInt(f[steal], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("/proc/stat: %w", err)
+	}
+	return time.Duration(n) * time.Second / ticksPerSecond, nil
+}
+
 // used is the CPU time, user and system, of both sides since their starts.
 type used struct{ appliance, peers time.Duration }
 
