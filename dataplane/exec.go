@@ -191,7 +191,7 @@ func (x *executor) turn(now int64) (n int) {
 	n += x.runCalls()
 	n += x.hear()
 	for _, p := range x.ports {
-		n += drain(p.up, ringSize, x.ahead, func(e *event) { x.handle(p, e, now) })
+		n += drain(p.up, turnEvents, x.ahead, func(e *event) { x.handle(p, e, now) })
 		if p.up.RoomWanted() {
 			x.wakeUp(p.index)
 		}

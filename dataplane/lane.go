@@ -108,6 +108,7 @@ type proposal struct {
 
 // Bounds of a lane's work in one turn, so that no lane keeps the others waiting.
 const (
+	turnEvents   = 512 // of each loop
 	turnBudget   = 2048
 	stateBytes   = 96 << 10
 	statePiped   = 3
