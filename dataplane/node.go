@@ -137,6 +137,7 @@ func (n *Node) serve(drain, kill context.Context) (err error) {
 		n.passage.Store(n.relays)
 	}
 	n.state.Store(stateServing)
+	n.db.Pace()
 	n.log.Info("serving", "node", n.cfg.Name, "smpp", n.cfg.SMPP.Listen, "smpp_tls", n.cfg.SMPP.TLSListen, "admin", n.cfg.Admin.Listen, "loops", len(n.loops), "lanes", len(n.x.lanes))
 	select {
 	case err = <-n.x.failed:

@@ -38,6 +38,7 @@ func newWAL(f *watchedFile) *walFile {
 func (w *walFile) Write(p []byte) (int, error) {
 	n, err := w.watchedFile.Write(p)
 	w.at += int64(n)
+	w.d.paces.logged.Add(int64(n))
 	return n, err
 }
 

@@ -19,6 +19,7 @@ type DB struct {
 	version  uint32
 	readOnly bool
 	opened   atomic.Bool
+	paces    paces
 	dead     atomic.Bool // a write failed: nothing is acknowledged from here on
 
 	queue   queue
@@ -44,6 +45,7 @@ func OpenReadOnly(o Options) (*DB, error) { return open(o, true) }
 
 func open(o Options, readOnly bool) (*DB, error) {
 	d := &DB{o: o.withDefaults(), last: map[uint16]uint64{}, logs: map[uint16]*Log{}, imports: map[uint16]*Import{}, installBytes: retainedBatch}
+	d.paces.flush.share, d.paces.compact.share = flushShare, compactShare
 	d.queue.init()
 	d.pending.init()
 	p, err := pebble.Open(o.Dir, d.pebbleOptions(readOnly))
@@ -178,6 +180,7 @@ func (d *DB) lastOnDisk(lane uint16) (uint64, error) {
 // Close drops what is due, writes and syncs everything queued, and closes the store. The lanes' owners have
 // stopped before. After Fatal there is no closing: nothing may be written any more.
 func (d *DB) Close() error {
+	d.paces.on.Store(false)
 	if d.queue.isClosed() { // read only
 		return d.p.Close()
 	}

@@ -47,7 +47,11 @@ func (w *watched) made(name string, f vfs.File, err error) (vfs.File, error) {
 
 func (w *watched) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := w.FS.Create(name, c)
-	return w.made(name, f, err)
+	f, err = w.made(name, f, err)
+	if watched, ok := f.(*watchedFile); ok && c == flushCategory && onDisk(name, f) {
+		return &flushedFile{watched}, err
+	}
+	return f, err
 }
 
 func (w *watched) ReuseForWrite(was, name string, c vfs.DiskWriteCategory) (vfs.File, error) {

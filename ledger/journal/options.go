@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -107,6 +108,9 @@ func (d *DB) pebbleOptions(readOnly bool) *pebble.Options {
 		Logger:                      (*pebbleLogger)(d),
 		EventListener:               &pebble.EventListener{BackgroundError: d.backgroundError, DataCorruption: d.dataCorruption},
 	}
+	o.Local.ReadaheadConfig = objstorageprovider.NewReadaheadConfig()
+	o.Local.ReadaheadConfig.Set(objstorageprovider.FadviseSequential, objstorageprovider.SysReadahead) // scans by other than compactions
+	d.paces.watch(o.EventListener)
 	o.ApplyCompressionSettings(compression)
 	return o
 }

@@ -101,6 +101,7 @@ func openLane(t testing.TB, dir string) *lane {
 	}
 	l.book.On = l.on
 	l.seq = l.book.NextSeq()
+	l.db.Pace()
 	return l
 }
 

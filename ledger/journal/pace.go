@@ -1,0 +1,124 @@
+package journal
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Pebble writes a full memtable to tables, and compacts tables, as fast as a core and the disk go: every few seconds under load, half a
+// second in which a sync of the log waits 20 to 60 ms for 1 and all else has a core less. Nobody waits for tables. So a flush writes, and
+// a compaction reads, at a pace: so much a second, and for each octet that goes to the log so many more that memtables are emptied
+// faster than they fill. Nothing is paced when level 0 grows all the same or writes stall, before Pace and while the store is closed, and
+// in memory.
+
+// Paces of tables.
+const (
+	paceBase     = 16 << 20 // octets a second, of flushes and of compactions
+	paceBurst    = 4 << 20  // octets that may go at once
+	flushShare   = 1.25     // octets that a flush writes for one of the log, which has all that a memtable has
+	compactShare = 2        // octets that compactions read; most of the log is dropped before it is flushed, or behind it
+	paceStep     = 20 * time.Millisecond
+	behindMost   = 2 * l0Compaction
+)
+
+// flushCategory is that of Pebble's files that a flush makes.
+const flushCategory vfs.DiskWriteCategory = "pebble-memtable-flush"
+
+// paces are those of a store.
+type paces struct {
+	on             atomic.Bool
+	logged         atomic.Int64 // octets written to logs
+	stalled        atomic.Bool
+	behind         atomic.Int32 // flushes since something of level 0 was compacted
+	flush, compact budget
+}
+
+// Pace has tables written and compacted at a pace from here on: the store's owner is ready, and others wait for its syncs.
+func (d *DB) Pace() { d.paces.on.Store(true) }
+
+// watch has the paces follow what the store does.
+func (p *paces) watch(e *pebble.EventListener) {
+	e.WriteStallBegin = func(pebble.WriteStallBeginInfo) { p.stalled.Store(true) }
+	e.WriteStallEnd = func() { p.stalled.Store(false) }
+	e.FlushEnd = func(pebble.FlushInfo) { p.behind.Add(1) }
+	e.CompactionEnd = func(i pebble.CompactionInfo) {
+		if len(i.Input) > 0 && i.Input[0].Level == 0 {
+			p.behind.Store(0)
+		}
+	}
+}
+
+// wait lets n octets of a budget go when it is their time.
+func (p *paces) wait(b *budget, n int) {
+	for p.on.Load() && !p.stalled.Load() && p.behind.Load() <= behindMost {
+		d := b.spend(n, p.logged.Load(), time.Now().UnixNano())
+		if d == 0 {
+			return
+		}
+		time.Sleep(d)
+		n = 0
+	}
+}
+
+// budget is what tables of one kind may take. Any goroutine may ask.
+type budget struct {
+	share float64
+
+	mu     sync.Mutex
+	credit float64 // octets; below 0 are owed
+	last   int64   // ns
+	logged int64
+}
+
+// spend takes n octets and says after how long, in ns, to ask again with none; 0: go on. logged is how much went to the log, ever.
+func (b *budget) spend(n int, logged, now int64) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last != 0 {
+		b.credit += paceBase*float64(now-b.last)/1e9 + b.share*float64(logged-b.logged)
+	}
+	b.last, b.logged = now, logged
+	b.credit = min(b.credit, paceBurst) - float64(n)
+	if b.credit >= 0 {
+		return 0
+	}
+	return min(time.Duration(-b.credit/paceBase*1e9)+time.Microsecond, paceStep)
+}
+
+// flushedFile is a table that a flush writes.
+type flushedFile struct{ *watchedFile }
+
+func (f *flushedFile) Write(p []byte) (int, error) {
+	f.d.paces.wait(&f.d.paces.flush, len(p))
+	return f.watchedFile.Write(p)
+}
+
+// compactedFile is a table that a compaction reads.
+type compactedFile struct {
+	vfs.File
+	paces *paces
+}
+
+func (f *compactedFile) ReadAt(p []byte, at int64) (int, error) {
+	f.paces.wait(&f.paces.compact, len(p))
+	return f.File.ReadAt(p, at)
+}
+
+func onDisk(name string, f vfs.File) bool {
+	return strings.HasSuffix(name, ".sst") && f.Fd() != vfs.InvalidFd
+}
+
+// Open implements vfs.FS. Compactions alone open tables to read them from end to end (pebbleOptions sees to that).
+func (w *watched) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
+	f, err := w.FS.Open(name, o...)
+	if err == nil && slices.Contains(o, vfs.SequentialReadsOption) && onDisk(name, f) {
+		return &compactedFile{f, &w.d.paces}, nil
+	}
+	return f, err
+}

@@ -1,0 +1,46 @@
+package journal
+
+import (
+	"testing"
+	"time"
+)
+
+// run has a budget spend chunks for so long, with so many octets a second going to the log, and tells how many went.
+func (b *budget) run(over time.Duration, chunk int, logRate float64) (spent int64) {
+	const start = int64(time.Hour)
+	for now := start; now < start+int64(over); {
+		logged := int64(logRate * float64(now-start) / 1e9)
+		wait := b.spend(chunk, logged, now)
+		for wait > 0 {
+			now += int64(wait)
+			logged = int64(logRate * float64(now-start) / 1e9)
+			wait = b.spend(0, logged, now)
+		}
+		spent += int64(chunk)
+		now += 1000 // the writing itself
+	}
+	return spent
+}
+
+// A table is written at the base pace, and faster by what goes to the log: memtables are emptied faster than they fill.
+func TestTablesArePaced(t *testing.T) {
+	const over = 10 * time.Second
+	for _, logRate := range []float64{0, 10 << 20, 400 << 20} {
+		for _, share := range []float64{flushShare, compactShare} {
+			b := budget{share: share}
+			got := float64(b.run(over, 64<<10, logRate)) / over.Seconds()
+			if want := paceBase + share*logRate; got < 0.98*want || got > 1.02*want {
+				t.Errorf("%.0f octets a second beside %.0f of the log, want %.0f", got, logRate, want)
+			}
+		}
+	}
+	// What was not spent for an hour may go at once, and not more than that.
+	b := budget{share: flushShare}
+	b.spend(0, 0, 1)
+	if b.spend(paceBurst, 1<<40, int64(time.Hour)) != 0 {
+		t.Error("the first octets after an hour wait")
+	}
+	if d := b.spend(paceBase, 1<<40, int64(time.Hour)); d != paceStep {
+		t.Errorf("a second's worth more waits %v before it looks again, want %v", d, paceStep)
+	}
+}
