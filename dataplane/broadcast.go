@@ -39,6 +39,7 @@ func (l *lane) broadcaster(m *book.Msg, given *linkSession, now int64) *linkSess
 	switch {
 	case busy:
 		m.Due = now + broadcastRest
+		m.Note |= noteServed
 		l.enqueue(m, now)
 	case m.Target+1 < m.N:
 		l.elsewhere(m, ledger.Next, 0, now)

@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -85,6 +87,7 @@ func (l *lane) assemble(m *book.Msg, s *linkSession, now int64) (bearer *book.Ms
 		return m, nil, false
 	}
 	m.Due = g.joinBy
+	m.Note |= noteServed
 	l.enqueue(m, now)
 	l.callOut(m, now)
 	return m, nil, true
@@ -121,7 +124,8 @@ func (l *lane) part(g *group, seq uint8, s *linkSession) *book.Msg {
 // scatter lets the parts of a text go as they are, from now on.
 func (l *lane) scatter(g *group, now int64) {
 	g.apart = true
-	for _, id := range g.resting {
+	for _, seq := range slices.Sorted(maps.Keys(g.resting)) {
+		id := g.resting[seq]
 		if m := l.book.Get(id); m != nil && m.Phase == phaseResting && m.Due == g.joinBy {
 			m.Due = 0
 			l.enqueue(m, now)

@@ -530,7 +530,7 @@ func (l *lane) leaveQueue(m *book.Msg) {
 	}
 }
 
-// restHeap orders what rests by time.
+// restHeap orders what rests by time, and what rests until the same by age.
 type restHeap []restEntry
 
 type restEntry struct {
@@ -538,10 +538,12 @@ type restEntry struct {
 	id ledger.MsgID
 }
 
-func (h restHeap) Len() int           { return len(h) }
-func (h restHeap) Less(i, j int) bool { return h[i].at < h[j].at }
-func (h restHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *restHeap) Push(v any)        { *h = append(*h, v.(restEntry)) }
+func (h restHeap) Len() int { return len(h) }
+func (h restHeap) Less(i, j int) bool {
+	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].id < h[j].id
+}
+func (h restHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *restHeap) Push(v any)   { *h = append(*h, v.(restEntry)) }
 func (h *restHeap) Pop() any {
 	old := *h
 	v := old[len(old)-1]

@@ -61,11 +61,11 @@ func (l *lane) partTaken(m *book.Msg, a *ledger.Answer, now int64) (last bool) {
 	return false
 }
 
-// goOn lets the next part of a message go before all that waits for its carrier.
+// goOn lets the next part of a message go before all that waits for its carrier and was not served yet.
 func (l *lane) goOn(m *book.Msg, now int64) {
 	m.Phase = phaseQueued
 	carrier := m.Present().Carrier
-	l.book.PushFront(&l.queueOf(ledger.RunInternal, carrier, m.Class).front, m)
+	l.queueOf(ledger.RunInternal, carrier, m.Class).rejoin(l.book, m)
 	l.x.carrier(carrier).waiting[m.Class]++
 	l.x.carrier(carrier).reserve.Saw(m.Class, now)
 }

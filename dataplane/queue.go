@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"slices"
+
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 )
@@ -19,7 +21,10 @@ type queue struct {
 	spilled int    // messages in runs
 	loading uint32 // run whose LOAD is on its way; 0 is none
 
-	rejoined ledger.MsgID // the last one, near which the next one will stand
+	// Those that came back and stand in front, by id, which is the order they stand in. Some have gone since: served, or
+	// otherwise. The ones at the head of the queue are the first here, so it is no longer than what came back and was not served yet,
+	// with what left amid that.
+	came []ledger.MsgID
 }
 
 const (
@@ -55,36 +60,68 @@ func (q *queue) beforeRuns(b *book.Book, m *book.Msg) bool {
 	return r != nil && m.ID.Seq() < r.MinSeq
 }
 
-// rejoinSteps bounds the search for the place of a message that comes back.
-const rejoinSteps = 64
-
-// rejoin puts a message that was served once back where it stood, before what was accepted after it. What a link gives
-// back comes in order, so the place is mostly the one behind the last that came back. A place that is not near, from
-// there or from the front, is the end: the message has seen more of the queue pass than an order would tell.
+// rejoin puts a message that was served here back where it stood. All that was before it was served, too: so it stands before what
+// was not, behind what came back already and is older. It may come back in any order, in parts, at any time.
 func (q *queue) rejoin(b *book.Book, m *book.Msg) (served bool) {
-	head := b.Front(&q.front)
-	if len(q.runs) > 0 && !q.beforeRuns(b, m) {
-		return q.push(b, m)
+	at, n := q.older(b, m.ID)
+	q.insert(b, at, n, m)
+	return true
+}
+
+// mergeSteps bounds the search for a place among what was never served.
+const mergeSteps = 64
+
+// merge puts a message that another carrier had before what was accepted after it, where that is near: from the front, or from
+// behind what came back and is older. Else its place is the end.
+func (q *queue) merge(b *book.Book, m *book.Msg) (served bool) {
+	at, n := q.older(b, m.ID)
+	next := b.Front(&q.front)
+	if at != nil {
+		next = b.After(at)
 	}
-	defer func() { q.rejoined = m.ID }()
-	if head == nil || m.ID < head.ID {
-		b.PushFront(&q.front, m)
-		return true
-	}
-	for _, at := range [...]*book.Msg{q.standing(b, q.rejoined), head} {
-		if at == nil || m.ID < at.ID {
-			continue
+	for range mergeSteps {
+		if next == nil {
+			break
 		}
-		for range rejoinSteps {
-			next := b.After(at)
-			if next == nil || m.ID < next.ID {
-				b.PushAfter(&q.front, at, m)
-				return true
-			}
-			at = next
+		if m.ID < next.ID {
+			q.insert(b, at, n, m)
+			return true
 		}
+		at, next = next, b.After(next)
 	}
 	return q.push(b, m)
+}
+
+// insert puts a message behind another in front, nil is the head, and notes it as the nth of those that came back.
+func (q *queue) insert(b *book.Book, at *book.Msg, n int, m *book.Msg) {
+	q.came = slices.Insert(q.came, n, m.ID)
+	if at == nil {
+		b.PushFront(&q.front, m)
+		return
+	}
+	b.PushAfter(&q.front, at, m)
+}
+
+// older is the last message that came back and is older than id, nil for none, and how many such there are. It forgets some of those
+// that have gone.
+func (q *queue) older(b *book.Book, id ledger.MsgID) (at *book.Msg, n int) {
+	gone := 0
+	for gone < len(q.came) && q.standing(b, q.came[gone]) == nil {
+		gone++
+	}
+	q.came = slices.Delete(q.came, 0, gone)
+	n, _ = slices.BinarySearch(q.came, id)
+	to := n
+	for ; n > 0; n-- {
+		if at = q.standing(b, q.came[n-1]); at != nil {
+			break
+		}
+	}
+	if to < len(q.came) && q.came[to] == id { // it came back once before
+		to++
+	}
+	q.came = slices.Delete(q.came, n, to)
+	return at, n
 }
 
 // standing is a message, if it stands in front.

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"container/heap"
 	"fmt"
 	"slices"
 	"testing"
@@ -50,23 +51,86 @@ func seqs(b *book.Book, l *book.List) (all []uint64) {
 	return all
 }
 
-// What a link gives back stands where it stood, in whatever order it is given back.
+// What a link gives back stands where it stood, in whatever order it is given back: from two sessions that had messages in blocks, after
+// rests of two lengths. What was given to the queue late, and is older, stands behind it.
 func TestReturnedMessagesKeepTheirPlace(t *testing.T) {
-	for name, order := range map[string]func([]*book.Msg){"in order": func([]*book.Msg) {}, "backwards": slices.Reverse[[]*book.Msg]} {
-		b, _, q := planned(t, 400)
-		b.Each(0, b.Slots()+1, func(m *book.Msg) { m.Phase = phaseQueued; q.push(b, m) })
+	const n, out = 1000, 900
+	for name, order := range map[string]func(i int) int{
+		"in order":       func(i int) int { return i },
+		"backwards":      func(i int) int { return out - 1 - i },
+		"block by block": func(i int) int { return (i/100*2+1)%9*100 + i%100 },
+		"two by turns":   func(i int) int { return i%2*out/2 + i/2 },
+		"anyhow":         func(i int) int { return i * 641 % out },
+	} {
+		b, _, q := planned(t, n)
+		b.Each(0, b.Slots()+1, func(m *book.Msg) {
+			if m.Phase = phaseQueued; m.ID.Seq() > 1 {
+				q.push(b, m)
+			}
+		})
+		q.push(b, b.Get(ledger.MakeMsgID(0, 1)))
 		var away []*book.Msg
-		for range 300 {
+		for range out {
 			away = append(away, b.Pop(&q.front))
 		}
-		order(away)
-		for _, m := range away {
-			if !q.rejoin(b, m) {
-				t.Fatalf("%s: message %v does not stand in front", name, m.ID)
+		for i := range away {
+			if i == out/2 { // the next session has some of them by now, and is lost, too
+				for range out / 4 {
+					away = append(away, b.Pop(&q.front))
+				}
+			}
+			if !q.rejoin(b, away[order(i)]) {
+				t.Fatalf("%s: message %v does not stand in front", name, away[order(i)].ID)
 			}
 		}
-		if got := seqs(b, &q.front); len(got) != 400 || !slices.IsSorted(got) {
+		for _, m := range away[out:] {
+			q.rejoin(b, m)
+		}
+		if got := seqs(b, &q.front); len(got) != n || !slices.IsSorted(got[:n-1]) || got[n-1] != 1 {
 			t.Errorf("%s: the queue is %v", name, got)
+		}
+	}
+}
+
+// What a link gives back stands in front of the runs, though something in them is older, or their MOVE is still on its way.
+func TestReturnedMessagesStandBeforeTheRuns(t *testing.T) {
+	for _, folded := range []bool{true, false} {
+		b, apply, q := planned(t, 30)
+		b.Each(0, b.Slots()+1, func(m *book.Msg) {
+			if m.Phase = phaseQueued; m.ID.Seq() > 1 && m.ID.Seq() <= 10 {
+				q.push(b, m)
+			}
+		})
+		var away []*book.Msg
+		for range 5 {
+			away = append(away, b.Pop(&q.front))
+		}
+		q.runs, q.spilled = []uint32{1}, 11
+		if folded {
+			mv := ledger.Move{Run: 1, Order: 1, Queue: ledger.RunInternal, Carrier: 3}
+			for _, seq := range []uint64{11, 12, 13, 14, 15, 1} { // 1 was meant for another carrier until then
+				mv.IDs = ledger.AppendID(mv.IDs, ledger.MakeMsgID(0, seq))
+			}
+			apply(ledger.AppendMove(ledger.OpenBlock(nil), 1, &mv), 1)
+		}
+		for _, m := range away {
+			q.rejoin(b, m)
+		}
+		if got := seqs(b, &q.front); !slices.Equal(got, []uint64{2, 3, 4, 5, 6, 7, 8, 9, 10}) {
+			t.Errorf("MOVE folded: %v, in front %v, behind the runs %v", folded, got, seqs(b, &q.back))
+		}
+	}
+}
+
+// What rests until the same moment goes on in the order in which it came.
+func TestRestsEndInOrder(t *testing.T) {
+	l := &lane{}
+	for i := range 500 {
+		l.rest(&book.Msg{ID: ledger.MakeMsgID(0, uint64(i*7%500+1))}, phaseResting, 1e9)
+	}
+	for want := uint64(1); len(l.resting) > 0; want++ {
+		if e := heap.Pop(&l.resting).(restEntry); e.id.Seq() != want {
+			t.Fatalf("message %d goes on instead of %d", e.id.Seq(), want)
 		}
 	}
 }
@@ -80,7 +144,7 @@ func TestMessagesJoinOnTheirSideOfTheRuns(t *testing.T) {
 	}
 	apply(ledger.AppendMove(ledger.OpenBlock(nil), 1, &mv), 1)
 	q.runs, q.spilled = []uint32{1}, 10
-	for _, join := range []func(*book.Book, *book.Msg) bool{q.push, q.rejoin} {
+	for _, join := range []func(*book.Book, *book.Msg) bool{q.push, q.merge} {
 		b.Each(0, b.Slots()+1, func(m *book.Msg) {
 			m.Phase = phaseQueued
 			if front := join(b, m); front != (m.ID.Seq() <= 10) {

@@ -23,6 +23,7 @@ const (
 	noteTold                       // ended so, and the client was told more since
 	noteBorne                      // its bytes went out, or are about to, with another part of its text
 	noteOwed                       // a carrier is owed for it; the record may still be on its way to the log
+	noteServed                     // was served, and rests before anything was sent
 )
 
 // holdFor is how long the verifier lets a message rest before it asks again.
@@ -63,6 +64,7 @@ func (l *lane) plan(m *book.Msg, worker uint8, now int64) {
 	m.Routed, m.RouterWorker, m.RouteCatalog = now, worker, p.Catalog
 	m.N, m.Targets, m.Target = p.N, p.Targets, 0
 	m.Verified = 0 // that was an earlier plan
+	m.Note &^= noteServed
 	if m.Concat {
 		l.gather(m, now)
 	}
@@ -172,8 +174,11 @@ func (l *lane) enqueue(m *book.Msg, now int64) {
 	carrier := m.Present().Carrier
 	q := l.queueOf(ledger.RunInternal, carrier, m.Class)
 	join := q.push
-	if m.Attempts > 0 {
+	switch {
+	case m.Note&noteServed != 0 || m.Attempts > 0 && m.Carrier == carrier:
 		join = q.rejoin
+	case m.Attempts > 0:
+		join = q.merge
 	}
 	if join(l.book, m) {
 		l.served(q, 1)

@@ -302,6 +302,7 @@ func (l *lane) putBack(c *carrier, m *book.Msg) {
 func (l *lane) dispatch(m *book.Msg, s *linkSession, worker uint8, now int64) {
 	x := l.x
 	x.doing = step{inEgress, m.ID}
+	m.Note &^= noteServed
 	if now >= m.ValidUntil {
 		l.expire(m, now)
 		return

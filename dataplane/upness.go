@@ -118,5 +118,6 @@ func (x *executor) nextUp(m *book.Msg, now int64) (uint8, bool) {
 func (l *lane) move(m *book.Msg, target uint8, now int64) {
 	l.answer(m, &ledger.Answer{Outcome: ledger.Moved, Target: target, Status: uint32(m.Present().Carrier)}, now)
 	m.Target, m.Due = target, 0
+	m.Note &^= noteServed
 	l.draws(m)
 }
