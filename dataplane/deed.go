@@ -76,15 +76,22 @@ func (s *source) deedInLane(ctx context.Context, at int, d *admin.Deed, sel *sel
 			l.deeds--
 		}
 	})
-	if err := s.deedInMemory(ctx, at, d, sel, r, nil, func(l *lane, m *book.Msg) bool {
+	front, back, err := s.selected(ctx, at, sel, nil, func(l *lane, m *book.Msg) bool {
 		return !l.rewritten.wasIn(m, func(run uint32) bool { return listed[run] })
-	}); err != nil {
-		return err
+	})
+	if err == nil {
+		err = s.deedInMemory(ctx, at, d, sel, r, nil, front)
 	}
 	for _, id := range runs {
-		if err := s.deedInRun(ctx, at, id, d, sel, r); err != nil {
-			return err
+		if err == nil {
+			err = s.deedInRun(ctx, at, id, d, sel, r)
 		}
+	}
+	if err == nil {
+		err = s.deedInMemory(ctx, at, d, sel, r, nil, back)
+	}
+	if err != nil {
+		return err
 	}
 	if !d.Yes {
 		return nil
@@ -123,11 +130,42 @@ func (sel *selector) record(d *admin.Deed) ledger.Operator {
 	return ledger.Operator{Action: sel.action, Author: []byte(d.Author), Reason: []byte(d.Reason)}
 }
 
-// deedInMemory does a deed to the messages of the table that are among those meant, but for those that were met before. One
-// that is just being replaced or planned anew is met when that is committed.
-func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult, met map[ledger.MsgID]bool, among func(l *lane, m *book.Msg) bool) error {
-	var later []ledger.MsgID
+// selected finds the messages of the table that a deed is about, among those meant, but for those that were met before: in the order in
+// which they were accepted, since the table has none, and apart those that stand behind runs.
+func (s *source) selected(ctx context.Context, lane int, sel *selector, met map[ledger.MsgID]bool, among func(l *lane, m *book.Msg) bool) (front, back []ledger.MsgID, err error) {
 	for at, first := uint32(0), true; first || at != 0; first = false {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		if err := s.ask(func(x *executor) error {
+			l := x.lanes[lane]
+			if err := x.mustHaveLed(l); err != nil {
+				return err
+			}
+			at = l.book.Each(at, deedSlots, func(m *book.Msg) {
+				switch {
+				case met[m.ID] || !among(l, m) || !changing(m) && !l.selects(sel, m):
+				case m.Note&noteBack != 0:
+					back = append(back, m.ID)
+				default:
+					front = append(front, m.ID)
+				}
+			})
+			return nil
+		}); err != nil {
+			return nil, nil, err
+		}
+	}
+	slices.Sort(front)
+	slices.Sort(back)
+	return front, back, nil
+}
+
+// deedInMemory does a deed to those of some messages that are still in memory, and such as it is about. One that is just being replaced
+// or planned anew is met when that is committed.
+func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel *selector, r *admin.DeedResult, met map[ledger.MsgID]bool, all []ledger.MsgID) error {
+	var later []ledger.MsgID
+	for part := range slices.Chunk(all, deedSlots) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -137,15 +175,15 @@ func (s *source) deedInMemory(ctx context.Context, lane int, d *admin.Deed, sel 
 				return err
 			}
 			var ids []ledger.MsgID
-			at = l.book.Each(at, deedSlots, func(m *book.Msg) {
-				switch {
-				case met[m.ID] || !among(l, m):
+			for _, id := range part {
+				switch m := l.book.Get(id); {
+				case m == nil:
 				case changing(m):
-					later = append(later, m.ID)
+					later = append(later, id)
 				case l.selects(sel, m):
-					ids = append(ids, m.ID)
+					ids = append(ids, id)
 				}
-			})
+			}
 			l.deedOn(ids, d, sel, r, met)
 			return nil
 		}); err != nil {

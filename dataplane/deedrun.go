@@ -144,7 +144,13 @@ func wasIn(id uint32) func(l *lane, m *book.Msg) bool {
 // deedInRun does a deed to what waits in a run, or waited in it when the deed began.
 func (s *source) deedInRun(ctx context.Context, lane int, id uint32, d *admin.Deed, sel *selector, r *admin.DeedResult) error {
 	met := map[ledger.MsgID]bool{}
-	inMemory := func() error { return s.deedInMemory(ctx, lane, d, sel, r, met, wasIn(id)) }
+	inMemory := func() error {
+		front, back, err := s.selected(ctx, lane, sel, met, wasIn(id))
+		if err != nil {
+			return err
+		}
+		return s.deedInMemory(ctx, lane, d, sel, r, met, append(front, back...))
+	}
 	for {
 		at, run, p, err := runComing, book.Run{}, book.Pieces(nil), error(nil)
 		until(ctx, func() bool {

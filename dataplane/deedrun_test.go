@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"slices"
 	"sync"
 	"testing"
 
@@ -38,6 +39,66 @@ func (n *Node) queued(t *testing.T, lane uint16, k int) []ledger.MsgID {
 		t.Fatal("the messages are not queued")
 	}
 	return ids
+}
+
+// Messages that were held are released, and those planned anew are queued, in the order in which they stood: wherever in the table they
+// are, and with what is on disk amid them.
+func TestDeedsKeepTheOrder(t *testing.T) {
+	n := newTestNode(t)
+	lane := n.x.accounts[1].Lane
+	l := n.x.lanes[lane]
+	first := n.queued(t, lane, 200)
+	n.x.call(func() {
+		for _, id := range first[:100] { // their slots are given out again, the last one first
+			m := l.book.Get(id)
+			m.Registered = 0
+			l.unlist(m)
+			l.expire(m, n.x.now)
+		}
+	})
+	if !n.await(func() bool { return l.book.Live[book.StateRouted] == 100 }) {
+		t.Fatal("they do not end")
+	}
+	ids := append(first[100:], n.admit(t, lane, 100)...)
+	queued := func() (all []uint64) {
+		l.eachQueue(func(q *queue) { all = append(all, seqs(l.book, &q.front)...) })
+		return all
+	}
+	deed := func(action string) {
+		t.Helper()
+		if r, err := n.source().Deed(t.Context(), admin.Deed{Action: action, Yes: true, Author: "test", Reason: "order"}); err != nil || r.Done != len(ids) {
+			t.Fatalf("%s: %+v, %v", action, r, err)
+		}
+	}
+	inOrder := func(after string) {
+		t.Helper()
+		var all []uint64
+		if !n.await(func() bool { all = queued(); return l.book.Live[book.StateRouted] == len(ids) && len(all) == len(ids) }) {
+			t.Fatalf("%d messages are queued after %s", len(all), after)
+		}
+		if !slices.IsSorted(all) {
+			t.Errorf("after %s the queue is %v", after, all)
+		}
+	}
+	inOrder("their plan")
+	deed("hold")
+	deed("release")
+	inOrder("their release")
+	n.x.call(func() {
+		l.toRun(ids[50:100])
+		q := l.toRun(ids[100:150])
+		for _, id := range ids[150:] {
+			m := l.book.Get(id)
+			l.unlist(m)
+			m.Note |= noteBack
+			l.book.Push(&q.back, m)
+		}
+	})
+	if !n.await(func() bool { return l.book.Spilled() == 100 }) {
+		t.Fatal("they do not leave memory")
+	}
+	deed("reroute")
+	inOrder("another plan")
 }
 
 // inTwoRuns queues forty messages, of which ten and then twenty leave memory for a run each. A deed waits for the first run, which
