@@ -33,6 +33,7 @@ type carrier struct {
 	binds  int
 	habits *habits // how it names messages; nil: by their number, alike in answers and receipts
 
+	took  []*message // each when its first copy came
 	mos   int
 	acked map[string]bool // texts of messages for clients that we took
 }
@@ -71,6 +72,9 @@ func (c *carrier) drift() {
 		return w.rng.IntN(most)
 	}
 	c.manners = manners{refuse: some(200), mute: some(60), lose: some(60), hang: some(20), early: some(300), twice: some(100), silent: some(50)}
+	if w.orderly {
+		c.refuse, c.lose = 0, 0
+	}
 }
 
 // up ends a time in which the carrier read nothing and said nothing.
@@ -203,7 +207,9 @@ func (c *carrier) read(p []byte) *message {
 func (c *carrier) take(m *message) *copied {
 	k := &copied{carrier: c, state: pdu.StateDelivered}
 	k.id, k.told = c.name()
-	m.copies = append(m.copies, k)
+	if m.copies = append(m.copies, k); len(m.copies) == 1 {
+		c.took = append(c.took, m)
+	}
 	return k
 }
 

@@ -56,10 +56,16 @@ func (w *world) catalog(n int) map[string][]byte {
 `, w.linkWindow, w.doubt, w.perCarrier, w.rate())),
 		"rates.csv": []byte(fmt.Sprintf("kind,party,prefix,mcc,mnc,price,currency,effective_from,effective_to\n"+
 			"sell,post,,,,0.01,EUR,2020-01-01,\nsell,pre,,,,0.01,EUR,2020-01-01,\nbuy,north,,,,0.005,EUR,2020-01-01,\nbuy,south,,,,0.00%d,EUR,2020-01-01,\n", 1+n%9)),
-		"routes.csv": []byte("plan,prefix,mcc,mnc,class,tier,weight,carrier\nstandard,49151,,,,1,1,north\nstandard,49151,,,,2,1,south\n" +
-			"standard,49152,,,,1,1,south\nstandard,,,,,1,1,north\nstandard,,,,,1,1,south\n"),
-		"mo.yaml": []byte("mo:\n  - {match: {carrier: north, to: \"12345\"}, client: post}\n  - {match: {carrier: south, to: \"12345\"}, client: pre}\n"),
+		"routes.csv": []byte("plan,prefix,mcc,mnc,class,tier,weight,carrier\n" + w.routes()),
+		"mo.yaml":    []byte("mo:\n  - {match: {carrier: north, to: \"12345\"}, client: post}\n  - {match: {carrier: south, to: \"12345\"}, client: pre}\n"),
 	}
+}
+
+func (w *world) routes() string {
+	if w.orderly {
+		return "standard,49152,,,,1,1,south\nstandard,,,,,1,1,north\n"
+	}
+	return "standard,49151,,,,1,1,north\nstandard,49151,,,,2,1,south\nstandard,49152,,,,1,1,south\nstandard,,,,,1,1,north\nstandard,,,,,1,1,south\n"
 }
 
 // rate is what a link may be sent in a second, as catalogs say it.

@@ -55,6 +55,9 @@ type client struct {
 func (w *world) newClient(login string, prepaid bool) *client {
 	c := &client{w: w, login: login, prepaid: prepaid, window: 1 + w.rng.IntN(20), rate: w.between(5*time.Millisecond, 500*time.Millisecond),
 		pending: map[uint32]*message{}, heard: map[string][]told{}, mos: map[string]int{}}
+	if w.orderly { // much waits for a carrier that is away
+		c.window, c.rate = 50, w.between(2*time.Millisecond, 50*time.Millisecond)
+	}
 	w.clients = append(w.clients, c)
 	w.after(0, c.dial)
 	w.after(0, c.act)

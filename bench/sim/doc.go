@@ -20,6 +20,9 @@
 //	go test ./bench/sim -run TestSeeds -seeds 1 -from 4711 -v      one seed again, with its story
 //	go test ./bench/sim -run TestSeeds -seeds 10000                many; likewise TestClusterSeeds, TestSpreadSeeds, TestMemberSeeds
 //
+// In some histories (TestOrderSeeds) each message has one way to go and each carrier one session, and none is refused: then a carrier is first
+// sent what it gets of one client in the order of acceptance, over whatever breaks or dies.
+//
 // A seed runs the same way each time but for what maps and Pebble's own goroutines order.
 //
 // TestMutants builds the appliance with faults that the judge must see; each is a line of testdata/mutants.txt.

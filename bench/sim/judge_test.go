@@ -162,6 +162,9 @@ func (w *world) judge(h *host) *past {
 		w.fail("%d messages were accepted, the books know %d", accepted, len(p.edrs))
 	}
 	w.judgeMobile()
+	if w.orderly {
+		w.judgeOrder(byTag)
+	}
 	for account, sum := range p.charged {
 		if sum > prepaidFund && w.isPrepaid(h, account) {
 			w.fail("the prepaid account was charged %v", sum)
@@ -221,6 +224,19 @@ func (w *world) judgeReceipts(m *message, e *book.EDR) {
 		}
 		if (r.state == pdu.StateDelivered) != (e.End == ledger.EndDelivered) {
 			w.fail("message %d (%s) ended %v, the client was told %v", m.n, id, e.End, r.state)
+		}
+	}
+}
+
+// judgeOrder: a carrier was first sent each of a client's messages in the order in which they were accepted.
+func (w *world) judgeOrder(byTag map[int]*book.EDR) {
+	for _, c := range w.carriers {
+		last := map[*client]*message{}
+		for _, m := range c.took {
+			if before := last[m.client]; before != nil && byTag[before.n].ID > byTag[m.n].ID {
+				w.fail("%s was sent message %d (%v) of %s behind %d (%v)", c.id, m.n, byTag[m.n].ID, m.client.login, before.n, byTag[before.n].ID)
+			}
+			last[m.client] = m
 		}
 	}
 }

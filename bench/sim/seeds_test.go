@@ -23,6 +23,7 @@ var (
 	clusterCount = flag.Int("clusters", 40, "histories of clusters in TestClusterSeeds, unless -seeds says so")
 	spreadCount  = flag.Int("spreads", 12, "histories of clusters whose lanes are spread, in TestSpreadSeeds, unless -seeds says so")
 	memberCount  = flag.Int("reshapes", 30, "histories of clusters whose members change, in TestMemberSeeds, unless -seeds says so")
+	orderCount   = flag.Int("orders", 20, "histories in which nothing may be overtaken, in TestOrderSeeds, unless -seeds says so")
 	seedFrom     = flag.Uint64("from", 1, "the first seed")
 )
 
@@ -87,6 +88,13 @@ func alone(w *world) {
 	w.compare(before, w.judge(h))
 }
 
+// orderly is the history of a single host whose carriers come and go, as the host does, and are sent everything in order. They
+// may have enough at a time that none of it is near to the rest.
+func orderly(w *world) {
+	w.orderly, w.perCarrier, w.linkWindow = true, 1, 20+w.rng.IntN(80)
+	alone(w)
+}
+
 // apart is the history of a cluster whose lanes are led by several hosts; only one has links.
 func apart(w *world) {
 	w.spread, w.perCarrier = true, 1+w.rng.IntN(2)
@@ -149,6 +157,14 @@ func (w *world) close() {
 
 // TestSeeds runs histories of single hosts.
 func TestSeeds(t *testing.T) { seeds(t, "TestSeeds", *seedCount, runtime.GOMAXPROCS(0), alone) }
+
+// TestOrderSeeds runs histories in which nothing may be overtaken.
+func TestOrderSeeds(t *testing.T) {
+	if isSet("seeds") {
+		*orderCount = *seedCount
+	}
+	seeds(t, "TestOrderSeeds", *orderCount, runtime.GOMAXPROCS(0), orderly)
+}
 
 // TestClusterSeeds runs histories of clusters,
 func TestClusterSeeds(t *testing.T) { clusterSeeds(t, *clusterCount, together) }

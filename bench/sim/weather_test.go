@@ -51,6 +51,11 @@ func (w *world) fault() {
 		}
 	case 10:
 		c.down = true
+		if w.orderly { // what it does not read comes once more
+			for _, s := range c.sessions {
+				s.end.Abort()
+			}
+		}
 		w.faults["carrier down"]++
 		w.after(w.between(0, 8*time.Second), c.up)
 	case 11, 12:

@@ -36,6 +36,7 @@ type world struct {
 
 	messages []*message
 	crowded  bool // several messages go to one number
+	orderly  bool // each has one way to go, and no carrier refuses it or reads past it
 	versions int  // of the catalog
 
 	pieces                    time.Duration // the longest delay of the network
