@@ -531,12 +531,13 @@ func (l *lane) lead(now int64) (doubts int) {
 	l.leading, l.book.Leads = true, true
 	l.holdPoison(now)
 	l.leadRuns()
-	l.lines = nil
+	l.lines, l.rising = nil, true
 	for _, id := range l.inOrder() {
 		if l.takeUp(l.book.Get(id), now) {
 			doubts++
 		}
 	}
+	l.rising = false
 	return doubts
 }
 

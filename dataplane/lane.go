@@ -62,6 +62,7 @@ type lane struct {
 	flushAt  int64
 	lowWater uint64 // first block that the flush before needs; 0: there was none yet
 	leading  bool
+	rising   bool // it begins to lead, and brings its messages back to work
 	loading  bool // deposed: the book is to be read anew
 	readable bool // the store shows what was flushed before
 	anew     reloading
@@ -294,6 +295,10 @@ func (l *lane) follow(r *ledger.Record, m *book.Msg) error {
 
 func (l *lane) toRouting(m *book.Msg) {
 	m.Phase = phaseRouting
+	if l.rising {
+		l.routing.restore(l.book, m)
+		return
+	}
 	l.routing.push(l.book, m)
 }
 

@@ -20,6 +20,7 @@ type queue struct {
 	runs    []uint32
 	spilled int    // messages in runs
 	loading uint32 // run whose LOAD is on its way; 0 is none
+	newest  uint64 // sequence in runs when the lane began to lead
 
 	// Those that came back and stand in front, by id, which is the order they stand in. Some have gone since: served, or
 	// otherwise. The ones at the head of the queue are the first here, so it is no longer than what came back and was not served yet,
@@ -41,6 +42,9 @@ func (q *queue) Len() int { return q.front.Len() + q.spilled + q.back.Len() }
 
 // push appends a message; served says that it stands in front.
 func (q *queue) push(b *book.Book, m *book.Msg) (served bool) {
+	if at, ok := slices.BinarySearch(q.came, m.ID); ok { // it was in another queue meanwhile
+		q.came = slices.Delete(q.came, at, at+1)
+	}
 	if len(q.runs) == 0 && q.back.Len() == 0 || q.beforeRuns(b, m) {
 		b.Push(&q.front, m)
 		return true
@@ -50,8 +54,20 @@ func (q *queue) push(b *book.Book, m *book.Msg) (served bool) {
 	return false
 }
 
-// beforeRuns says that a message is older than what stands in runs: it was in front of them, before the process began
-// anew or a link gave it back.
+// restore is push as the lane begins to lead, when messages come in the order of their ids. On which side of the runs one stood is
+// not in the log. What a run of this queue brought stood in front, and what is no newer than the newest in runs, unless it came late:
+// from another carrier, or when it was due.
+func (q *queue) restore(b *book.Book, m *book.Msg) (served bool) {
+	late := q.kind == ledger.RunInternal && (m.Target > 0 || m.Due > 0)
+	r := b.RunOf(m.Run())
+	if r != nil && r.Queue == q.kind && r.Carrier == q.carrier && r.Class == q.class || m.ID.Seq() < q.newest && !late {
+		b.Push(&q.front, m)
+		return true
+	}
+	return q.push(b, m)
+}
+
+// beforeRuns says that a message is older than what stands in runs.
 func (q *queue) beforeRuns(b *book.Book, m *book.Msg) bool {
 	if len(q.runs) == 0 {
 		return false

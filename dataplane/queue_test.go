@@ -144,7 +144,7 @@ func TestMessagesJoinOnTheirSideOfTheRuns(t *testing.T) {
 	}
 	apply(ledger.AppendMove(ledger.OpenBlock(nil), 1, &mv), 1)
 	q.runs, q.spilled = []uint32{1}, 10
-	for _, join := range []func(*book.Book, *book.Msg) bool{q.push, q.merge} {
+	for _, join := range []func(*book.Book, *book.Msg) bool{q.push, q.merge, q.restore} {
 		b.Each(0, b.Slots()+1, func(m *book.Msg) {
 			m.Phase = phaseQueued
 			if front := join(b, m); front != (m.ID.Seq() <= 10) {
@@ -157,6 +157,52 @@ func TestMessagesJoinOnTheirSideOfTheRuns(t *testing.T) {
 		for b.Pop(&q.front) != nil || b.Pop(&q.back) != nil {
 		}
 		b.Each(0, b.Slots()+1, func(m *book.Msg) { m.Note = 0 })
+	}
+}
+
+// After a restart a queue that older messages joined late is read in the order in which it was filled: what stood in front of the runs
+// is there again, and what stood behind them is not.
+func TestLateMessagesOutlastARestart(t *testing.T) {
+	b, apply, q := planned(t, 60)
+	ids := func(from, to uint64) (ids []byte) {
+		for seq := from; seq <= to; seq++ {
+			ids = ledger.AppendID(ids, ledger.MakeMsgID(0, seq))
+		}
+		return ids
+	}
+	run := func(id uint32, carrier uint16, lists ...[]byte) {
+		apply(ledger.AppendMove(ledger.OpenBlock(nil), 1, &ledger.Move{Run: id, Order: id, Queue: ledger.RunInternal, Carrier: carrier, IDs: slices.Concat(lists...)}), 1)
+	}
+	// 1 to 10 were another carrier's, which had 5 to 10 on disk, and came when this one had 11 to 40: behind those.
+	run(1, 9, ids(5, 10))
+	apply(ledger.AppendLoad(ledger.OpenBlock(nil), 1, 1), 1)
+	run(2, 3, ids(21, 30))
+	apply(ledger.AppendLoad(ledger.OpenBlock(nil), 1, 2), 1)
+	run(3, 3, ids(31, 40), ids(1, 3))
+	q.runs, q.spilled, q.newest = []uint32{3}, 13, b.RunOf(3).MaxSeq
+	b.Each(0, b.Slots()+1, func(m *book.Msg) {
+		if m.ID.Seq() <= 10 {
+			m.Target = 1
+			m.Targets[1].Carrier = 3
+		}
+	})
+	for seq := uint64(1); seq <= 60; seq++ {
+		if m := b.Get(ledger.MakeMsgID(0, seq)); m != nil {
+			m.Phase = phaseQueued
+			q.restore(b, m)
+		}
+	}
+	var front, back []uint64
+	for seq := uint64(11); seq <= 30; seq++ {
+		front = append(front, seq)
+	}
+	for seq := uint64(4); seq <= 60; seq++ {
+		if seq <= 10 || seq > 40 {
+			back = append(back, seq)
+		}
+	}
+	if f, k := seqs(b, &q.front), seqs(b, &q.back); !slices.Equal(f, front) || !slices.Equal(k, back) {
+		t.Errorf("in front %v, behind the runs %v", f, k)
 	}
 }
 
@@ -213,6 +259,36 @@ func TestStrandedMessagesKeepTheirPlace(t *testing.T) {
 		l.book.PushFront(&q.front, taken)
 		c.down = 0
 	})
+}
+
+// What stood in front of a run stands there after a restart, though something in the run is older.
+func TestRunWithAnOldMessageOutlastsARestart(t *testing.T) {
+	file := testNodeFile(t)
+	n, stop := startTestNode(t, file)
+	lane := n.x.accounts[1].Lane
+	ids := n.queued(t, lane, 40)
+	n.x.call(func() { n.x.lanes[lane].toRun(append(ids[:1:1], ids[20:30]...)) })
+	if !n.await(func() bool { return n.x.lanes[lane].book.Spilled() == 11 }) {
+		t.Fatal("they do not leave memory")
+	}
+	stop()
+	n, stop = startTestNode(t, file)
+	defer stop()
+	var got []uint64
+	if !n.await(func() bool {
+		got = nil
+		n.x.lanes[lane].eachQueue(func(q *queue) { got = append(got, seqs(n.x.lanes[lane].book, &q.front)...) })
+		return len(got) == len(ids)
+	}) {
+		t.Fatalf("%d of %d messages are in front", len(got), len(ids))
+	}
+	var want []uint64
+	for _, id := range slices.Concat(ids[1:20], ids[:1], ids[20:]) {
+		want = append(want, id.Seq())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the queue is %v, not %v", got, want)
+	}
 }
 
 // After a restart a queue is read in the order in which its messages were accepted: front, runs, back.

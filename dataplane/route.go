@@ -179,6 +179,8 @@ func (l *lane) enqueue(m *book.Msg, now int64) {
 		join = q.rejoin
 	case m.Attempts > 0:
 		join = q.merge
+	case l.rising:
+		join = q.restore
 	}
 	if join(l.book, m) {
 		l.served(q, 1)

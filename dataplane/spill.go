@@ -194,6 +194,7 @@ func (l *lane) leadRuns() {
 		q := l.queueOf(r.Queue, r.Carrier, r.Class)
 		q.runs = append(q.runs, r.ID)
 		q.spilled += int(r.Count)
+		q.newest = max(q.newest, r.MaxSeq)
 		l.split = true
 	}
 }
