@@ -182,17 +182,19 @@ func (s *source) deedInRun(ctx context.Context, lane int, id uint32, d *admin.De
 // wait. Held messages stay in memory, so as many of them are held as memory has room for; the answer says when some were left.
 // moved says that nothing was done, because the run has just begun to be loaded.
 func (s *source) deedOnDisk(ctx context.Context, lane int, run *book.Run, p book.Pieces, d *admin.Deed, sel *selector, r *admin.DeedResult) (moved bool, err error) {
-	if p == nil {
-		p, err = readRun(s.n.db, uint16(lane), run.ID, run.Pieces)
+	var u *book.Unpacked
+	if p != nil {
+		u, err = p.Unpack(uint16(lane), run.Count)
+	} else {
+		u, err = readRun(s.n.db, uint16(lane), run)
 	}
 	n := 0
 	if err == nil {
-		err = p.Each(func(m *book.Msg, _ []byte) error {
-			if sel.fits(m) {
+		for i := range u.Messages {
+			if sel.fits(&u.Messages[i]) {
 				n++
 			}
-			return nil
-		})
+		}
 	}
 	switch at, now, _, again := s.runAt(lane, run.ID); {
 	case again != nil:
@@ -210,11 +212,11 @@ func (s *source) deedOnDisk(ctx context.Context, lane int, run *book.Run, p book
 	case err != nil:
 		return false, err
 	}
-	return s.deedOnRun(ctx, lane, run, p, n, d, sel, r)
+	return s.deedOnRun(ctx, lane, run, u, n, d, sel, r)
 }
 
 // deedOnRun does a deed to n messages of a run on disk.
-func (s *source) deedOnRun(ctx context.Context, lane int, run *book.Run, p book.Pieces, n int, d *admin.Deed, sel *selector, r *admin.DeedResult) (moved bool, err error) {
+func (s *source) deedOnRun(ctx context.Context, lane int, run *book.Run, u *book.Unpacked, n int, d *admin.Deed, sel *selector, r *admin.DeedResult) (moved bool, err error) {
 	started := false
 	if err := s.ask(func(x *executor) error {
 		l := x.lanes[lane]
@@ -225,7 +227,7 @@ func (s *source) deedOnRun(ctx context.Context, lane int, run *book.Run, p book.
 			return err
 		}
 		if !l.book.AtHand(run.ID) {
-			l.book.Bring(run.ID, p)
+			l.book.Bring(run.ID, u)
 		}
 		started = l.startRework(run, rework{sel: sel, d: sel.record(d)})
 		moved = !started

@@ -12,7 +12,7 @@ import (
 	"smsplane/pdu"
 )
 
-// A run comes back in two steps: it is read, on a goroutine that may wait for the disk; then the LOAD is proposed, and when
+// A run comes back in two steps: it is read and taken apart, on a goroutine that may wait for the disk; then the LOAD is proposed, and when
 // that is folded nothing is read any more. No queue has the executor wait for a run; a client's cancel_sm, replace_sm or query_sm
 // of a message that is on disk does, to find it.
 //
@@ -28,27 +28,27 @@ func (l *lane) fetch(id uint32) {
 		return
 	}
 	l.reading[id] = true
-	b, pieces := l.book, r.Pieces
+	b, head := l.book, *r
 	l.x.beside(func() func() {
-		p, err := readRun(l.x.db, l.n, id, pieces)
-		return func() { l.fetched(b, id, p, err) }
+		u, err := readRun(l.x.db, l.n, &head)
+		return func() { l.fetched(b, id, u, err) }
 	})
 }
 
-// readRun reads a run and makes sure that it can be taken apart. Any goroutine may call it.
-func readRun(db *journal.DB, lane uint16, id, pieces uint32) (book.Pieces, error) {
-	p, err := book.ReadRun(stragglers{db}, lane, id, pieces)
+// readRun reads a run and takes it apart. Any goroutine may call it, with a head that nobody changes.
+func readRun(db *journal.DB, lane uint16, head *book.Run) (u *book.Unpacked, err error) {
+	p, err := book.ReadRun(stragglers{db}, lane, head.ID, head.Pieces)
 	if err == nil {
-		err = p.Each(func(*book.Msg, []byte) error { return nil })
+		u, err = p.Unpack(lane, head.Count)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("run %d of lane %d: %w", id, lane, err)
+		return nil, fmt.Errorf("run %d of lane %d: %w", head.ID, lane, err)
 	}
-	return p, nil
+	return u, nil
 }
 
 // fetched goes on with a run that was read; the lane may have been led elsewhere meanwhile.
-func (l *lane) fetched(b *book.Book, id uint32, p book.Pieces, err error) {
+func (l *lane) fetched(b *book.Book, id uint32, u *book.Unpacked, err error) {
 	if l.book != b {
 		return
 	}
@@ -58,7 +58,7 @@ func (l *lane) fetched(b *book.Book, id uint32, p book.Pieces, err error) {
 	case !l.leading || r == nil || r.Loaded != 0:
 	case b.AtHand(id): // a deed read it, too, and has done with it what there is to do
 	case err == nil:
-		b.Bring(id, p)
+		b.Bring(id, u)
 		if l.rework[id] != nil { // a queue looks by itself
 			l.proposeLoad(id)
 		}

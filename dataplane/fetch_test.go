@@ -95,19 +95,22 @@ func TestRunReadTwiceIsLoadedOnce(t *testing.T) {
 			return
 		}
 		held = uint64(run.Count)
-		p := l.book.Packed(id)
-		if p == nil {
-			if p, err = readRun(n.db, lane, id, run.Pieces); err != nil {
-				t.Error(err)
-				return
-			}
+		var u *book.Unpacked
+		if p := l.book.Packed(id); p != nil {
+			u, err = p.Unpack(lane, run.Count)
+		} else {
+			u, err = readRun(n.db, lane, run)
+		}
+		if err != nil {
+			t.Error(err)
+			return
 		}
 		l.reading[id] = true
-		l.book.Bring(id, p)
+		l.book.Bring(id, u)
 		if !l.startRework(run, rework{sel: &sel, d: ledger.Operator{Action: ledger.ActionPurge, Author: []byte("ann"), Reason: []byte("why")}}) {
 			t.Error("the deed found the run being loaded")
 		}
-		l.fetched(l.book, id, p, nil)
+		l.fetched(l.book, id, u, nil)
 	})
 	if !n.await(func() bool { return l.rework[id] == nil && l.book.Counts.Ends[ledger.EndFailed] == held }) {
 		t.Error("the deed does not end")

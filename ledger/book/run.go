@@ -19,8 +19,8 @@ import (
 // once more and read once, forwards.
 //
 // A run is stored in pieces of about 64 KiB, whole messages each, so that to read one message costs a piece and not the
-// run. Whoever decides on a LOAD has the run read beforehand, on a goroutine that may wait (ReadRun), and brings it
-// (Bring): then nothing is read when the LOAD is folded. Folding it unread is the same, and waits for the disk.
+// run. Whoever decides on a LOAD has the run read and taken apart beforehand, on a goroutine that may wait (ReadRun, Unpack), and
+// brings it (Bring): then folding the LOAD only puts its messages into the table. Folding it unread is the same, and waits for the disk.
 
 // Run is the head of one packed run.
 type Run struct {
@@ -46,8 +46,8 @@ type runs struct {
 	at      map[uint32]*Run
 	loaded  map[uint32]*Run // of them those whose messages are in memory
 	last    uint32
-	fresh   map[uint32]freshRun // packed, and not readable from the store yet
-	brought map[uint32]Pieces   // read for a LOAD that is on its way
+	fresh   map[uint32]freshRun  // packed, and not readable from the store yet
+	brought map[uint32]*Unpacked // read for a LOAD that is on its way
 	cache   [pieceCache]cachedPiece
 	full    int             // octets at which a piece ends; tests make it small
 	changed map[uint32]bool // heads to be stored (true) or gone (false) since the last flush
@@ -88,7 +88,7 @@ const (
 )
 
 func newRuns() runs {
-	return runs{at: map[uint32]*Run{}, loaded: map[uint32]*Run{}, fresh: map[uint32]freshRun{}, brought: map[uint32]Pieces{}, changed: map[uint32]bool{}, kept: map[uint32]Pieces{}, full: pieceOctets}
+	return runs{at: map[uint32]*Run{}, loaded: map[uint32]*Run{}, fresh: map[uint32]freshRun{}, brought: map[uint32]*Unpacked{}, changed: map[uint32]bool{}, kept: map[uint32]Pieces{}, full: pieceOctets}
 }
 
 func (r *runs) stored(flush uint64) {
@@ -264,6 +264,36 @@ func (p Pieces) unpack(f func(m *Msg, off uint32, pdu []byte) error) error {
 	return nil
 }
 
+// Unpacked is a run taken apart, as the fold of its LOAD needs it.
+type Unpacked struct {
+	Pieces   Pieces
+	Messages []Msg // with the places of their PDUs, as inRun reads them
+}
+
+// packedLeast is fewer octets than any packed message takes.
+const packedLeast = 256
+
+// Unpack takes a run of a lane apart, of which its head says how many messages it has. Any goroutine may call it.
+func (p Pieces) Unpack(lane uint16, count uint32) (*Unpacked, error) {
+	octets := 0
+	for _, data := range p {
+		octets += len(data)
+	}
+	u := &Unpacked{Pieces: p, Messages: make([]Msg, 0, min(int(count), octets/packedLeast))}
+	err := p.unpack(func(m *Msg, off uint32, pdu []byte) error {
+		if m.ID.Lane() != lane {
+			return fmt.Errorf("%w: message %v in a run of lane %d", ErrBooks, m.ID, lane)
+		}
+		m.Off, m.Len = off, uint32(len(pdu))
+		u.Messages = append(u.Messages, *m)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
 // load folds a LOAD. On is told of each message in the order of the queue, then, with none, of the record.
 func (b *Book) load(index uint64, r *ledger.Record) error {
 	id, ok := r.Load()
@@ -277,41 +307,45 @@ func (b *Book) load(index uint64, r *ledger.Record) error {
 	case run == nil || !b.replay && run.Loaded != 0:
 		return bad(r, nil, fmt.Sprintf("run %d is not on disk", id))
 	}
-	data, err := b.pieces(run)
+	u, err := b.unpacked(run)
 	if err != nil {
 		return run.damaged(b.Lane, err)
 	}
 	delete(b.runs.brought, id)
-	b.runs.keep(run, data)
+	b.runs.keep(run, u.Pieces)
 	run.Loaded, b.runs.changed[id], b.runs.loaded[id] = index, true, run
-	var told error
-	err = data.unpack(func(v *Msg, off uint32, p []byte) error {
-		if v.ID.Lane() != b.Lane {
-			return fmt.Errorf("%w: message %v in run %d of lane %d", ErrBooks, v.ID, id, b.Lane)
-		}
+	for i := range u.Messages {
+		v := &u.Messages[i]
 		if b.t.get(v.ID) != nil {
-			return nil // a straggler by now, with a later state
+			continue // a straggler by now, with a later state
 		}
 		m := b.t.add(v.ID)
 		v.slot = m.slot
 		*m = *v
-		m.Block, m.run, m.Off, m.Len = index, id, off, uint32(len(p))
+		m.Block, m.run = index, id
 		b.live.add(index)
 		run.live++
 		if b.replay {
 			b.Live[m.State]++
-			return nil
+			continue
 		}
-		told = b.tell(r, m)
-		return told
-	})
-	switch {
-	case told != nil:
-		return told
-	case err != nil:
-		return run.damaged(b.Lane, err)
+		if err := b.tell(r, m); err != nil {
+			return err
+		}
 	}
 	return b.tell(r, nil)
+}
+
+// unpacked is a run taken apart, which is done here if nobody did it before.
+func (b *Book) unpacked(run *Run) (*Unpacked, error) {
+	if u := b.runs.brought[run.ID]; u != nil {
+		return u, nil
+	}
+	data, err := b.pieces(run)
+	if err != nil {
+		return nil, err
+	}
+	return data.Unpack(b.Lane, run.Count)
 }
 
 // DamagedRun says that a run is not what was written, and which. It is a journal.ErrCorrupt.
@@ -420,8 +454,8 @@ func (b *Book) pieces(run *Run) (Pieces, error) {
 	if f, ok := b.runs.fresh[run.ID]; ok {
 		return f.data, nil
 	}
-	if p, ok := b.runs.brought[run.ID]; ok {
-		return p, nil
+	if u := b.runs.brought[run.ID]; u != nil {
+		return u.Pieces, nil
 	}
 	return ReadRun(b.strag, b.Lane, run.ID, run.Pieces)
 }
@@ -448,14 +482,17 @@ func (b *Book) Packed(run uint32) Pieces {
 	if f, ok := b.runs.fresh[run]; ok {
 		return f.data
 	}
-	return b.runs.brought[run]
+	if u := b.runs.brought[run]; u != nil {
+		return u.Pieces
+	}
+	return nil
 }
 
 // Run is the run that holds m's PDU, which a LOAD brought; 0 is none.
 func (m *Msg) Run() uint32 { return m.run }
 
-// Bring keeps what ReadRun read until the LOAD of the run is folded.
-func (b *Book) Bring(run uint32, p Pieces) { b.runs.brought[run] = p }
+// Bring keeps what was read and taken apart until the LOAD of the run is folded.
+func (b *Book) Bring(run uint32, u *Unpacked) { b.runs.brought[run] = u }
 
 // EachSpilled visits messages that are on disk only, of the runs that can hold seq, or of all runs when seq
 // is 0. It reads the runs: a question of an operator, not a step of a message.

@@ -299,7 +299,11 @@ func TestLoadedRunIsAtHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.Bring(run+1, pieces)
+		u, err := pieces.Unpack(0, b.RunOf(run+1).Count)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Bring(run+1, u)
 	}
 	s.reads = 0
 	for run := range uint32(runs) {

@@ -51,15 +51,19 @@ func (q *long) fill() {
 func (q *long) consume() {
 	run := q.runs[0]
 	q.runs = q.runs[1:]
-	read, pieces := make(chan book.Pieces), q.book.RunOf(run).Pieces
+	read, head := make(chan *book.Unpacked), *q.book.RunOf(run)
 	began := time.Now()
 	if !q.book.AtHand(run) { // it may not be stored yet
 		go func() {
-			p, err := book.ReadRun(q.lane, 0, run, pieces)
+			p, err := book.ReadRun(q.lane, 0, run, head.Pieces)
 			if err != nil {
 				q.t.Error(err)
 			}
-			read <- p
+			u, err := p.Unpack(0, head.Count)
+			if err != nil {
+				q.t.Error(err)
+			}
+			read <- u
 		}()
 		q.book.Bring(run, <-read)
 	}
