@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"smsplane/ledger"
 	"smsplane/ledger/book"
@@ -83,10 +82,7 @@ func (l *lane) proposeLoad(id uint32) {
 // quarantine lets a queue go on without a run that is damaged.
 func (l *lane) quarantine(r *book.Run, why error) {
 	q := l.queueOf(r.Queue, r.Carrier, r.Class)
-	if at := slices.Index(q.runs, r.ID); at >= 0 {
-		q.runs = slices.Delete(q.runs, at, at+1)
-		q.spilled -= int(r.Count)
-	}
+	q.drop(r.ID, r.Count)
 	if q.loading == r.ID {
 		q.loading = 0
 	}

@@ -174,6 +174,20 @@ func (q *queue) advance(b *book.Book) (n int) {
 	return n
 }
 
+// drop takes a run of so many messages out. Mostly it is the first, and those behind it stay where they are: they may be a hundred
+// thousand.
+func (q *queue) drop(run, messages uint32) {
+	switch at := slices.Index(q.runs, run); at {
+	case -1:
+		return
+	case 0:
+		q.runs = q.runs[1:]
+	default:
+		q.runs = slices.Delete(q.runs, at, at+1)
+	}
+	q.spilled -= int(messages)
+}
+
 // oldest is when the first message was accepted, 0 for an empty queue.
 func (q *queue) oldest(b *book.Book) int64 {
 	if m := b.Front(&q.front); m != nil {

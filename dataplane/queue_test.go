@@ -369,3 +369,17 @@ func TestOrderOutlastsARestart(t *testing.T) {
 	})
 	check(t, n)
 }
+
+// A queue of a hundred million messages has a hundred thousand runs in a row. The first is taken out without a step for each of
+// the others.
+func TestFirstRunLeavesTheOthersInPlace(t *testing.T) {
+	q := &queue{runs: []uint32{3, 5, 4, 9}, spilled: 40}
+	second := &q.runs[1]
+	if q.drop(3, 10); &q.runs[0] != second || len(q.runs) != 3 || q.spilled != 30 {
+		t.Errorf("%d messages in runs %d, which were moved: %v", q.spilled, q.runs, &q.runs[0] != second)
+	}
+	q.drop(4, 10)
+	if q.drop(7, 10); !slices.Equal(q.runs, []uint32{5, 9}) || q.spilled != 20 {
+		t.Errorf("%d messages in runs %d", q.spilled, q.runs)
+	}
+}

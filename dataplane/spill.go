@@ -1,8 +1,6 @@
 package dataplane
 
 import (
-	"slices"
-
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 )
@@ -151,8 +149,7 @@ func (l *lane) loaded(r *ledger.Record, m *book.Msg) {
 			c.look = c.down != 0
 		}
 		q.loading = 0
-		q.runs = slices.DeleteFunc(q.runs, func(v uint32) bool { return v == id })
-		q.spilled -= int(head.Count)
+		q.drop(id, head.Count)
 		return
 	}
 	m.Note |= noteWaiting
