@@ -188,13 +188,16 @@ func (q *queue) drop(run, messages uint32) {
 	q.spilled -= int(messages)
 }
 
-// oldest is when the first message was accepted, 0 for an empty queue.
+// oldest is when the first message was accepted, 0 for an empty queue. Of a run whose MOVE is on its way it is not known yet: then the
+// next place tells, which is younger by a moment.
 func (q *queue) oldest(b *book.Book) int64 {
 	if m := b.Front(&q.front); m != nil {
 		return m.Accepted
 	}
 	if len(q.runs) > 0 {
-		return b.RunOf(q.runs[0]).Oldest
+		if r := b.RunOf(q.runs[0]); r != nil {
+			return r.Oldest
+		}
 	}
 	if m := b.Front(&q.back); m != nil {
 		return m.Accepted
