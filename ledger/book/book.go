@@ -369,6 +369,7 @@ func (b *Book) unpin(m *Msg) {
 			run := b.runs.at[m.run]
 			if run.live--; run.live == 0 {
 				b.runs.forget(run)
+				b.runs.spend(run)
 			}
 		}
 	}

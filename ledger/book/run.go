@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"smsplane/ledger"
@@ -44,7 +45,8 @@ type Run struct {
 
 type runs struct {
 	at      map[uint32]*Run
-	loaded  map[uint32]*Run // of them those whose messages are in memory
+	spent   map[uint32]*Run // of them those that were loaded and whose messages have gone
+	since   uint64          // index of the oldest LOAD among those
 	last    uint32
 	fresh   map[uint32]freshRun  // packed, and not readable from the store yet
 	brought map[uint32]*Unpacked // read for a LOAD that is on its way
@@ -88,7 +90,7 @@ const (
 )
 
 func newRuns() runs {
-	return runs{at: map[uint32]*Run{}, loaded: map[uint32]*Run{}, fresh: map[uint32]freshRun{}, brought: map[uint32]*Unpacked{}, changed: map[uint32]bool{}, kept: map[uint32]Pieces{}, full: pieceOctets}
+	return runs{at: map[uint32]*Run{}, spent: map[uint32]*Run{}, fresh: map[uint32]freshRun{}, brought: map[uint32]*Unpacked{}, changed: map[uint32]bool{}, kept: map[uint32]Pieces{}, full: pieceOctets}
 }
 
 func (r *runs) stored(flush uint64) {
@@ -313,7 +315,7 @@ func (b *Book) load(index uint64, r *ledger.Record) error {
 	}
 	delete(b.runs.brought, id)
 	b.runs.keep(run, u.Pieces)
-	run.Loaded, b.runs.changed[id], b.runs.loaded[id] = index, true, run
+	run.Loaded, b.runs.changed[id] = index, true
 	for i := range u.Messages {
 		v := &u.Messages[i]
 		if b.t.get(v.ID) != nil {
@@ -332,6 +334,9 @@ func (b *Book) load(index uint64, r *ledger.Record) error {
 		if err := b.tell(r, m); err != nil {
 			return err
 		}
+	}
+	if run.live == 0 {
+		b.runs.spend(run)
 	}
 	return b.tell(r, nil)
 }
@@ -446,6 +451,35 @@ func (r *runs) forget(run *Run) {
 	}
 }
 
+// spend notes that the messages of a loaded run have gone.
+func (r *runs) spend(run *Run) {
+	if len(r.spent) == 0 || run.Loaded < r.since {
+		r.since = run.Loaded
+	}
+	r.spent[run.ID] = run
+}
+
+// gone takes out the spent runs whose LOAD a replay from low on does not come to. It looks at none unless there is one. Those that
+// have messages may be tens of thousands: they wait for their receipts.
+func (r *runs) gone(low uint64) (gone []*Run) {
+	if len(r.spent) == 0 || r.since >= low {
+		return nil
+	}
+	r.since = math.MaxUint64
+	for id, run := range r.spent {
+		switch {
+		case run.live > 0:
+			delete(r.spent, id)
+		case run.Loaded < low:
+			delete(r.spent, id)
+			gone = append(gone, run)
+		default:
+			r.since = min(r.since, run.Loaded)
+		}
+	}
+	return gone
+}
+
 // pieces is the whole of a run, read from the store if nobody brought it.
 func (b *Book) pieces(run *Run) (Pieces, error) {
 	if p := b.runs.kept[run.ID]; p != nil {
@@ -534,24 +568,18 @@ func (b *Book) flushRuns(w *journal.Batch) {
 			b.runs.fresh[id] = freshRun{f.data, b.flushes + 1}
 		}
 	}
-	low := b.LowWater()
-	for id, r := range b.runs.loaded {
-		if r.live == 0 && r.Loaded < low {
-			for n := min(r.Pieces, 1); n <= r.Pieces; n++ { // one by one: many small ranges make every reading slow
-				w.Delete(RunKey(b.Lane, id, n))
+	for _, r := range b.runs.gone(b.LowWater()) {
+		for n := min(r.Pieces, 1); n <= r.Pieces; n++ { // one by one: many small ranges make every reading slow
+			w.Delete(RunKey(b.Lane, r.ID, n))
+			if c := b.runs.cached(r.ID, n); c.run == r.ID {
+				*c = cachedPiece{}
 			}
-			delete(b.runs.at, id)
-			delete(b.runs.loaded, id)
-			delete(b.runs.fresh, id)
-			delete(b.runs.brought, id)
-			b.runs.forget(r)
-			for n := min(r.Pieces, 1); n <= r.Pieces; n++ {
-				if c := b.runs.cached(id, n); c.run == id {
-					*c = cachedPiece{}
-				}
-			}
-			b.runs.changed[id] = false
 		}
+		delete(b.runs.at, r.ID)
+		delete(b.runs.fresh, r.ID)
+		delete(b.runs.brought, r.ID)
+		b.runs.forget(r)
+		b.runs.changed[r.ID] = false
 	}
 	if len(b.runs.changed) == 0 {
 		return
@@ -652,7 +680,7 @@ func (b *Book) loadHead(d *reader, version uint8) error {
 	if r.Loaded == 0 {
 		b.Live[r.State] += int(r.Count)
 	} else {
-		b.runs.loaded[r.ID] = r
+		b.runs.spend(r) // unless the replay brings messages of it
 	}
 	return nil
 }

@@ -52,9 +52,14 @@ func (s *shelf) Run(_ uint16, run, piece uint32) ([]byte, error) {
 }
 
 func (s *shelf) flush(b *Book) {
-	w := journal.NewBatch()
+	w, low := journal.NewBatch(), b.LowWater()
 	if err := b.Flush(w); err != nil {
 		s.t.Fatal(err)
+	}
+	for _, r := range b.runs.at {
+		if r.Loaded != 0 && r.Loaded < low && r.live == 0 {
+			s.t.Errorf("run %d, loaded by block %d, is still there; nothing lives below %d", r.ID, r.Loaded, low)
+		}
 	}
 	n, done := b.Flushes(), make(chan struct{})
 	s.db.Write(w, func() { close(done) })
@@ -310,6 +315,9 @@ func TestLoadedRunIsAtHand(t *testing.T) {
 		apply(ledger.AppendLoad(ledger.OpenBlock(nil), 1, run+1), 1)
 	}
 	wantWhole(t, b, texts, "loaded")
+	if s.flush(b); len(b.runs.spent) > 0 {
+		t.Errorf("%d runs whose messages live are looked at with each flush", len(b.runs.spent))
+	}
 	if s.reads > 0 {
 		t.Errorf("%d pieces were read again", s.reads)
 	}
