@@ -61,8 +61,13 @@ func (b *Book) Tally() *Tally {
 			open[m.Carrier] += m.Cost
 		}
 	})
+	spilled := 0
 	for _, r := range b.Runs() {
 		t.runs = append(t.runs, tallied{r.ID, r.Pieces, b.Packed(r.ID)})
+		spilled += int(r.Count)
+	}
+	if spilled != b.Spilled() {
+		t.fail("messages on disk %d, counted %d", spilled, b.Spilled())
 	}
 	if parked != b.Parked {
 		t.fail("receipts parked %d, counted %d", parked, b.Parked)

@@ -48,6 +48,8 @@ type runs struct {
 	spent   map[uint32]*Run // of them those that were loaded and whose messages have gone
 	since   uint64          // index of the oldest LOAD among those
 	last    uint32
+	spilled int                  // messages of those that are on disk only
+	pages   map[uint32]*runPage  // of those, by id
 	fresh   map[uint32]freshRun  // packed, and not readable from the store yet
 	brought map[uint32]*Unpacked // read for a LOAD that is on its way
 	cache   [pieceCache]cachedPiece
@@ -90,7 +92,7 @@ const (
 )
 
 func newRuns() runs {
-	return runs{at: map[uint32]*Run{}, spent: map[uint32]*Run{}, fresh: map[uint32]freshRun{}, brought: map[uint32]*Unpacked{}, changed: map[uint32]bool{}, kept: map[uint32]Pieces{}, full: pieceOctets}
+	return runs{at: map[uint32]*Run{}, spent: map[uint32]*Run{}, pages: map[uint32]*runPage{}, fresh: map[uint32]freshRun{}, brought: map[uint32]*Unpacked{}, changed: map[uint32]bool{}, kept: map[uint32]Pieces{}, full: pieceOctets}
 }
 
 func (r *runs) stored(flush uint64) {
@@ -109,14 +111,7 @@ func RunKey(lane uint16, run, piece uint32) []byte {
 func (b *Book) NextRun(id uint32) uint32 { return max(b.runs.last, id) + 1 }
 
 // Spilled is the number of messages in runs that are on disk only.
-func (b *Book) Spilled() (n int) {
-	for _, r := range b.runs.at {
-		if r.Loaded == 0 {
-			n += int(r.Count)
-		}
-	}
-	return n
-}
+func (b *Book) Spilled() int { return b.runs.spilled }
 
 // Runs lists the runs on disk in the order in which their queues are read.
 func (b *Book) Runs() []*Run {
@@ -128,12 +123,53 @@ func (b *Book) Runs() []*Run {
 
 // RunsWith lists the runs on disk that can hold a message, by its sequence.
 func (b *Book) RunsWith(seq uint64) (rs []*Run) {
-	for _, r := range b.runs.at {
-		if r.Loaded == 0 && seq >= r.MinSeq && seq <= r.MaxSeq {
-			rs = append(rs, r)
+	for _, n := range b.runs.pagesWith(seq) {
+		for id := n << pageRunBits; id>>pageRunBits == n; id++ {
+			if r := b.runs.at[id]; r != nil && r.Loaded == 0 && seq >= r.MinSeq && seq <= r.MaxSeq {
+				rs = append(rs, r)
+			}
 		}
 	}
 	return rs
+}
+
+// runPage is what the runs with neighbouring ids that are on disk only have in common: who looks for a message passes over most
+// of them together. Of a hundred thousand runs there are fifteen hundred pages.
+type runPage struct {
+	runs        int
+	first, last uint64 // sequences lie between these
+}
+
+const pageRunBits = 6
+
+// leave counts a run among those that are on disk only, back counts it out.
+func (r *runs) leave(run *Run) {
+	r.spilled += int(run.Count)
+	p := r.pages[run.ID>>pageRunBits]
+	if p == nil {
+		p = &runPage{first: math.MaxUint64}
+		r.pages[run.ID>>pageRunBits] = p
+	}
+	p.runs++
+	p.first, p.last = min(p.first, run.MinSeq), max(p.last, run.MaxSeq)
+}
+
+func (r *runs) back(run *Run) {
+	r.spilled -= int(run.Count)
+	n := run.ID >> pageRunBits
+	if r.pages[n].runs--; r.pages[n].runs == 0 {
+		delete(r.pages, n)
+	}
+}
+
+// pagesWith lists the pages that can hold a message.
+func (r *runs) pagesWith(seq uint64) (ns []uint32) {
+	for n, p := range r.pages {
+		if seq >= p.first && seq <= p.last {
+			ns = append(ns, n)
+		}
+	}
+	return ns
 }
 
 // RunOf is the head of a run, nil when there is none.
@@ -194,6 +230,7 @@ func (b *Book) move(index uint64, r *ledger.Record) error {
 		run.Bytes += uint32(len(piece))
 	}
 	b.runs.at[run.ID], b.runs.fresh[run.ID], b.runs.changed[run.ID] = run, freshRun{data: data}, true
+	b.runs.leave(run)
 	return b.tell(r, nil)
 }
 
@@ -315,6 +352,9 @@ func (b *Book) load(index uint64, r *ledger.Record) error {
 	}
 	delete(b.runs.brought, id)
 	b.runs.keep(run, u.Pieces)
+	if run.Loaded == 0 {
+		b.runs.back(run)
+	}
 	run.Loaded, b.runs.changed[id] = index, true
 	for i := range u.Messages {
 		v := &u.Messages[i]
@@ -679,6 +719,7 @@ func (b *Book) loadHead(d *reader, version uint8) error {
 	b.runs.at[r.ID] = r
 	if r.Loaded == 0 {
 		b.Live[r.State] += int(r.Count)
+		b.runs.leave(r)
 	} else {
 		b.runs.spend(r) // unless the replay brings messages of it
 	}

@@ -365,3 +365,29 @@ func TestKeptRunsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A client that asks about a message does not have all heads looked at: those of a hundred thousand runs take a millisecond.
+func TestFewPagesAreLookedAt(t *testing.T) {
+	b := New(0, nil, nil)
+	const runs, each = 10_000, 100
+	for id := range uint32(runs) {
+		r := &Run{ID: id + 1, Count: each, MinSeq: uint64(id) * each, MaxSeq: uint64(id)*each + each - 1}
+		b.runs.at[r.ID] = r
+		b.runs.leave(r)
+	}
+	for _, id := range []uint32{1, 63, 64, 6000, runs} {
+		seq := uint64(id)*each - 1
+		if rs, ns := b.RunsWith(seq), b.runs.pagesWith(seq); len(rs) != 1 || rs[0].ID != id || len(ns) != 1 {
+			t.Errorf("message %d of run %d is looked for in %d runs, %d pages", seq, id, len(rs), len(ns))
+		}
+	}
+	if ns := b.runs.pagesWith(runs * each); ns != nil {
+		t.Errorf("a message that is in no run is looked for in %d pages", len(ns))
+	}
+	for id := range uint32(runs) {
+		b.runs.back(b.runs.at[id+1])
+	}
+	if len(b.runs.pages) > 0 || b.Spilled() != 0 {
+		t.Errorf("%d pages and %d messages are left of runs that are loaded", len(b.runs.pages), b.Spilled())
+	}
+}
