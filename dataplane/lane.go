@@ -54,6 +54,7 @@ type lane struct {
 	backlog  []proposal // not proposed yet: raft has its fill
 	split    bool       // some queue has a part behind its front
 	untidy   bool       // tidy has not seen the end of its work
+	spilling bool       // there may be more to write to runs
 	run      uint32     // last run id given out
 	runIDs   []byte
 
@@ -176,6 +177,9 @@ func (l *lane) work(now int64) (n int) {
 	n += l.wake(now)
 	if l.split {
 		l.refill(now)
+	}
+	if l.spilling {
+		l.spill(now)
 	}
 	n += l.route(now)
 	n += l.verify(l.x.now)

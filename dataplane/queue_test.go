@@ -383,3 +383,44 @@ func TestFirstRunLeavesTheOthersInPlace(t *testing.T) {
 		t.Errorf("%d messages in runs %d", q.spilled, q.runs)
 	}
 }
+
+// What leaves memory does so run by run, a turn each, and no more than must: a sweep that wrote all at once would have the executor
+// fold it all at once.
+func TestOneTurnSpillsOneRun(t *testing.T) {
+	n := newTestNode(t)
+	lane := n.x.accounts[1].Lane
+	l := n.x.lanes[lane]
+	const over = 3
+	for range keepFront/512 + 2*(spillAhead+over) {
+		n.admit(t, lane, 512)
+	}
+	if !n.await(func() bool { return l.book.Live[book.StateRouted] == keepFront+(spillAhead+over)*runMessages }) {
+		t.Fatal("the messages are not queued")
+	}
+	runs := func() (k int) {
+		l.eachQueue(func(q *queue) { k += len(q.runs) })
+		return k
+	}
+	n.x.call(func() {
+		n.x.maxHot = n.x.hot() - over*runMessages
+		for turn := range over {
+			if l.spill(n.x.now); runs() != turn+1 || !l.spilling {
+				t.Errorf("%d runs are written in turn %d, more are to come: %v", runs(), turn, l.spilling)
+				return
+			}
+		}
+		if l.spill(n.x.now); runs() != over || l.spilling {
+			t.Errorf("%d runs are written though the others suffice, more are to come: %v", runs(), l.spilling)
+		}
+		n.x.maxHot = 1000
+		for range 2 * spillAhead {
+			l.spill(n.x.now)
+		}
+		if runs() != spillAhead || !l.spilling {
+			t.Errorf("%d runs are on their way, more are to come: %v", runs(), l.spilling)
+		}
+	})
+	if !n.await(func() bool { return l.book.Spilled() >= (spillAhead+over-1)*runMessages }) {
+		t.Errorf("%d messages are on disk: the lane did not go on", l.book.Spilled())
+	}
+}

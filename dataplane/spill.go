@@ -5,22 +5,21 @@ import (
 	"smsplane/ledger/book"
 )
 
-// spill writes the tail of the lane's longest queue to runs when the host holds more messages in memory than
-// it has room for. One turn writes at most a few runs; the next sweep goes on.
+// spill writes the tail of the lane's longest queue to a run when the host holds more messages in memory than it has room for,
+// less those of the lane that are about to leave. A sweep begins with that, and each turn goes on with one run: folding it takes a
+// good part of a millisecond.
 func (l *lane) spill(now int64) {
-	for range spillRuns {
-		if l.deeds > 0 || l.x.hot() <= l.x.maxHot {
-			return
-		}
-		q := l.longest()
-		if q == nil || !l.cutRun(q, now) {
-			return
-		}
+	coming := max(0, int(l.run)+1-int(l.book.NextRun(0))) // runs whose MOVE is on its way
+	l.spilling = l.deeds == 0 && l.x.hot()-coming*runMessages > l.x.maxHot
+	if !l.spilling || coming >= spillAhead {
+		return
 	}
+	q := l.longest()
+	l.spilling = q != nil && l.cutRun(q, now)
 }
 
-// spillRuns bounds the runs that one turn writes.
-const spillRuns = 16
+// spillAhead bounds the runs of a lane whose MOVE is on its way when another is written.
+const spillAhead = 8
 
 // hot is the number of messages in memory, over all lanes.
 func (x *executor) hot() (n int) {
