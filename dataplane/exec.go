@@ -101,6 +101,7 @@ type executor struct {
 	second  int64
 	grace   int64 // until then a carrier that never bound is not taken for dead
 	sweeper int64
+	swept   int          // lanes that the sweep under way has passed, one each turn; 0: none is
 	lined   atomic.Int64 // messages of in_order clients that wait
 	live    atomic.Int64 // messages of all lanes in memory
 
@@ -245,15 +246,17 @@ func (x *executor) timers(now int64) {
 	if x.hot() > 0 {
 		every = sweepEvery
 	}
-	if x.sweeper = min(x.sweeper, now+every); now >= x.sweeper {
+	x.sweeper = min(x.sweeper, now+every)
+	if x.swept > 0 || now >= x.sweeper { // a lane's share of its table is a millisecond: the others' turns come in between
+		if l := x.lanes[x.swept]; l.leading {
+			l.sweep(now)
+		}
+		x.swept = (x.swept + 1) % len(x.lanes)
+	}
+	if now >= x.sweeper {
 		x.sweeper = now + every
 		x.countOrdered()
 		x.countLive()
-		for _, l := range x.lanes {
-			if l.leading {
-				l.sweep(now)
-			}
-		}
 		if x.lanes[0].leading {
 			x.sweepOrphans(now)
 		}
@@ -298,6 +301,9 @@ func (x *executor) duty() float64 { return min(max(x.busy, 0), 1) }
 // next is when something is due by itself.
 func (x *executor) next(now int64) int64 {
 	at := min(x.sweeper, x.second)
+	if x.swept > 0 {
+		at = now
+	}
 	if len(x.intake.held) > 0 {
 		at = min(at, x.intake.looked+paceEvery)
 	}
