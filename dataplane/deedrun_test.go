@@ -98,6 +98,7 @@ func TestDeedsKeepTheOrder(t *testing.T) {
 		t.Fatal("they do not leave memory")
 	}
 	deed("reroute")
+	n.x.call(func() { l.eachQueue(l.parts) }) // as the lane would have known
 	inOrder("another plan")
 }
 

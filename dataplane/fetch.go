@@ -86,7 +86,7 @@ func (l *lane) quarantine(r *book.Run, why error) {
 	if q.loading == r.ID {
 		q.loading = 0
 	}
-	l.split = true
+	l.parts(q)
 	if w := l.rework[r.ID]; w != nil {
 		delete(l.rework, r.ID)
 		for _, o := range w.orders {

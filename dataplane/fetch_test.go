@@ -51,6 +51,7 @@ func TestRunsOnTheirWayAreNotRead(t *testing.T) {
 			l.recorded(n.x.now)
 			q.runs, q.spilled = append(q.runs, l.run), q.spilled+100
 		}
+		l.parts(q)
 		l.refill(n.x.now)
 	})
 	if !n.await(wait) {

@@ -52,7 +52,7 @@ type lane struct {
 	proposed []proposal
 	head     int
 	backlog  []proposal // not proposed yet: raft has its fill
-	split    bool       // some queue has a part behind its front
+	split    []*queue   // those that have a part behind their front
 	untidy   bool       // tidy has not seen the end of its work
 	spilling bool       // there may be more to write to runs
 	run      uint32     // last run id given out
@@ -175,9 +175,7 @@ func (l *lane) work(now int64) (n int) {
 	}
 	n += l.chase(now)
 	n += l.wake(now)
-	if l.split {
-		l.refill(now)
-	}
+	l.refill(now)
 	if l.spilling {
 		l.spill(now)
 	}

@@ -153,6 +153,7 @@ func TestQueuesStayOnDiskWhileMemoryIsFull(t *testing.T) {
 		t.Fatal("the run is not read")
 	}
 	n.x.call(func() {
+		l.parts(q)
 		if l.refill(n.x.now); q.loading != 0 {
 			t.Error("it is loaded though memory is full")
 		}

@@ -19,6 +19,7 @@ type queue struct {
 	back    book.List
 	runs    []uint32
 	spilled int    // messages in runs
+	split   bool   // it stands among the lane's
 	loading uint32 // run whose LOAD is on its way; 0 is none
 	newest  uint64 // sequence in runs when the lane began to lead
 

@@ -424,3 +424,26 @@ func TestOneTurnSpillsOneRun(t *testing.T) {
 		t.Errorf("%d messages are on disk: the lane did not go on", l.book.Spilled())
 	}
 }
+
+// Each turn looks at the queues that have a part on disk or behind that, not at all queues of hundreds of carriers.
+func TestTurnsLookAtQueuesWithParts(t *testing.T) {
+	n := newTestNode(t)
+	l := n.x.lanes[n.x.accounts[1].Lane]
+	n.x.call(func() {
+		for carrier := range uint16(100) {
+			l.queueOf(ledger.RunInternal, 1000+carrier, 0)
+		}
+		q := l.queueOf(ledger.RunInternal, 1007, 0)
+		for range 2 {
+			l.parts(q)
+		}
+		q.runs, q.loading = []uint32{7}, 7
+		if l.refill(n.x.now); !slices.Equal(l.split, []*queue{q}) {
+			t.Errorf("%d queues are looked at", len(l.split))
+		}
+		q.runs, q.loading = nil, 0
+		if l.refill(n.x.now); len(l.split) > 0 || q.split {
+			t.Errorf("%d queues are looked at, and none has a part", len(l.split))
+		}
+	})
+}

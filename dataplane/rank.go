@@ -278,7 +278,7 @@ func (l *lane) clear() {
 	l.rewritten = rewrites{lost: l.deeds > 0}
 	l.rework, l.reading, l.aside = map[uint32]*rework{}, map[uint32]bool{}, map[uint32]error{}
 	l.queues, l.returns = map[uint16]*[ledger.Classes]queue{}, map[uint32]*returns{}
-	l.tired, l.hunts, l.resting, l.split, l.run, l.mo = nil, hunts{}, nil, false, 0, 0
+	l.tired, l.hunts, l.resting, l.split, l.run, l.mo = nil, hunts{}, nil, nil, 0, 0
 	l.spilling = false
 	l.groups, l.groupAge = nil, nil // parts that others had meanwhile meet as after a start
 	l.open, l.records, l.acks = nil, 0, nil

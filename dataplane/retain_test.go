@@ -148,7 +148,7 @@ func TestNothingAgesDuringADeed(t *testing.T) {
 	n := newTestNode(t)
 	n.endUpkeep()
 	l, q, ids := n.inTwoRuns(t)
-	n.x.call(func() { l.deeds, l.split, q.loading = 1, true, 0 })
+	n.x.call(func() { l.parts(q); l.deeds, q.loading = 1, 0 })
 	if !n.await(func() bool { return l.book.Spilled() == 0 && l.rep.InFlight() == 0 }) {
 		t.Fatal("the runs do not come back from disk")
 	}

@@ -286,7 +286,7 @@ func TestRottenLoadedRunStopsTheStart(t *testing.T) {
 	if !n.await(func() bool { return !l.book.Dirty() }) {
 		t.Fatal("the run is not flushed")
 	}
-	n.x.call(func() { run, l.split = q.runs[0], true })
+	n.x.call(func() { run = q.runs[0]; l.parts(q) })
 	if !n.await(func() bool { return l.book.Spilled() == 0 && l.book.Get(ids[12]) != nil && !l.book.Dirty() }) {
 		t.Fatal("the run is not loaded")
 	}

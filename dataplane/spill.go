@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"slices"
+
 	"smsplane/ledger"
 	"smsplane/ledger/book"
 )
@@ -51,7 +53,7 @@ func (l *lane) eachQueue(f func(q *queue)) {
 
 // cutRun proposes the move of the oldest messages behind the runs that are there.
 func (l *lane) cutRun(q *queue, now int64) bool {
-	l.split = true
+	l.parts(q)
 	for n := 0; len(q.runs) == 0 && q.front.Len() > keepFront && n < spillTurn; n++ {
 		m := l.book.Back(&q.front)
 		l.book.Remove(&q.front, m)
@@ -99,27 +101,32 @@ func (l *lane) served(q *queue, n int) {
 // A run whose first message expires comes back early, so that the sweep sees it. Those before it in the queue
 // are older and mostly expired with it.
 func (l *lane) refill(now int64) {
-	split := false
-	l.eachQueue(func(q *queue) {
-		if len(q.runs) == 0 && q.back.Len() == 0 {
-			return
-		}
-		split = true
+	l.split = slices.DeleteFunc(l.split, func(q *queue) bool {
+		q.split = len(q.runs) > 0 || q.back.Len() > 0
+		return !q.split
+	})
+	for _, q := range l.split {
 		if q.loading != 0 {
-			return
+			continue
 		}
 		if len(q.runs) == 0 {
 			l.served(q, q.advance(l.book))
 			if c := l.x.carriers[q.carrier]; c != nil {
 				c.look = c.down != 0
 			}
-			return
+			continue
 		}
 		if q.front.Len() < loadBelow && l.x.hot() < l.x.maxLive || l.book.RunOf(q.runs[0]) != nil && l.book.RunOf(q.runs[0]).Expires <= now {
 			l.loadRun(q)
 		}
-	})
-	l.split = split
+	}
+}
+
+// parts notes that a queue may have a part behind its front: refill looks at those each turn, of however many carriers there are.
+func (l *lane) parts(q *queue) {
+	if !q.split {
+		q.split, l.split = true, append(l.split, q)
+	}
 }
 
 // loadRun brings the next run back as soon as it is read, and has those behind it read.
@@ -191,6 +198,6 @@ func (l *lane) leadRuns() {
 		q.runs = append(q.runs, r.ID)
 		q.spilled += int(r.Count)
 		q.newest = max(q.newest, r.MaxSeq)
-		l.split = true
+		l.parts(q)
 	}
 }
