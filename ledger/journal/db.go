@@ -45,7 +45,7 @@ func OpenReadOnly(o Options) (*DB, error) { return open(o, true) }
 
 func open(o Options, readOnly bool) (*DB, error) {
 	d := &DB{o: o.withDefaults(), last: map[uint16]uint64{}, logs: map[uint16]*Log{}, imports: map[uint16]*Import{}, installBytes: retainedBatch}
-	d.paces.flush.share, d.paces.compact.share = flushShare, compactShare
+	d.paces.over, d.paces.flush.share, d.paces.compact.share = make(chan struct{}), flushShare, compactShare
 	d.queue.init()
 	d.pending.init()
 	p, err := pebble.Open(o.Dir, d.pebbleOptions(readOnly))
@@ -180,7 +180,7 @@ func (d *DB) lastOnDisk(lane uint16) (uint64, error) {
 // Close drops what is due, writes and syncs everything queued, and closes the store. The lanes' owners have
 // stopped before. After Fatal there is no closing: nothing may be written any more.
 func (d *DB) Close() error {
-	d.paces.on.Store(false)
+	close(d.paces.over)
 	if d.queue.isClosed() { // read only
 		return d.p.Close()
 	}

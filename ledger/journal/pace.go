@@ -33,7 +33,8 @@ const flushCategory vfs.DiskWriteCategory = "pebble-memtable-flush"
 // paces are those of a store.
 type paces struct {
 	on             atomic.Bool
-	logged         atomic.Int64 // octets written to logs
+	over           chan struct{} // closed with the store
+	logged         atomic.Int64  // octets written to logs
 	stalled        atomic.Bool
 	behind         atomic.Int32 // flushes since something of level 0 was compacted
 	flush, compact budget
@@ -61,7 +62,13 @@ func (p *paces) wait(b *budget, n int) {
 		if d == 0 {
 			return
 		}
-		time.Sleep(d)
+		t := time.NewTimer(d)
+		select {
+		case <-t.C:
+		case <-p.over:
+			t.Stop()
+			return
+		}
 		n = 0
 	}
 }
