@@ -375,7 +375,6 @@ func (l *lane) flushNow(now int64) {
 		l.x.fail(err)
 		return
 	}
-	l.rep.NoteCommit()
 	w := journal.NewBatch()
 	if err := l.book.Flush(w); err != nil {
 		l.x.fail(fmt.Errorf("lane %d: %w", l.n, err))

@@ -202,7 +202,6 @@ func (l *lane) cut(now int64) error {
 
 // flush persists the books and lets the log go behind them, as the appliance's lanes do.
 func (l *lane) flush() error {
-	l.rep.NoteCommit()
 	w := journal.NewBatch()
 	if err := l.book.Flush(w); err != nil {
 		return err

@@ -148,7 +148,6 @@ func (l *lane) work() int {
 }
 
 func (l *lane) flushNow() {
-	l.rep.NoteCommit()
 	w := journal.NewBatch()
 	l.must(l.book.Flush(w))
 	n := l.book.Flushes()

@@ -28,7 +28,6 @@
 //	Needed    what the others still need of the log (snapshot.go)
 //	Stalled   the disk does not keep up; a leader is handing over
 //	SingleCopy  acknowledgments rest on one data host (witness.go)
-//	NoteCommit  when what was folded is stored
 //
 // Who is in the group is part of the log: ProposeConf changes it, the journal keeps it (conf.go). Who is a
 // witness is part of the member's id (member.go). A data host that the log cannot bring up to date is sent the

@@ -313,8 +313,8 @@ func (r *Replica) DoWork(now int64, apply func(index uint64, block []byte) error
 	for r.settle(); len(r.toApply) > 0 && r.err == nil && !r.turnOver(); r.settle() {
 		n += r.applyAll(apply)
 	}
+	r.writeCommit()
 	if r.witness {
-		r.NoteCommit()
 		r.cutWitness()
 	}
 	return n, nil

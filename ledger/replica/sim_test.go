@@ -360,7 +360,6 @@ func (h *simHost) work() {
 	if _, err := h.r.DoWork(h.now(), h.apply); err != nil {
 		s.failf("host %s: %v", h.name(), err)
 	}
-	h.r.NoteCommit()
 	s.check.leader(s, h)
 	if _, term, lead := h.r.Role(); s.trace != nil && (term != h.seenTerm || lead != h.seenLead) {
 		s.logf("host %s sees leader %x in term %d", h.name(), lead, term)

@@ -131,10 +131,9 @@ func (r *Replica) finish(w *write) {
 	r.writes.put(w)
 }
 
-// NoteCommit has the journal note how far the log is committed, when nothing is in flight that this could ride with. Nobody waits for
-// it, and a store that lacks it loses nothing: it lets a look at a closed store end where the acknowledgments did. The owner calls it when it
-// stores what it folded; for each commit it would cost a batch and waking the appender.
-func (r *Replica) NoteCommit() {
+// writeCommit notes the commit index when nothing is in flight that it could ride with. Nobody waits for it:
+// it lets a look at a closed store end where the acknowledgments did.
+func (r *Replica) writeCommit() {
 	if r.err == nil && r.writes.open == 0 && r.vote != r.written {
 		v := r.vote
 		r.written = v
