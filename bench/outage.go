@@ -268,11 +268,12 @@ func (r *outage) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if now := time.Now(); !r.looked.IsZero() {
+	now := time.Now()
+	if !r.looked.IsZero() {
 		d := now.Sub(r.looked).Seconds()
 		l.Used, l.Stolen = (v.CPU-r.cpu).Seconds()/d, (gone-r.stolen).Seconds()/d
 	}
-	r.looked, r.cpu, r.stolen = time.Now(), v.CPU, gone
+	r.looked, r.cpu, r.stolen = now, v.CPU, gone
 	r.mu.Lock()
 	l.Other, r.other = r.other.Latency(), peer.Histogram{}
 	l.Past = r.Overtaken

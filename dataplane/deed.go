@@ -79,18 +79,18 @@ func (s *source) deedInLane(ctx context.Context, at int, d *admin.Deed, sel *sel
 	front, back, err := s.selected(ctx, at, sel, nil, func(l *lane, m *book.Msg) bool {
 		return !l.rewritten.wasIn(m, func(run uint32) bool { return listed[run] })
 	})
-	if err == nil {
-		err = s.deedInMemory(ctx, at, d, sel, r, nil, front)
+	if err != nil {
+		return err
+	}
+	if err := s.deedInMemory(ctx, at, d, sel, r, nil, front); err != nil {
+		return err
 	}
 	for _, id := range runs {
-		if err == nil {
-			err = s.deedInRun(ctx, at, id, d, sel, r)
+		if err := s.deedInRun(ctx, at, id, d, sel, r); err != nil {
+			return err
 		}
 	}
-	if err == nil {
-		err = s.deedInMemory(ctx, at, d, sel, r, nil, back)
-	}
-	if err != nil {
+	if err := s.deedInMemory(ctx, at, d, sel, r, nil, back); err != nil {
 		return err
 	}
 	if !d.Yes {

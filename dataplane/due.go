@@ -1,8 +1,6 @@
 package dataplane
 
-import (
-	"smsplane/ledger"
-)
+import "smsplane/ledger"
 
 // next is when something is due by itself.
 func (x *executor) next(now int64) int64 {

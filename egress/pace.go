@@ -32,10 +32,14 @@ func (b *Bucket) Take(now int64) bool {
 	if b.credit < b.every {
 		return false
 	}
-	if b.credit -= b.every; b.credit < b.every {
+	b.spend(1, now)
+	return true
+}
+
+func (b *Bucket) spend(n int, now int64) {
+	if b.credit -= int64(n) * b.every; b.credit < b.every {
 		b.dry = now
 	}
-	return true
 }
 
 // RanDry says that somebody took the last token less than d ago: the rate holds back whoever takes from the bucket.
@@ -47,9 +51,7 @@ func (b *Bucket) RanDry(now int64, d time.Duration) bool {
 func (b *Bucket) Owe(n int, now int64) {
 	if b.rate > 0 {
 		b.fill(now)
-		if b.credit -= int64(n) * b.every; b.credit < b.every {
-			b.dry = now
-		}
+		b.spend(n, now)
 	}
 }
 

@@ -3,10 +3,7 @@ package book
 import (
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"smsplane/ledger"
-	"smsplane/ledger/journal"
 	"smsplane/pdu"
 )
 
@@ -34,19 +31,11 @@ func (r *readings) Stragglers(lane uint16, from uint64, f func([]byte) error) er
 // shelved is a book of n stragglers of lane 0 whose texts are so long, and how blocks are applied to it.
 func shelved(t *testing.T, n, octets int) (s *readings, b *Book, apply func(blk []byte, records int)) {
 	t.Helper()
-	db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s = &readings{shelf: &shelf{t: t, db: db, blocks: map[uint64][]byte{}}}
+	s = &readings{shelf: newShelf(t)}
 	b = New(0, s, s)
-	index := uint64(0)
 	apply = func(blk []byte, records int) {
-		index++
-		s.blocks[index] = ledger.SealBlock(blk, 0, records, int64(index))
-		if err := b.Apply(index, s.blocks[index]); err != nil {
-			t.Fatal(err)
-		}
+		t.Helper()
+		s.apply(b, blk, records)
 	}
 	sm := pdu.Submit{Src: []byte("me"), Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("text")}
 	if octets > 0 {

@@ -3,8 +3,6 @@ package book
 import (
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"smsplane/ledger"
 	"smsplane/ledger/journal"
 	"smsplane/pdu"
@@ -25,21 +23,9 @@ func (a *asOf) Run(_ uint16, run, piece uint32) ([]byte, error) {
 // What a check takes of a book while its owner waits reads no run. The rest is read from the store as it was then, whatever has
 // become of the runs meanwhile.
 func TestTallyReadsNoRun(t *testing.T) {
-	db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	s := &shelf{t: t, db: db, blocks: map[uint64][]byte{}}
+	s := newShelf(t)
+	defer s.db.Close()
 	b := s.book()
-	apply := func(blk []byte, records int) {
-		t.Helper()
-		i := b.Applied() + 1
-		s.blocks[i] = ledger.SealBlock(blk, 0, records, int64(i))
-		if err := b.Apply(i, s.blocks[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
 	const count, price = 50, 5
 	mv := ledger.Move{Run: 1, Order: 1, Queue: ledger.RunExternal}
 	blk := ledger.OpenBlock(nil)
@@ -49,11 +35,11 @@ func TestTallyReadsNoRun(t *testing.T) {
 		sm := pdu.Submit{Src: []byte("me"), Dst: []byte("4915112345678"), DstTON: 1, DstNPI: 1, Text: []byte("text")}
 		blk = ledger.AppendAccept(blk, 0, id, 1, &ledger.Accept{Account: 1, Parts: 1, Price: price, Number: 4915112345678, ValidUntil: 1 << 60, PDU: sm.Append(nil, 1)})
 	}
-	apply(blk, count)
-	apply(ledger.AppendMove(ledger.OpenBlock(nil), 2, &mv), 1)
+	s.apply(b, blk, count)
+	s.apply(b, ledger.AppendMove(ledger.OpenBlock(nil), 2, &mv), 1)
 	s.flush(b)
 
-	then := db.View()
+	then := s.db.View()
 	read := &asOf{shelf: s, then: then}
 	b.strag = read
 	tally := b.Tally()
@@ -64,14 +50,14 @@ func TestTallyReadsNoRun(t *testing.T) {
 		t.Errorf("%d pieces of runs were read while the owner waited", read.runs)
 	}
 	b.strag = s
-	apply(ledger.AppendLoad(ledger.OpenBlock(nil), 3, 1), 1)
+	s.apply(b, ledger.AppendLoad(ledger.OpenBlock(nil), 3, 1), 1)
 	blk = ledger.OpenBlock(nil)
 	for n := range uint64(count) {
 		blk = ledger.AppendFinal(blk, 0, ledger.MakeMsgID(0, n+1), 4, &ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator, Hold: price})
 	}
-	apply(blk, count)
+	s.apply(b, blk, count)
 	for range 3 {
-		apply(ledger.OpenBlock(nil), 0)
+		s.apply(b, ledger.OpenBlock(nil), 0)
 		s.flush(b)
 	}
 	if _, err := s.Run(0, 1, 1); err == nil {

@@ -23,6 +23,31 @@ type shelf struct {
 	reads  int // of runs
 }
 
+// memoryStore is a store in memory; the caller closes it.
+func memoryStore(t *testing.T) *journal.DB {
+	t.Helper()
+	db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func newShelf(t *testing.T) *shelf {
+	t.Helper()
+	return &shelf{t: t, db: memoryStore(t), blocks: map[uint64][]byte{}}
+}
+
+// apply appends a block of so many records to the log and folds it.
+func (s *shelf) apply(b *Book, blk []byte, records int) {
+	s.t.Helper()
+	i := b.Applied() + 1
+	s.blocks[i] = ledger.SealBlock(blk, 0, records, int64(i))
+	if err := b.Apply(i, s.blocks[i]); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func (s *shelf) Block(i uint64) ([]byte, error) {
 	b, ok := s.blocks[i]
 	if !ok {
@@ -168,11 +193,7 @@ func (s *shelf) asOlderBuild(b *Book) {
 func TestMovedMessagesStayInTheBooks(t *testing.T) {
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 99))
-		db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &shelf{t: t, db: db, blocks: map[uint64][]byte{}}
+		s := newShelf(t)
 		b := s.book()
 		texts, holds := map[ledger.MsgID]string{}, map[ledger.MsgID]ledger.Micro{}
 		var routed []ledger.MsgID
@@ -259,7 +280,7 @@ func TestMovedMessagesStayInTheBooks(t *testing.T) {
 				wantWhole(t, s.reload(index), texts, fmt.Sprintf("seed %d step %d, reloaded", seed, step))
 			}
 		}
-		if err := db.Close(); err != nil {
+		if err := s.db.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -268,22 +289,10 @@ func TestMovedMessagesStayInTheBooks(t *testing.T) {
 // Who loads a run has it read before. What is sent of it then is at hand, also when all of a queue's front was loaded: the executor
 // reads nothing again.
 func TestLoadedRunIsAtHand(t *testing.T) {
-	db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	s := &shelf{t: t, db: db, blocks: map[uint64][]byte{}}
+	s := newShelf(t)
+	defer s.db.Close()
 	b := s.book()
 	texts := map[ledger.MsgID]string{}
-	index := uint64(0)
-	apply := func(blk []byte, n int) {
-		index++
-		s.blocks[index] = ledger.SealBlock(blk, 0, n, 1)
-		if err := b.Apply(index, s.blocks[index]); err != nil {
-			t.Fatal(err)
-		}
-	}
 	const runs, messages = 10, 7 // each has a piece of its own
 	for run := range uint32(runs) {
 		blk, mv := ledger.OpenBlock(nil), ledger.Move{Run: run + 1, Order: run + 1, Queue: ledger.RunInternal, Carrier: 3}
@@ -295,8 +304,8 @@ func TestLoadedRunIsAtHand(t *testing.T) {
 			blk = ledger.AppendRoute(blk, 0, id, 1, &ledger.Route{N: 1, Targets: [4]ledger.PlanTarget{{Carrier: 3}}})
 			mv.IDs = ledger.AppendID(mv.IDs, id)
 		}
-		apply(blk, 2*messages)
-		apply(ledger.AppendMove(ledger.OpenBlock(nil), 1, &mv), 1)
+		s.apply(b, blk, 2*messages)
+		s.apply(b, ledger.AppendMove(ledger.OpenBlock(nil), 1, &mv), 1)
 	}
 	s.flush(b)
 	for run := range uint32(runs) {
@@ -312,7 +321,7 @@ func TestLoadedRunIsAtHand(t *testing.T) {
 	}
 	s.reads = 0
 	for run := range uint32(runs) {
-		apply(ledger.AppendLoad(ledger.OpenBlock(nil), 1, run+1), 1)
+		s.apply(b, ledger.AppendLoad(ledger.OpenBlock(nil), 1, run+1), 1)
 	}
 	wantWhole(t, b, texts, "loaded")
 	if s.flush(b); len(b.runs.spent) > 0 {
@@ -325,13 +334,13 @@ func TestLoadedRunIsAtHand(t *testing.T) {
 	for id := range texts {
 		blk = ledger.AppendFinal(blk, 0, id, 1, &ledger.Final{End: ledger.EndFailed, Reason: ledger.ReasonOperator})
 	}
-	apply(blk, runs*messages)
+	s.apply(b, blk, runs*messages)
 	if b.runs.octets != 0 {
 		t.Errorf("%d octets are kept of messages that are gone", b.runs.octets)
 	}
 	for range 3 { // until the log has gone on behind the LOADs
 		s.flush(b)
-		apply(ledger.AppendAccept(ledger.OpenBlock(nil), 0, ledger.MakeMsgID(0, 1000+index), 1, &ledger.Accept{Account: 1, Parts: 1, ValidUntil: 1 << 60}), 1)
+		s.apply(b, ledger.AppendAccept(ledger.OpenBlock(nil), 0, ledger.MakeMsgID(0, 1000+b.Applied()), 1, &ledger.Accept{Account: 1, Parts: 1, ValidUntil: 1 << 60}), 1)
 	}
 	if b.RunOf(1) != nil {
 		t.Fatal("the run is still there")

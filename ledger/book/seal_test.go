@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"smsplane/ledger"
 	"smsplane/ledger/journal"
 	"smsplane/pdu"
@@ -27,10 +25,7 @@ const sealStep = int64(10 * time.Second)
 func newSealed(t *testing.T, seed uint64) *sealed {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 5))
-	db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := memoryStore(t)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)

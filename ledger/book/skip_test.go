@@ -5,8 +5,6 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"smsplane/ledger"
 	"smsplane/ledger/journal"
 	"smsplane/pdu"
@@ -16,12 +14,8 @@ import (
 // there, with its hold, and records that name it among others do the rest of what they say. At the next start, from books
 // stored behind them, it is the same.
 func TestSkippedRecordsLeaveTheBooksWhole(t *testing.T) {
-	db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	s := &shelf{t: t, db: db, blocks: map[uint64][]byte{}}
+	s := newShelf(t)
+	defer s.db.Close()
 	id := func(seq uint64) ledger.MsgID { return ledger.MakeMsgID(0, seq) }
 	text := pdu.Submit{Command: pdu.SubmitSM, Src: []byte("shop"), DstTON: 1, DstNPI: 1, Dst: []byte("4915112345678"), Text: []byte("hello")}
 	body := text.Append(nil, 1)
@@ -96,12 +90,9 @@ func TestHostsSkipTheSame(t *testing.T) {
 	}
 	var states [][]byte
 	for _, last := range []uint64{2, 3} {
-		db, err := journal.Open(journal.Options{FS: vfs.NewMem(), Dir: "s", Clock: func() int64 { return 1 }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		s := &shelf{t: t, db: db, blocks: maps.Clone(blocks)}
+		s := newShelf(t)
+		defer s.db.Close()
+		s.blocks = maps.Clone(blocks)
 		b := New(0, s, s)
 		if err := b.Apply(1, s.blocks[1]); err != nil {
 			t.Fatal(err)
