@@ -208,14 +208,15 @@ func (e *esme) reply(to pdu, body []byte) {
 	_ = e.conn.send(pdu{command: to.command | respBit, seq: to.seq, body: body}) // the reader meets the error
 }
 
+// answered notes an answer. It holds mu until the outbox has it, so that what is settled can be read there.
 func (e *esme) answered(p pdu) {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	to, ok := e.waiting[p.seq]
-	delete(e.waiting, p.seq)
-	e.mu.Unlock()
 	if !ok {
 		return
 	}
+	delete(e.waiting, p.seq)
 	<-e.window
 	e.box.mu.Lock()
 	defer e.box.mu.Unlock()
