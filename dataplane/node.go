@@ -341,7 +341,7 @@ func (n *Node) transport() error {
 		return err
 	}
 	x.wakeUp = func(i int) { n.engine.Wake(i) }
-	n.pin()
+	n.arrange()
 	n.links = &links{log: n.log, x: x, engine: n.engine, loops: n.loops, ids: &n.ids, clock: n.clock, keep: map[linkKey]*keptLink{}, lost: make(chan struct{})}
 	if x.fellows != nil {
 		n.links.fence = &x.fellows.fence

@@ -17,6 +17,6 @@ func (s *source) journal() admin.JournalStatus {
 func process() admin.ProcessStatus {
 	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/tiny/allocs:objects"}}
 	metrics.Read(allocated)
-	return admin.ProcessStatus{PID: os.Getpid(), Goroutines: runtime.NumGoroutine(), Cores: runtime.GOMAXPROCS(0),
+	return admin.ProcessStatus{PID: os.Getpid(), Goroutines: runtime.NumGoroutine(), Cores: min(runtime.NumCPU(), runtime.GOMAXPROCS(0)),
 		Allocated: allocated[0].Value.Uint64() + allocated[1].Value.Uint64()}
 }
