@@ -14,8 +14,8 @@ import (
 // Pebble writes a full memtable to tables, and compacts tables, as fast as a core and the disk go: every few seconds under load, half a
 // second in which a sync of the log waits 20 to 60 ms for 1 and all else has a core less. Nobody waits for tables. So a flush writes, and
 // a compaction reads, at a pace: so much a second, and for each octet that goes to the log so many more that memtables are emptied
-// faster than they fill. Nothing is paced when level 0 grows all the same or writes stall, before Pace and while the store is closed, and
-// in memory.
+// faster than they fill. Nothing is paced while the log grows as fast as it can, when nobody can be spared; when level 0 grows all the
+// same or writes stall; before Pace and while the store is closed; and in memory.
 
 // Paces of tables.
 const (
@@ -24,6 +24,9 @@ const (
 	flushShare   = 1.25     // octets that a flush writes for one of the log, which has all that a memtable has
 	compactShare = 2        // octets that compactions read; most of the log is dropped before it is flushed, or behind it
 	paceStep     = 20 * time.Millisecond
+	fullSpeed    = 192 << 20 // octets a second of the log, over rateOver: nothing is paced for fullFor from then on
+	rateOver     = 40 * time.Millisecond
+	fullFor      = 2 * time.Second
 	behindMost   = 2 * l0Compaction
 )
 
@@ -35,6 +38,8 @@ type paces struct {
 	on             atomic.Bool
 	over           chan struct{} // closed with the store
 	logged         atomic.Int64  // octets written to logs
+	then, thenAt   atomic.Int64  // the same at a time, ns, of late
+	free           atomic.Int64  // until when nothing is paced, ns
 	stalled        atomic.Bool
 	behind         atomic.Int32 // flushes since something of level 0 was compacted
 	flush, compact budget
@@ -55,10 +60,29 @@ func (p *paces) watch(e *pebble.EventListener) {
 	}
 }
 
+// log counts octets that are written to a log. A race of two logs, of which one ends as the other begins, spoils a rate and no more.
+func (p *paces) log(n int, now int64) {
+	logged := p.logged.Add(int64(n))
+	d := now - p.thenAt.Load()
+	if d < int64(rateOver) {
+		return
+	}
+	if float64(logged-p.then.Load())/float64(d)*1e9 >= fullSpeed {
+		p.free.Store(now + int64(fullFor))
+	}
+	p.then.Store(logged)
+	p.thenAt.Store(now)
+}
+
+// paced says whether tables wait at all.
+func (p *paces) paced(now int64) bool {
+	return p.on.Load() && !p.stalled.Load() && p.behind.Load() <= behindMost && now >= p.free.Load()
+}
+
 // wait lets n octets of a budget go when it is their time.
 func (p *paces) wait(b *budget, n int) {
-	for p.on.Load() && !p.stalled.Load() && p.behind.Load() <= behindMost {
-		d := b.spend(n, p.logged.Load(), time.Now().UnixNano())
+	for now := time.Now().UnixNano(); p.paced(now); now = time.Now().UnixNano() {
+		d := b.spend(n, p.logged.Load(), now)
 		if d == 0 {
 			return
 		}

@@ -44,3 +44,30 @@ func TestTablesArePaced(t *testing.T) {
 		t.Errorf("a second's worth more waits %v before it looks again, want %v", d, paceStep)
 	}
 }
+
+// Beside a log at full speed nothing is paced, nor for some time after.
+func TestNothingIsPacedAtFullSpeed(t *testing.T) {
+	var p paces
+	p.on.Store(true)
+	now := int64(time.Hour)
+	write := func(rate float64, over time.Duration) {
+		for end := now + int64(over); now < end; now += int64(time.Millisecond) {
+			p.log(int(rate/1000), now)
+		}
+	}
+	for i, c := range []struct {
+		rate  float64
+		over  time.Duration
+		paced bool
+	}{
+		{0.9 * fullSpeed, time.Second, true},
+		{1.1 * fullSpeed, rateOver / 2, true},
+		{1.1 * fullSpeed, 2 * rateOver, false},
+		{0.5 * fullSpeed, fullFor / 2, false},
+		{0.5 * fullSpeed, fullFor, true},
+	} {
+		if write(c.rate, c.over); p.paced(now) != c.paced {
+			t.Errorf("%d: %+v: paced %v", i, c, !c.paced)
+		}
+	}
+}
