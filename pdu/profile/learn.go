@@ -15,7 +15,8 @@ package profile
 //   - "As the answer" counts by itself once it has survived and no rule that reads another number out of the same
 //     digits has; until then its number must not differ, and no other rule may find another message.
 //   - While rules are learned a receipt may have come before the answer that it belongs to, and fit another message by
-//     chance. It counts only when calm: no answer is awaited, or the receipt has waited long enough for it.
+//     chance. It counts only when calm: no answer is awaited, or the receipt has waited long enough for it. Nor does it
+//     count when only rules find its message that have explained next to nothing where another explained the most.
 //
 // Anything else finds nothing: the receipt is an orphan, to be tried again when Epoch moves, an answer comes, or it is
 // calm.
@@ -46,6 +47,7 @@ type Find func(answer []byte) (ref uint64, fit Fit)
 const (
 	enough   = 8   // explained receipts before a rule is trusted
 	memory   = 256 // explained receipts that weigh; older ones count half
+	minority = 4   // of what the best rule explained, a rule has explained one in so many before it is believed
 	maxSeen  = 4096
 	maxSplit = 24 // octets of a prefix
 )
@@ -168,6 +170,7 @@ func (l *Learner) explore(id []byte, calm, learn bool, find Find) uint64 {
 		}
 		return l.once(id, ref)
 	}
+	believed := l.credible(ref, !learn)
 	if learn {
 		if from > 0 && len(l.prefix) == 0 {
 			l.prefix = append(l.prefix, id[:from]...)
@@ -178,11 +181,29 @@ func (l *Learner) explore(id []byte, calm, learn bool, find Find) uint64 {
 			return ref
 		}
 	}
-	if !calm && number(id[from:]) {
+	if !believed || !calm && number(id[from:]) {
 		l.open = true
 		return 0
 	}
 	return l.once(id, ref)
+}
+
+// credible says that the rules which found ref in the last try have explained enough beside those which did not: a receipt
+// that is repeated, or a stranger's, may fit a message by a rule that is not the carrier's. counted: it is among the hits
+// itself, and does not speak for itself.
+func (l *Learner) credible(ref uint64, counted bool) bool {
+	mine, others := 0, 0
+	for i, got := range l.refs {
+		if got == ref {
+			mine = max(mine, int(l.hits[i]))
+		} else {
+			others = max(others, int(l.hits[i]))
+		}
+	}
+	if counted {
+		mine--
+	}
+	return max(mine, 0)*minority >= others
 }
 
 // once lets a receipt find no other message than the one it found before.

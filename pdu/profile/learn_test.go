@@ -355,3 +355,52 @@ func TestChangedHabits(t *testing.T) {
 		t.Error(rule, by)
 	}
 }
+
+// A receipt that is repeated, or a stranger's, ends no message that it fits by a rule which explained next to nothing: not while
+// the carrier's own rule is being learned, nor after such receipts have put it in question.
+func TestNeighbour(t *testing.T) {
+	live := map[string]uint64{}
+	find := func(answer []byte) (uint64, Fit) {
+		if v := live[string(answer)]; v != 0 {
+			return v, Equal
+		}
+		return 0, Untold
+	}
+	l := NewLearner(IDs{})
+	next := uint64(1 << 20)
+	own := func() {
+		t.Helper()
+		next++
+		answer, receipt := strconv.FormatUint(next, 10), fmt.Sprintf("%010x", next)
+		live[answer] = next
+		if ref := l.Resolve([]byte(receipt), true, find); ref != next {
+			t.Errorf("the receipt %s of %s found %d", receipt, answer, ref)
+		}
+		delete(live, answer)
+	}
+	neighbour := func() { // has the digits of a receipt that is about another message, which has ended
+		t.Helper()
+		next++
+		answer := fmt.Sprintf("%x", next)
+		live[answer] = next
+		id := []byte("0000" + answer)
+		if l.Resolve(id, true, find) != 0 || l.Again(id, true, find) != 0 {
+			t.Errorf("after %d receipts %s found the message %s, which is not its own", l.n, id, answer)
+		}
+		delete(live, answer)
+	}
+	own()
+	own()
+	neighbour()
+	for range 18 {
+		own()
+	}
+	for range 2 {
+		neighbour()
+	}
+	if _, by := l.Rule(); by != "learning" {
+		t.Errorf("the rule is still %s", by)
+	}
+	neighbour()
+	own()
+}
