@@ -119,8 +119,9 @@ type executor struct {
 	onOrder        func(name book.LinkName, v ledger.Verb, author string, held ledger.Verb) // an order about a link is committed
 
 	began    func() // on the executor's thread, before its first turn; may be nil
-	idle     int64  // ns slept since the start, less what it then waited for a core
-	idleThen int64  // the same, at the last whole second
+	urgency  urgency
+	idle     int64 // ns slept since the start, less what it then waited for a core
+	idleThen int64 // the same, at the last whole second
 	busy     float64
 
 	woken   atomic.Bool
@@ -281,6 +282,7 @@ func (x *executor) timers(now int64) {
 		for _, l := range [...]*layer{x.external, x.routers, x.verifiers, x.senders, x.billers} {
 			l.rate.sample(l.messages)
 		}
+		x.urgency.heed(max(x.external.rate.perSecond(), x.senders.rate.perSecond()))
 		seen := map[*link]bool{}
 		for _, s := range x.links {
 			if !seen[s.link] {

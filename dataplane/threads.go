@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ type plan struct {
 	loops  int
 	pinned bool
 	cores  []int // of the loops, then of the executor; empty when not pinned
-	procs  int   // GOMAXPROCS from here on; 0: as it is
+	procs  int   // GOMAXPROCS while the executor is urgent; 0: as it is
 	reason string
 }
 
@@ -39,10 +40,9 @@ type plan struct {
 // pinning was measured 4 to 12 times slower: whoever is tied to a busy core waits for it while another idles.
 const exclusiveFrom = 8
 
-// urgent is the nice value of the loops and the executor, which messages pass through: they go before compactions, the garbage
-// collector and cold reads. On few cores these would hold a processor of the runtime for up to 10 ms, too, while one of them waits for
-// it; so each has one more than there are cores. Together that halves p99 while a queue drains, for a tenth more CPU; alone neither does.
-const urgent = -10
+// heapSlack is by how much Go's heap outgrows what lives before the collector runs, in percent, unless the environment sets GOGC. At Go's own
+// 100 each octet that a queue needs is two of memory, and the collector takes 0.7 % of the CPU that the appliance does.
+const heapSlack = 50
 
 // spare is how many cores are left to the runtime, Pebble and replication when threads are pinned.
 const spare = 2
@@ -129,35 +129,56 @@ func (p plan) String() string {
 		where = fmt.Sprintf("pinned to cores %v", p.cores)
 	}
 	if p.procs > 0 {
-		where += fmt.Sprintf("; GOMAXPROCS %d", p.procs)
+		where += fmt.Sprintf("; GOMAXPROCS %d under load", p.procs)
 	}
 	return fmt.Sprintf("%d loop(s), 1 executor, 1 appender, 1 syncer; %s", p.loops, where)
 }
 
 // arrange carries the plan out. A core or a priority that the kernel refuses is told and done without.
 func (n *Node) arrange() {
-	if n.plan.procs > 0 {
-		runtime.GOMAXPROCS(n.plan.procs)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapSlack)
 	}
 	var once sync.Once
-	settled := func(what string, i int) {
-		runtime.LockOSThread()
-		if err := unix.Setpriority(unix.PRIO_PROCESS, 0, urgent); err != nil {
-			once.Do(func() {
-				n.log.Info("loops and executor have no priority: they wait behind compactions (CAP_SYS_NICE or LimitNICE=-10 would give it)", "err", err)
-			})
+	refused := func(err error) {
+		once.Do(func() {
+			n.log.Info("loops and executor have no priority: under load they wait behind compactions (CAP_SYS_NICE or LimitNICE=-10 would give it)", "err", err)
+		})
+	}
+	bind := func(what string, i int) {
+		if _, err := urge(); err != nil {
+			refused(err)
 		}
 		if !n.plan.pinned {
 			return
 		}
+		runtime.LockOSThread()
 		if err := tie(n.plan.cores[i]); err != nil {
 			n.log.Warn("a thread could not be pinned", "thread", what, "core", n.plan.cores[i], "err", err)
 		}
 	}
 	for i := range n.loops {
-		n.engine.Post(i, func() { settled("loop", i) })
+		n.engine.Post(i, func() { bind("loop", i) })
 	}
-	n.x.began = func() { settled("executor", len(n.loops)) }
+	if n.plan.pinned {
+		n.x.began = func() { bind("executor", len(n.loops)) }
+		return
+	}
+	n.x.urgency.set = func() (calm func()) {
+		slow, err := urge()
+		if err != nil {
+			refused(err)
+			return func() {}
+		}
+		if n.plan.procs == 0 {
+			return slow
+		}
+		usual := runtime.GOMAXPROCS(n.plan.procs)
+		return func() {
+			runtime.GOMAXPROCS(usual)
+			slow()
+		}
+	}
 }
 
 // threadStatus tells which workers run where, and how busy their thread was; duties are those of the loops.

@@ -15,17 +15,17 @@ import (
 
 var loopsOf = regexp.MustCompile(`loops=(\d+)`)
 
-// The loops and the executor go before the process's other threads, or the log says that they do not.
+// The loops go before the process's other threads, or the log says that they do not.
 func TestPriorityOfThreads(t *testing.T) {
 	n := newNode(t, freePort(t)).up()
-	eventually(t, patience, "an urgent thread for each loop and the executor, or a line that says why not", func() bool {
+	eventually(t, patience, "an urgent thread for each loop, or a line that says why not", func() bool {
 		log := n.proc.stderr.String()
 		m := loopsOf.FindStringSubmatch(log)
 		if m == nil {
 			return false
 		}
 		loops, err := strconv.Atoi(m[1])
-		return err == nil && urgent(t, n.proc.cmd.Process.Pid) == loops+1 || strings.Contains(log, "have no priority")
+		return err == nil && urgent(t, n.proc.cmd.Process.Pid) == loops || strings.Contains(log, "have no priority")
 	})
 	n.stop()
 }
