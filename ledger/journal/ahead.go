@@ -1,10 +1,6 @@
 package journal
 
-import (
-	"time"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
-)
+import "github.com/cockroachdb/pebble/v2/vfs"
 
 // walFile is a log of Pebble that is written before it is needed. A file that grows has its new length written with each sync: a second
 // write to the disk, or a commit of the file system's journal, which takes as long as the record. Space that was only reserved
@@ -42,7 +38,7 @@ func newWAL(f *watchedFile) *walFile {
 func (w *walFile) Write(p []byte) (int, error) {
 	n, err := w.watchedFile.Write(p)
 	w.at += int64(n)
-	w.d.paces.log(n, time.Now().UnixNano())
+	w.d.paces.log(n, w.d.paces.now())
 	return n, err
 }
 

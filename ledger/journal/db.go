@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -45,6 +46,7 @@ func OpenReadOnly(o Options) (*DB, error) { return open(o, true) }
 
 func open(o Options, readOnly bool) (*DB, error) {
 	d := &DB{o: o.withDefaults(), last: map[uint16]uint64{}, logs: map[uint16]*Log{}, imports: map[uint16]*Import{}, installBytes: retainedBatch}
+	d.paces.began = time.Now()
 	d.paces.over, d.paces.flush.share, d.paces.compact.share = make(chan struct{}), flushShare, compactShare
 	d.queue.init()
 	d.pending.init()

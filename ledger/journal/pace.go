@@ -35,6 +35,7 @@ const flushCategory vfs.DiskWriteCategory = "pebble-memtable-flush"
 
 // paces are those of a store.
 type paces struct {
+	began          time.Time // whence ns are counted: a clock that is set back must leave no budget in debt
 	on             atomic.Bool
 	over           chan struct{} // closed with the store
 	logged         atomic.Int64  // octets written to logs
@@ -60,6 +61,9 @@ func (p *paces) watch(e *pebble.EventListener) {
 	}
 }
 
+// now is the time of budgets, ns.
+func (p *paces) now() int64 { return int64(time.Since(p.began)) }
+
 // log counts octets that are written to a log. A race of two logs, of which one ends as the other begins, spoils a rate and no more.
 func (p *paces) log(n int, now int64) {
 	logged := p.logged.Add(int64(n))
@@ -81,7 +85,7 @@ func (p *paces) paced(now int64) bool {
 
 // wait lets n octets of a budget go when it is their time.
 func (p *paces) wait(b *budget, n int) {
-	for now := time.Now().UnixNano(); p.paced(now); now = time.Now().UnixNano() {
+	for now := p.now(); p.paced(now); now = p.now() {
 		d := b.spend(n, p.logged.Load(), now)
 		if d == 0 {
 			return

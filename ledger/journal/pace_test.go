@@ -3,6 +3,8 @@ package journal
 import (
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // run has a budget spend chunks for so long, with so many octets a second going to the log, and tells how many went.
@@ -69,5 +71,17 @@ func TestNothingIsPacedAtFullSpeed(t *testing.T) {
 		if write(c.rate, c.over); p.paced(now) != c.paced {
 			t.Errorf("%d: %+v: paced %v", i, c, !c.paced)
 		}
+	}
+}
+
+// Budgets count the time that passes, whatever the machine's clock is set to meanwhile: an hour back would be a debt of an hour.
+func TestPacesKeepTheirOwnTime(t *testing.T) {
+	began := time.Now()
+	d := mustOpen(t, testOptions(vfs.NewMem()))
+	defer mustClose(t, d)
+	d.Pace()
+	d.paces.wait(&d.paces.flush, 1)
+	if at, most := d.paces.flush.last, int64(time.Since(began)); at <= 0 || at > most {
+		t.Errorf("a budget took its first octet at %d ns, want one of the %d ns that the store is open", at, most)
 	}
 }
