@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,10 +39,6 @@ type plan struct {
 // pinning was measured 4 to 12 times slower: whoever is tied to a busy core waits for it while another idles.
 const exclusiveFrom = 8
 
-// heapSlack is by how much Go's heap outgrows what lives before the collector runs, in percent, unless the environment sets GOGC. At Go's own
-// 100 each octet that a queue needs is two of memory, and the collector takes 0.7 % of the CPU that the appliance does.
-const heapSlack = 50
-
 // spare is how many cores are left to the runtime, Pebble and replication when threads are pinned.
 const spare = 2
 
@@ -71,7 +66,7 @@ func threads(h host, pin config.Pin, entry int) (plan, error) {
 		p.pinned, p.reason = true, "one core each"
 		p.cores = pick(h, p.loops+1)
 	}
-	if !p.pinned && h.quota == 0 && !h.fixed {
+	if usable < exclusiveFrom && h.quota == 0 && !h.fixed {
 		p.procs = usable + p.loops + 1
 	}
 	return p, nil
@@ -136,9 +131,6 @@ func (p plan) String() string {
 
 // arrange carries the plan out. A core or a priority that the kernel refuses is told and done without.
 func (n *Node) arrange() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(heapSlack)
-	}
 	var once sync.Once
 	refused := func(err error) {
 		once.Do(func() {

@@ -56,7 +56,7 @@ func TestPlanOfThreads(t *testing.T) {
 	}
 }
 
-// Threads that are tied to no core have a processor of the runtime each, beyond one for each core; whoever plans a second time in the same
+// On few cores these threads have a processor of the runtime each, beyond one for each core; whoever plans a second time in the same
 // process, or says how many there are, gets no more.
 func TestProcessorsOfTheRuntime(t *testing.T) {
 	for _, c := range []struct {
@@ -68,11 +68,13 @@ func TestProcessorsOfTheRuntime(t *testing.T) {
 		{host{allowed: cores(2), procs: 4}, 4},
 		{host{allowed: cores(2), procs: 1, fixed: true}, 0},
 		{host{allowed: cores(7), procs: 7}, 11},
-		{host{allowed: cores(8), procs: 8}, 0}, // pinned
+		{host{allowed: cores(8), procs: 8}, 0},
 		{host{allowed: cores(16), procs: 16, quota: 3}, 0},
 	} {
-		if p, err := threads(c.h, config.PinAuto, 5); err != nil || p.procs != c.procs {
-			t.Errorf("%+v: GOMAXPROCS %d, %v; want %d", c.h, p.procs, err, c.procs)
+		for _, pin := range []config.Pin{config.PinAuto, config.PinOff} {
+			if p, err := threads(c.h, pin, 5); err != nil || p.procs != c.procs {
+				t.Errorf("%+v, %v: GOMAXPROCS %d, %v; want %d", c.h, pin, p.procs, err, c.procs)
+			}
 		}
 	}
 }

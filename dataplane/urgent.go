@@ -36,12 +36,12 @@ func (u *urgency) heed(rate float64) {
 const urgent = -10
 
 // urge gives the calling goroutine a thread of its own that goes before others, or changes nothing. calm takes that back: the thread is as it
-// was, and anybody's.
+// was, and anybody's. A process that goes before others as a whole keeps that.
 func urge() (calm func(), err error) {
 	runtime.LockOSThread()
 	usual, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // 20 less the nice value (getpriority(2))
 	if err == nil {
-		err = unix.Setpriority(unix.PRIO_PROCESS, 0, urgent)
+		err = unix.Setpriority(unix.PRIO_PROCESS, 0, min(urgent, 20-usual))
 	}
 	if err != nil {
 		runtime.UnlockOSThread()

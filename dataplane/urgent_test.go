@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -27,9 +28,9 @@ func TestUrgentUnderLoad(t *testing.T) {
 }
 
 // A goroutine that is urged has a thread of its own with another nice value, and gives that back. The thread of who has
-// no right to it is as it was.
+// no right to it is as it was, and one that goes before those already stays so.
 func TestUrge(t *testing.T) {
-	type state struct{ before, urged, after int }
+	type state struct{ before, urged, after, above int }
 	var s state
 	var refused error
 	done := make(chan struct{})
@@ -48,6 +49,14 @@ func TestUrge(t *testing.T) {
 		if err == nil {
 			calm()
 			s.after = nice()
+			runtime.LockOSThread() // it ends with the goroutine
+			if err := unix.Setpriority(unix.PRIO_PROCESS, 0, urgent-5); err != nil {
+				t.Error(err)
+			}
+			if _, err = urge(); err != nil {
+				t.Error(err)
+			}
+			s.above = nice()
 		}
 	}()
 	<-done
@@ -58,7 +67,7 @@ func TestUrge(t *testing.T) {
 		}
 	case refused != nil:
 		t.Error(refused)
-	case s.urged != urgent || s.after != s.before:
+	case s.urged != min(urgent, s.before) || s.after != s.before || s.above != urgent-5:
 		t.Errorf("%+v", s)
 	}
 }
