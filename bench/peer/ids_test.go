@@ -49,3 +49,34 @@ func TestHashesThatMeet(t *testing.T) {
 		}
 	}
 }
+
+// Shards double one after another: no more than an eighth of them while a twentieth more messages come.
+func TestShardsDoubleOneByOne(t *testing.T) {
+	id := func(i uint32) []byte { return binary.BigEndian.AppendUint32(nil, i) }
+	var ids idTable
+	sizes := func() (all [64]int) {
+		for i := range ids.shards {
+			all[i] = len(ids.shards[i].index.slots)
+		}
+		return all
+	}
+	n := uint32(100_000)
+	for i := range n {
+		ids.give(id(i), i)
+	}
+	for n < 800_000 {
+		before, next := sizes(), n+n/20
+		for ; n < next; n++ {
+			ids.give(id(n), n)
+		}
+		doubled := 0
+		for i, now := range sizes() {
+			if now != before[i] {
+				doubled++
+			}
+		}
+		if doubled > 8 {
+			t.Errorf("up to %d messages %d of 64 shards doubled at once", n, doubled)
+		}
+	}
+}
