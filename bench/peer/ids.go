@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"cmp"
 	"sync"
 
 	"github.com/cespare/xxhash/v2"
@@ -26,11 +25,10 @@ type idShard struct {
 type hashTable struct {
 	slots []hashSlot // a power of two, or none
 	used  int
-	fill  int // of 64 slots, from which it doubles; 0: fullest
 }
 
-// A shard doubles when it is between three eighths and three quarters full, each at another share: were it the same, all would double
-// within moments, and at 25 million messages that kept two cores from all else for seconds.
+// A shard doubles when so many of 64 slots are taken, each at another share by the bits of a hash that all of it has in common: were it the
+// same, all would double within moments, and at 25 million messages that kept two cores from all else for seconds.
 const (
 	emptiest = 24
 	fullest  = 48
@@ -61,7 +59,7 @@ func (t *hashTable) get(k uint64) (i uint32, ok bool) {
 
 // put adds k unless it is there.
 func (t *hashTable) put(k uint64, i uint32) (added bool) {
-	if 64*(t.used+1) > cmp.Or(t.fill, fullest)*len(t.slots) {
+	if fill := emptiest + (fullest-emptiest)*int(k&63)/64; 64*(t.used+1) > fill*len(t.slots) {
 		old := t.slots
 		t.slots = make([]hashSlot, max(64, 2*len(old)))
 		for _, s := range old {
@@ -100,7 +98,6 @@ func (t *idTable) give(id []byte, i uint32) (early earlyReceipt, came, reused bo
 	s, k := t.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.index.fill = emptiest + (fullest-emptiest)*int(k&63)/64
 	if !s.index.put(k, i) {
 		return early, false, true
 	}
